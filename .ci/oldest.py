@@ -1,0 +1,8 @@
+"""Print the oldest dependencies that pyproject.toml allows, as arguments for pip."""
+
+import tomllib
+from pathlib import Path
+
+project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+needed = project["dependencies"] + project["optional-dependencies"]["test"]
+print(*(requirement.replace(">=", "==") for requirement in needed))

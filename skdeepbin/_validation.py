@@ -1,0 +1,247 @@
+"""Check what the user gave: constructor parameters, labels, weights.
+
+Every error names the parameter or the array, what it must be, what it was, and what
+to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from math import isfinite
+from numbers import Integral, Real
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.utils import check_array, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+from skdeepbin.network._activations import ACTIVATIONS
+from skdeepbin.network._initializers import INITIALIZERS
+from skdeepbin.network._parameters import Array
+
+
+class InvalidParameterError(ValueError, TypeError):
+    """A constructor parameter has a value or a type that cannot be used."""
+
+
+class Rule(NamedTuple):
+    """What a parameter must be, as a sentence part and as a test.
+
+    words : the allowed words, for a guess at what a misspelt one was meant to be.
+    hints : what to do instead of a value that other libraries have.
+    """
+
+    must_be: str
+    holds: Callable[[Any], bool]
+    words: Iterable[str] = ()
+    hints: Mapping[str, str] = {}
+
+
+def _is_int(value: Any, least: int = 1) -> bool:
+    is_integral = isinstance(value, Integral) and not isinstance(value, bool)
+    return is_integral and int(value) >= least
+
+
+def _is_number(value: Any) -> bool:
+    is_real = isinstance(value, Real) and not isinstance(value, bool)
+    return is_real and isfinite(value)
+
+
+def _is_positive(value: Any) -> bool:
+    return _is_number(value) and value > 0
+
+
+def _is_non_negative(value: Any) -> bool:
+    return _is_number(value) and value >= 0
+
+
+def _is_sizes(value: Any) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.ndim == 1 and all(map(_is_int, value))
+    return _is_int(value) or (
+        isinstance(value, (list, tuple)) and all(map(_is_int, value))
+    )
+
+
+def _is_class_weight(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_non_negative, value.values()))
+    return value is None or (isinstance(value, str) and value == "balanced")
+
+
+def _is_random_state(value: Any) -> bool:
+    if isinstance(value, Integral):
+        return _is_int(value, least=0) and value < 2**32
+    return value is None or isinstance(value, np.random.RandomState)
+
+
+def _word_among(*words: str, hints: Mapping[str, str] = {}) -> Rule:
+    listed = ", ".join(map(repr, words))
+    return Rule(
+        f"one of {listed}" if len(words) > 1 else listed,
+        lambda value: isinstance(value, str) and value in words,
+        words,
+        hints,
+    )
+
+
+def _or_word(rule: Rule, must_be: str, holds: Callable[[Any], bool]) -> Rule:
+    """The rule that a value is one of the words of ``rule``, or that it ``holds``."""
+    return rule._replace(
+        must_be=f"{rule.must_be} or {must_be}",
+        holds=lambda value: rule.holds(value) or holds(value),
+    )
+
+
+_RATE_SCHEDULE = (
+    "For scikit-learn's `learning_rate_init=0.01` write `learning_rate=0.01`."
+)
+_SOLVER_NAMES = {"sgd": "scikit-learn's 'sgd' over all rows is 'gd' here."}
+
+RULES = {
+    "hidden_layer_sizes": Rule(
+        "a positive int, the width of every hidden layer, or a sequence of them",
+        _is_sizes,
+    ),
+    "depth": Rule(
+        "a positive int or None (for no hidden layer, `hidden_layer_sizes=()`)",
+        lambda value: value is None or _is_int(value),
+    ),
+    "activation": _word_among(*ACTIVATIONS),
+    "init": _or_word(
+        _word_among("auto", *INITIALIZERS), "a positive real number", _is_positive
+    ),
+    "solver": _word_among("gd", hints=_SOLVER_NAMES),
+    "learning_rate": _or_word(
+        _word_among(
+            "auto",
+            hints=dict.fromkeys(["constant", "adaptive", "invscaling"], _RATE_SCHEDULE),
+        ),
+        "a positive real number",
+        _is_positive,
+    ),
+    "alpha": Rule("a non-negative real number", _is_non_negative),
+    "max_iter": Rule("a positive int", _is_int),
+    "tol": Rule("a non-negative real number", _is_non_negative),
+    "n_iter_no_change": Rule("a positive int", _is_int),
+    "class_weight": Rule(
+        "None, 'balanced' or a dict from class labels to non-negative weights",
+        _is_class_weight,
+        words=["balanced"],
+    ),
+    "warm_start": Rule("a bool", lambda value: isinstance(value, (bool, np.bool))),
+    "random_state": Rule(
+        "None, an int from 0 to 2**32 - 1 or a numpy RandomState", _is_random_state
+    ),
+    "verbose": Rule(
+        "a bool or a non-negative int",
+        lambda value: isinstance(value, (bool, np.bool)) or _is_int(value, least=0),
+    ),
+}
+
+
+def check_parameters(parameters: Mapping[str, Any]) -> None:
+    """Raise an InvalidParameterError for the first parameter that breaks its rule."""
+    for name, value in parameters.items():
+        rule = RULES[name]
+        if rule.holds(value):
+            continue
+        message = f"`{name}` must be {rule.must_be}; got {value!r}."
+        if isinstance(value, str):
+            close = get_close_matches(value.lower(), rule.words, n=1)
+            hint = f"Did you mean {close[0]!r}?" if close else ""
+            message = f"{message} {rule.hints.get(value, hint)}".rstrip()
+        raise InvalidParameterError(message)
+
+
+def hidden_sizes(hidden_layer_sizes: Any, depth: int | None) -> tuple[int, ...]:
+    """The width of each hidden layer: 2 layers where an int comes without a depth."""
+    if isinstance(hidden_layer_sizes, Integral):
+        return (int(hidden_layer_sizes),) * int(2 if depth is None else depth)
+    sizes = tuple(int(size) for size in hidden_layer_sizes)
+    if depth is not None and depth != len(sizes):
+        raise InvalidParameterError(
+            f"`depth` must be None or {len(sizes)}, the length of `hidden_layer_sizes="
+            f"{sizes}`; got {depth}. To search over `depth`, give `hidden_layer_sizes` "
+            "as an int, the width of every hidden layer."
+        )
+    return sizes
+
+
+def encode_labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The two classes, sorted, and for each row 0 or 1."""
+    y = column_or_1d(y, warn=True)
+    kind = type_of_target(y, input_name="y", raise_unknown=True)
+    check_classification_targets(y)
+    classes, encoded = np.unique(y, return_inverse=True)
+    if len(classes) > 2:
+        raise ValueError(
+            "Only binary classification is supported. The type of the target is "
+            f"{kind}: `y` must hold 2 classes; got {len(classes)}. For one network a "
+            "class, wrap the classifier in sklearn.multiclass.OneVsRestClassifier."
+        )
+    if len(classes) < 2:
+        raise ValueError(
+            "`y` must hold 2 classes for a classifier to tell apart; got 1 class: "
+            f"{classes[0]!r}."
+        )
+    return classes, encoded
+
+
+def check_weights(sample_weight: Any, n_rows: int) -> Array:
+    """One finite, non-negative float64 weight a row, not all zero; ones for None."""
+    if sample_weight is None:
+        return np.ones(n_rows)
+    if isinstance(sample_weight, Real):
+        sample_weight = np.full(n_rows, sample_weight)
+    weights = check_array(
+        sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
+    )
+    if weights.shape != (n_rows,):
+        raise ValueError(
+            f"`sample_weight` must be one weight for each of the {n_rows} rows of X, "
+            f"shape ({n_rows},); got shape {weights.shape}."
+        )
+    if weights.min() < 0:
+        row = int(weights.argmin())
+        raise ValueError(
+            "`sample_weight` must be non-negative; got "
+            f"{weights[row]:g} at row {row}. To leave a row out, give it weight 0."
+        )
+    if weights.max() == 0:
+        raise ValueError(
+            "`sample_weight` must hold at least one weight above zero; got only zeros."
+        )
+    return weights
+
+
+def check_both_classes_weigh(
+    classes: np.ndarray, y: np.ndarray, weights: Array
+) -> None:
+    """Raise if all the weight is on one class."""
+    for label, weight in zip(classes, np.bincount(y, weights, minlength=2)):
+        if weight == 0:
+            raise ValueError(
+                f"Both classes must have rows with a weight above zero; class "
+                f"{label!r} has none. Check `sample_weight` and `class_weight`."
+            )
+
+
+def check_same_problem(
+    fitted: Any, classes: np.ndarray, sizes: tuple[int, ...]
+) -> None:
+    """Raise unless a warm start meets the classes and the layers of the last fit."""
+    if not np.array_equal(fitted.classes_, classes):
+        raise ValueError(
+            "With `warm_start=True`, `y` must hold the classes of the last fit, "
+            f"{fitted.classes_.tolist()}; got {classes.tolist()}. Set "
+            "`warm_start=False` to start anew."
+        )
+    hidden, before = sizes[1:-1], tuple(len(b) for b in fitted.intercepts_[:-1])
+    if hidden != before:
+        raise InvalidParameterError(
+            "With `warm_start=True`, `hidden_layer_sizes` and `depth` must give the "
+            f"hidden layers of the last fit, {before}; got {hidden}. Set "
+            "`warm_start=False` to start anew."
+        )

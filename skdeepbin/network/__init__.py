@@ -1,0 +1,1 @@
+"""The mathematics of one block of rows; knows nothing of scikit-learn."""

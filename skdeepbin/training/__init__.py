@@ -1,0 +1,1 @@
+"""From the gradient of a block to a fitted network."""

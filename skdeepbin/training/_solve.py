@@ -1,0 +1,64 @@
+"""Minimise an objective: evaluate, step, record, until there is a reason to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from skdeepbin.network._parameters import Array
+from skdeepbin.training._history import History, Step, columns, measurements
+from skdeepbin.training._optimizers import Optimizer
+from skdeepbin.training._stopping import Progress, Stopping
+
+ObjectiveFunction: TypeAlias = Callable[[Array], tuple[float, Array]]
+
+
+class Solution(NamedTuple):
+    """The best point of a descent, its loss, why the descent ended, and its course."""
+
+    theta: Array
+    loss: float
+    stop_reason: str
+    history: History
+
+
+def descend(
+    objective: ObjectiveFunction,
+    theta: Array,
+    optimizer: Optimizer,
+    stopping: Stopping,
+    on_step: Callable[[Step], None],
+) -> Solution:
+    """Follow the optimiser from ``theta``: one evaluation an iteration.
+
+    1. Evaluate value and gradient.
+    2. Ask the optimiser, which accepts the point or not, where to evaluate next.
+    3. Record where the descent stands now.
+    4. Stop if there is a reason to.
+    """
+    start = perf_counter()
+    state = optimizer.init(theta)
+    progress = Progress(theta)
+    rows: list[tuple[float, ...]] = []
+    step = Step(-1, theta, np.inf, np.inf, 0.0, 0.0)
+    reason = None
+    while reason is None:
+        value, gradient = objective(theta)
+        move = optimizer.step(theta, value, gradient, state)
+        if move.accepted:
+            norm = float(np.linalg.norm(gradient))
+            step = step._replace(theta=theta, loss=value, gradient_norm=norm)
+        step = step._replace(
+            iteration=step.iteration + 1,
+            step_size=move.step_size,
+            seconds=perf_counter() - start,
+        )
+        rows.append(measurements(step))
+        on_step(step)
+        progress = stopping.follow(progress, step)
+        reason = stopping.reason(progress, step)
+        theta, state = move.theta, move.state
+    return Solution(progress.theta, progress.loss, reason, columns(rows))

@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+
+from skdeepbin.network._activations import ACTIVATIONS
+from skdeepbin.network._initializers import INITIALIZERS, constant, initialize
+from skdeepbin.network._network import layers
+from skdeepbin.network._parameters import Layout
+
+RULES = {**INITIALIZERS, "0.01": constant(0.01)}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_weights_have_the_standard_deviation_and_biases_are_zero(name, rng):
+    layout = Layout((200, 300, 100, 1))
+    weights, biases = layout.views(initialize(layout, RULES[name], rng))
+    for W in weights[:-1]:
+        assert W.std() == pytest.approx(RULES[name](*W.shape), rel=0.02)
+        assert abs(W.mean()) < 0.02 * W.std()
+    assert not any(b.any() for b in biases)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_same_seed_same_start(name):
+    layout = Layout((4, 3, 1))
+    first, second = (
+        initialize(layout, RULES[name], np.random.RandomState(7)) for _ in range(2)
+    )
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("name", ["relu", "tanh"])
+def test_preferred_initializer_carries_the_signal_through_20_layers(name, rng):
+    layout = Layout((100,) * 21 + (1,))
+    activation = ACTIVATIONS[name]
+    theta = initialize(layout, INITIALIZERS[activation.init], rng)
+    *_, last, _ = layers(activation, layout.views(theta), rng.normal(size=(500, 100)))
+    assert 0.05 < np.median(last.std(axis=0)) < 20

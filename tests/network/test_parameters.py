@@ -1,0 +1,32 @@
+import numpy as np
+import pytest
+
+from skdeepbin.network._parameters import Layout
+
+SIZES = [(3, 1), (5, 4, 1), (2, 3, 4, 1)]
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_views_cover_theta_once(sizes):
+    layout = Layout(sizes)
+    theta = np.zeros(layout.n_parameters)
+    for part in [*layout.views(theta).weights, *layout.views(theta).biases]:
+        part += 1
+    np.testing.assert_array_equal(theta, 1)
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_weights_come_first(sizes):
+    layout = Layout(sizes)
+    theta = np.zeros(layout.n_parameters)
+    for W in layout.views(theta).weights:
+        W[:] = 1
+    np.testing.assert_array_equal(theta[: layout.n_weights], 1)
+    np.testing.assert_array_equal(theta[layout.n_weights :], 0)
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_pack_is_the_inverse_of_views(sizes, rng):
+    layout = Layout(sizes)
+    theta = rng.normal(size=layout.n_parameters)
+    np.testing.assert_array_equal(layout.pack(layout.views(theta)), theta)

@@ -1,0 +1,181 @@
+"""Each bad input gives an error that says what is wrong and what to do."""
+
+import numpy as np
+import pytest
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.estimator_checks import (
+    check_do_not_raise_errors_in_init_or_set_params,
+)
+
+from skdeepbin import DeepBinaryClassifier
+from skdeepbin._validation import RULES
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+X = np.random.RandomState(0).normal(size=(20, 3))
+Y = np.arange(20) % 2
+NAN = X.copy()
+NAN[3, 1] = np.nan
+INF = np.where(np.isnan(NAN), np.inf, X)
+ONE_NAN = np.ones(20)
+ONE_NAN[5] = np.nan
+
+PARAMETERS = [
+    (
+        {"activation": "rleu"},
+        "`activation` must be one of .*'rleu'. Did you mean 'relu'?",
+    ),
+    ({"activation": "sigmoid"}, "`activation` must be one of 'identity', 'logistic'"),
+    ({"activation": None}, "`activation` must be .* got None"),
+    ({"init": "hee"}, "`init` must be .*'hee'. Did you mean 'he'?"),
+    ({"init": 0}, "`init` must be .* or a positive real number; got 0"),
+    ({"init": -0.1}, "`init` must be"),
+    ({"init": np.nan}, "`init` must be"),
+    ({"solver": "sgd"}, "`solver` must be 'gd'; got 'sgd'. .* 'gd' here"),
+    ({"solver": "GD"}, "Did you mean 'gd'?"),
+    ({"learning_rate": "constant"}, "`learning_rate=0.01`"),
+    ({"learning_rate": "aut"}, "Did you mean 'auto'?"),
+    ({"learning_rate": 0.0}, "`learning_rate` must be"),
+    ({"learning_rate": np.inf}, "`learning_rate` must be"),
+    ({"hidden_layer_sizes": 0}, "`hidden_layer_sizes` must be a positive int"),
+    ({"hidden_layer_sizes": -5}, "`hidden_layer_sizes` must be .* got -5"),
+    ({"hidden_layer_sizes": 10.0}, "`hidden_layer_sizes` must be .* got 10.0"),
+    ({"hidden_layer_sizes": True}, "`hidden_layer_sizes` must be"),
+    ({"hidden_layer_sizes": "64"}, "`hidden_layer_sizes` must be"),
+    ({"hidden_layer_sizes": None}, "`hidden_layer_sizes` must be"),
+    ({"hidden_layer_sizes": (10, 0)}, "`hidden_layer_sizes` must be"),
+    ({"hidden_layer_sizes": (10, 2.5)}, "`hidden_layer_sizes` must be"),
+    ({"hidden_layer_sizes": np.ones((2, 2), int)}, "`hidden_layer_sizes` must be"),
+    ({"depth": 0}, r"`depth` must be .* `hidden_layer_sizes=\(\)`\); got 0"),
+    ({"depth": -2}, "`depth` must be a positive int or None .* got -2"),
+    ({"depth": 1.5}, "`depth` must be"),
+    ({"depth": 3, "hidden_layer_sizes": (8, 8)}, "`depth` must be None or 2.* got 3"),
+    ({"alpha": -1e-4}, "`alpha` must be a non-negative real number; got -0.0001"),
+    ({"alpha": np.inf}, "`alpha` must be"),
+    ({"alpha": "1"}, "`alpha` must be .* got '1'"),
+    ({"max_iter": 0}, "`max_iter` must be a positive int; got 0"),
+    ({"max_iter": 10.0}, "`max_iter` must be"),
+    ({"tol": -1}, "`tol` must be"),
+    ({"n_iter_no_change": 0}, "`n_iter_no_change` must be"),
+    ({"class_weight": "balance"}, "Did you mean 'balanced'?"),
+    ({"class_weight": {0: -1}}, "`class_weight` must be"),
+    ({"class_weight": [1, 2]}, "`class_weight` must be"),
+    ({"warm_start": "yes"}, "`warm_start` must be a bool"),
+    ({"random_state": -1}, "`random_state` must be"),
+    ({"random_state": 0.5}, "`random_state` must be"),
+    (
+        {"random_state": np.random.default_rng(0)},
+        "`random_state` must be .* RandomState",
+    ),
+    ({"verbose": -1}, "`verbose` must be"),
+]
+
+ARRAYS = [
+    ((NAN, Y), "Input X contains NaN"),
+    ((INF, Y), "Input X contains infinity"),
+    ((X, np.where(Y, np.nan, 1.0)), "y contains NaN"),
+    ((X, np.zeros(20)), r"`y` must hold 2 classes.* got 1 class: .*0\.0"),
+    ((X, np.arange(20) % 3), "Only binary .* got 3.*OneVsRestClassifier"),
+    ((X, np.linspace(0, 1, 20)), "Unknown label type: continuous"),
+    ((X, np.eye(2)[Y]), "y should be a 1d array"),
+    ((X, Y[:-1]), "inconsistent numbers of samples"),
+    ((X[:0], Y[:0]), r"0 sample\(s\)"),
+    ((X[:, :0], Y), r"0 feature\(s\)"),
+    ((X[:1], Y[:1]), "got 1 class"),
+    ((X[:, 0], Y), "Expected 2D array"),
+    ((X + 1j, Y), "Complex data not supported"),
+    ((X.astype(str).astype(object) + "a", Y), "could not convert"),
+    ((X, None), "requires y"),
+    ((X, Y, ONE_NAN), "sample_weight contains NaN"),
+    ((X, Y, np.full(20, np.inf)), "sample_weight contains infinity"),
+    (
+        (X, Y, np.where(Y, -1.0, 1.0)),
+        r"`sample_weight` must be non-negative; got -1 at",
+    ),
+    ((X, Y, np.zeros(20)), "`sample_weight` must .* above zero; got only zeros"),
+    ((X, Y, Y), "class .*0.* has none"),
+    ((X, Y, np.ones(19)), r"`sample_weight` must .* shape \(20,\); got shape \(19,\)"),
+    ((X, Y, np.ones((20, 1))), r"`sample_weight` must .* got shape \(20, 1\)"),
+    ((abs(X) * 5e307, Y), "The loss is .* Scale X"),
+]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"), PARAMETERS, ids=lambda p: str(p)[:50]
+)
+@pytest.mark.parametrize("before", ["unfitted", "fitted"])
+def test_bad_parameter(parameters, message, before):
+    assert_refused(parameters, (X, Y), (ValueError, TypeError), message, before)
+
+
+@pytest.mark.parametrize(("arrays", "message"), ARRAYS, ids=[m for _, m in ARRAYS])
+@pytest.mark.parametrize("before", ["unfitted", "fitted"])
+def test_bad_array(arrays, message, before):
+    assert_refused({}, arrays, ValueError, message, before)
+
+
+def assert_refused(parameters, arrays, error, message, before):
+    """The error is raised by fit, and the estimator is afterwards as it was."""
+    model = DeepBinaryClassifier(4, max_iter=3)
+    if before == "fitted":
+        model.fit(np.ones((4, 2)), ["a", "b", "a", "b"])
+    model.set_params(**parameters)
+    attributes = dict(vars(model))
+    with pytest.raises(error, match=message):
+        model.fit(*arrays)
+    assert vars(model) == attributes
+    if before == "unfitted":
+        with pytest.raises(NotFittedError):
+            model.predict(X)
+    else:
+        assert set(model.predict(np.ones((4, 2)))) <= {"a", "b"}
+
+
+def test_every_parameter_has_a_rule_and_a_bad_case():
+    names = set(DeepBinaryClassifier().get_params())
+    assert set(RULES) == names
+    assert {name for bad, _ in PARAMETERS for name in bad} == names
+
+
+def test_nothing_is_checked_before_fit():
+    model = DeepBinaryClassifier()
+    check_do_not_raise_errors_in_init_or_set_params("DeepBinaryClassifier", model)
+
+
+@pytest.mark.parametrize(
+    ("change", "arrays", "message"),
+    [
+        ({}, (X[:, :2], Y), "X has 2 features"),
+        ({}, (X, Y + 1), r"classes of the last fit, \[0, 1\]; got \[1, 2\]"),
+        ({"hidden_layer_sizes": 5}, (X, Y), r"last fit, \(4, 4\); got \(5, 5\)"),
+        ({"depth": 3}, (X, Y), r"last fit, \(4, 4\); got \(4, 4, 4\)"),
+    ],
+)
+def test_warm_start_meets_another_problem(change, arrays, message):
+    model = DeepBinaryClassifier(4, max_iter=3, warm_start=True).fit(X, Y)
+    model.set_params(**change)
+    attributes = dict(vars(model))
+    with pytest.raises(ValueError, match=message):
+        model.fit(*arrays)
+    assert vars(model) == attributes
+    assert np.isfinite(model.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize(
+    "method", ["predict", "predict_proba", "predict_log_proba", "decision_function"]
+)
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (NAN, "contains NaN"),
+        (INF, "contains infinity"),
+        (X[:, :2], "X has 2 features, but DeepBinaryClassifier is expecting 3"),
+        (np.c_[X, X], "X has 6 features"),
+        (X[:0], r"0 sample\(s\)"),
+        (X[0], "Expected 2D array"),
+    ],
+)
+def test_bad_array_at_prediction(method, bad, message):
+    model = DeepBinaryClassifier(4, max_iter=3).fit(X, Y)
+    with pytest.raises(ValueError, match=message):
+        getattr(model, method)(bad)

@@ -1,0 +1,83 @@
+"""The import directions of the house, parsed from the source."""
+
+import ast
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import skdeepbin
+
+ROOT = Path(skdeepbin.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
+
+# Each room may import from itself and from the rooms named here.
+ALLOWED = {
+    "network": set(),
+    "training": {"network"},
+    "_validation": {"network"},
+    "_classifier": {"network", "training", "_validation"},
+    "__init__": {"_classifier"},
+}
+# What may be imported by a room besides the standard library and numpy.
+LIBRARIES = {
+    "network": {"scipy"},
+    "training": {"scipy"},
+    "_validation": {"sklearn"},
+    "_classifier": {"scipy", "sklearn"},
+    "__init__": set(),
+}
+
+
+def room(parts):
+    """The room that a file or a dotted module lies in: its name below skdeepbin."""
+    return Path(parts[0]).stem
+
+
+def imported(path):
+    """Every module that a file imports by ``import`` or ``from``, as dotted names."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module
+
+
+def test_every_file_belongs_to_a_room():
+    assert {room(f.relative_to(ROOT).parts) for f in FILES} == set(ALLOWED)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_go_one_way(path):
+    own = room(path.relative_to(ROOT).parts)
+    for name in imported(path):
+        package, *rest = name.split(".")
+        if package != "skdeepbin":
+            known = LIBRARIES[own] | {"numpy"} | sys.stdlib_module_names
+            assert package in known, f"{path} imports {name}"
+            continue
+        assert ROOT.joinpath(*rest).with_suffix(".py").exists(), (
+            f"{path} imports {name}: import the module, not a package"
+        )
+        assert room(rest) in ALLOWED[own] | {own}, f"{path} imports {name}"
+
+
+def test_no_cycles():
+    graph = {
+        ".".join(("skdeepbin", *path.relative_to(ROOT).with_suffix("").parts)): {
+            name for name in imported(path) if name.startswith("skdeepbin.")
+        }
+        for path in FILES
+    }
+    TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+def test_import_brings_nothing_optional():
+    code = "import sys, skdeepbin; print(*sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert not {"matplotlib", "dask", "onnx"} & set(result.stdout.split())

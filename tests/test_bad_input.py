@@ -116,7 +116,7 @@ def test_bad_array(arrays, message, before):
 
 def assert_refused(parameters, arrays, error, message, before):
     """The error is raised by fit, and the estimator is afterwards as it was."""
-    model = DeepBinaryClassifier(4, max_iter=3)
+    model = DeepBinaryClassifier(4, max_iter=3, random_state=0)
     if before == "fitted":
         model.fit(np.ones((4, 2)), ["a", "b", "a", "b"])
     model.set_params(**parameters)

@@ -41,7 +41,7 @@ def penalised_loss(model, X, y, w=None):
 @pytest.mark.parametrize("depth", [1, 2, 3])
 def test_learns_what_no_linear_model_can(activation, depth, moons):
     model = DeepBinaryClassifier(
-        32, activation, depth=depth, alpha=0.01, max_iter=1000, random_state=0
+        32, activation, depth=depth, alpha=0.01, tol=1e-5, max_iter=1000, random_state=0
     )
     assert model.fit(*moons).score(*moons) > 0.98
     assert LogisticRegression().fit(*moons).score(*moons) < 0.9
@@ -431,7 +431,7 @@ def test_divergence_keeps_the_best_weights_and_warns(activation, cancer):
 def test_verbose(verbose, cancer):
     output = io.StringIO()
     with redirect_stdout(output):
-        model = DeepBinaryClassifier(verbose=verbose, random_state=0).fit(*cancer)
+        model = DeepBinaryClassifier(8, verbose=verbose, tol=0.01).fit(*cancer)
     lines = output.getvalue().splitlines()
     every = {False: 0, True: model.n_iter_ // 10 + 2, 2: model.n_iter_ + 2}
     assert len(lines) == every[verbose]

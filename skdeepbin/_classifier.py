@@ -5,8 +5,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from math import floor, isfinite, log2
-from typing import Any
+from math import isfinite
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import expit, log_expit
@@ -18,22 +18,28 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdeepbin._validation import (
     check_both_classes_weigh,
+    check_features,
     check_parameters,
     check_same_problem,
     check_weights,
+    class_totals,
     encode_labels,
+    enough_memory,
     hidden_sizes,
+    unit,
 )
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import INITIALIZERS, constant, initialize
-from skdeepbin.network._network import Network, logits
+from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Array, Layout, Parameters
-from skdeepbin.training._blocks import row_blocks, row_slices
+from skdeepbin.training._blocks import Features, Rows, block_rows
+from skdeepbin.training._engine import Engine, logits, memory_needed, n_useful_threads
 from skdeepbin.training._history import History, Step, joined
 from skdeepbin.training._objective import Objective
 from skdeepbin.training._optimizers import barzilai_borwein, gradient_descent
 from skdeepbin.training._solve import Solution, descend
 from skdeepbin.training._stopping import STOP_REASONS, Stopping
+from skdeepbin.training._threads import Threads, n_threads, one_blas_thread
 
 
 class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
@@ -103,11 +109,21 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         Whether `fit` goes on from the weights of the last fit, with the same classes,
         features and layer sizes. `n_iter_` and the history then go on too.
 
+    n_jobs : int or None, default=None
+        The number of threads that share the rows, in training and in prediction. None
+        is as many as BLAS may use at that moment, so that nothing is oversubscribed
+        inside ``GridSearchCV(n_jobs=...)``; -1 is all cores. Small data stay on one
+        thread. The result is the same to the last bit for any number.
+
     random_state : int, RandomState or None, default=None
         The source of the starting weights. An int gives the same fit every time.
 
     verbose : bool or int, default=False
         Print the loss at every tenth iteration; with 2 or more, at every iteration.
+
+    dtype : {"auto", "float32", "float64"}, default="auto"
+        The precision of the computation and of what is fitted. "auto" is that of X:
+        float32 where X is float32, else float64. X is converted block by block.
 
     Attributes
     ----------
@@ -207,8 +223,10 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         n_iter_no_change=10,
         class_weight=None,
         warm_start=False,
+        n_jobs=None,
         random_state=None,
         verbose=False,
+        dtype="auto",
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -222,8 +240,10 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         self.n_iter_no_change = n_iter_no_change
         self.class_weight = class_weight
         self.warm_start = warm_start
+        self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
+        self.dtype = dtype
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -265,19 +285,23 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
             check_parameters(self.get_params(deep=False))
             goes_on = self.warm_start and hasattr(self, "coefs_")
             X, y = validate_data(self, X, y, reset=not goes_on, **_ACCEPTED)
+            check_features(X)
             classes, y = encode_labels(y)
-            w = self._weights(classes, y, sample_weight)
             network = self._network(X.shape[1])
             if goes_on:
                 check_same_problem(self, classes, network.layout.sizes)
-                start = network.layout.pack(Parameters(self.coefs_, self.intercepts_))
-            else:
-                start = self._starting_point(network.layout)
-            solution = self._train(network, start, X, y, w)
+            dtype = self._precision(X)
+            features = Features(X, dtype, block_rows(network, dtype.itemsize))
+            n = self._n_threads(network, features, passes=3)
+            weights = self._weights(classes, y, sample_weight)
+            n_bytes = memory_needed(network, features, n)
+            with enough_memory(n_bytes), one_blas_thread(), Threads(n) as threads:
+                start = self._starting_point(network.layout, goes_on)
+                solution = self._train(network, features, y, weights, start, threads)
             history = solution.history
             if goes_on:
                 history = joined(self.history_, history)
-            self._keep(solution, history, network, X.dtype)
+            self._keep(solution, history, network, dtype)
             self.classes_ = classes
         return self
 
@@ -295,14 +319,17 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
             Above zero where `predict` gives ``classes_[1]``.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, **_ACCEPTED)
+        X = check_features(validate_data(self, X, reset=False, **_ACCEPTED))
         parameters = Parameters(self.coefs_, self.intercepts_)
-        X = X.astype(parameters.weights[0].dtype, copy=False)
-        activation = ACTIVATIONS[self._fitted_activation]
-        z = np.empty(X.shape[0], X.dtype)
-        for rows in row_slices(X.shape[0]):
-            z[rows] = logits(activation, parameters, X[rows])
-        return z
+        hidden = map(len, parameters.biases)
+        network = Network(
+            Layout((X.shape[1], *hidden)), ACTIVATIONS[self._fitted_activation]
+        )
+        theta = network.layout.pack(parameters)
+        features = Features(X, theta.dtype, block_rows(network, theta.itemsize))
+        n = self._n_threads(network, features, passes=1)
+        with one_blas_thread(), Threads(n) as threads:
+            return logits(network, theta, features, threads)
 
     def predict(self, X):
         """The more probable label of each row.
@@ -352,42 +379,60 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         z = self.decision_function(X)
         return log_expit(np.column_stack([-z, z]))
 
-    def _weights(self, classes: np.ndarray, y: np.ndarray, sample_weight: Any) -> Array:
-        """Sample weights times class weights."""
+    def _weights(
+        self, classes: np.ndarray, y: np.ndarray, sample_weight: Any
+    ) -> Weights:
+        """Sample weights and class weights."""
         w = check_weights(sample_weight, len(y))
-        check_both_classes_weigh(classes, y, w)
+        totals = class_totals(y, w)
+        check_both_classes_weigh(classes, totals)
         factors = compute_class_weight(
-            self.class_weight, classes=classes, y=classes[y], sample_weight=w
+            self.class_weight, classes=classes, y=classes, sample_weight=totals
         )
-        w = w * factors[y]
-        check_both_classes_weigh(classes, y, w)
-        return w
+        check_both_classes_weigh(classes, totals * factors)
+        factor_unit = unit(factors)
+        factors = factors / factor_unit
+        total = float(factors @ totals)
+        return Weights(w, factors / unit(w), total, self.alpha / unit(w) / factor_unit)
+
+    def _precision(self, X: Any) -> np.dtype:
+        """The type to compute in."""
+        if self.dtype == "auto":
+            return np.dtype(np.float32 if X.dtype == np.float32 else np.float64)
+        return np.dtype(self.dtype)
+
+    def _n_threads(self, network: Network, features: Features, passes: int) -> int:
+        """How many threads pay, for so many products with the weights of each layer."""
+        work = 2.0 * passes * features.X.shape[0] * network.layout.n_parameters
+        return n_useful_threads(n_threads(self.n_jobs), features, work)
 
     def _network(self, n_features: int) -> Network:
         """The network that the parameters describe."""
         hidden = hidden_sizes(self.hidden_layer_sizes, self.depth)
         return Network(Layout((n_features, *hidden, 1)), ACTIVATIONS[self.activation])
 
-    def _starting_point(self, layout: Layout) -> Array:
-        """Random weights by `init` and `random_state`."""
+    def _starting_point(self, layout: Layout, goes_on: bool) -> Array:
+        """The weights of the last fit, or random ones by `init` and `random_state`."""
+        if goes_on:
+            theta = layout.pack(Parameters(self.coefs_, self.intercepts_))
+            return theta.astype(np.float64)
         name = ACTIVATIONS[self.activation].init if self.init == "auto" else self.init
         rule = INITIALIZERS[name] if isinstance(name, str) else constant(float(name))
         return initialize(layout, rule, check_random_state(self.random_state))
 
     def _train(
-        self, network: Network, start: Array, X: Array, y: np.ndarray, w: Array
+        self,
+        network: Network,
+        features: Features,
+        y: np.ndarray,
+        weights: Weights,
+        start: Array,
+        threads: Threads,
     ) -> Solution:
         """Minimise the objective from a starting point."""
-        # A power of two, so that huge and tiny weights fit any precision, unrounded.
-        scale = 2.0 ** floor(log2(w.max()))
-        w = w / scale
-        objective = Objective(
-            network,
-            row_blocks(X, y.astype(X.dtype), w.astype(X.dtype)),
-            total_weight=float(w.sum()),
-            alpha=self.alpha / scale,
-            dtype=X.dtype,
-        )
+        rows = Rows(features, y, weights.sample, weights.by_class)
+        penalty = weights.alpha * network.layout.is_weight
+        objective = Objective(Engine(network, rows, threads), weights.total, penalty)
         if self.learning_rate == "auto":
             optimizer = barzilai_borwein()
         else:
@@ -397,8 +442,9 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
             solution = descend(objective, start, optimizer, stopping, self._report)
         if not isfinite(solution.loss):
             raise ValueError(
-                f"The loss is {solution.loss} at the starting weights: values of X, up "
-                f"to {abs(X).max():g} in size, or of `init` are too large. Scale X, "
+                f"The loss is {solution.loss} at the starting weights: values of X, "
+                f"from {features.X.min():g} to {features.X.max():g}, or of `init` are "
+                "too large. Scale X, "
                 "for example by sklearn.preprocessing.StandardScaler."
             )
         return solution
@@ -439,12 +485,27 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
             )
 
 
-_ACCEPTED = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
+_ACCEPTED = {"accept_sparse": "csr", "dtype": "numeric"}
 
 _REMEDIES = {
     "max_iter": "Increase `max_iter`, or `tol` if the loss is low enough.",
     "diverged": "Set `learning_rate` to 'auto' or a tenth of what it is, and scale X.",
 }
+
+
+class Weights(NamedTuple):
+    """The weight of row i is ``sample[i] * by_class[y[i]]``.
+
+    sample : one for each row, or None where all are one.
+    by_class : for the first and the second class.
+    total : the sum over all rows.
+    alpha : the penalty in the same unit.
+    """
+
+    sample: Array | None
+    by_class: Array
+    total: float
+    alpha: float
 
 
 @contextmanager

@@ -6,19 +6,23 @@ to do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
-from math import isfinite
+from math import floor, inf, isfinite, log2
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.utils import check_array, column_or_1d
+from numpy.typing import NDArray
+from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import INITIALIZERS
 from skdeepbin.network._parameters import Array
+from skdeepbin.training._blocks import row_slices
 
 
 class InvalidParameterError(ValueError, TypeError):
@@ -125,6 +129,11 @@ RULES = {
     "max_iter": Rule("a positive int", _is_int),
     "tol": Rule("a non-negative real number", _is_non_negative),
     "n_iter_no_change": Rule("a positive int", _is_int),
+    "dtype": _word_among("auto", "float32", "float64"),
+    "n_jobs": Rule(
+        "None or an int that is not 0 (-1 is all cores)",
+        lambda value: value is None or (_is_int(value, least=-(2**31)) and value != 0),
+    ),
     "class_weight": Rule(
         "None, 'balanced' or a dict from class labels to non-negative weights",
         _is_class_weight,
@@ -169,30 +178,52 @@ def hidden_sizes(hidden_layer_sizes: Any, depth: int | None) -> tuple[int, ...]:
     return sizes
 
 
-def encode_labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
-    """The two classes, sorted, and for each row 0 or 1."""
-    y = column_or_1d(y, warn=True)
-    kind = type_of_target(y, input_name="y", raise_unknown=True)
-    check_classification_targets(y)
-    classes, encoded = np.unique(y, return_inverse=True)
+# Labels and weights are looked at by so many rows at a time, to copy no more than that.
+ROWS = 2**16
+
+
+def check_features(X: Any) -> Any:
+    """X itself; raise a ValueError unless its entries are real numbers."""
+    if X.dtype.kind not in "biuf":
+        raise ValueError(
+            f"X must hold real numbers; got entries of type {X.dtype}. Convert the "
+            "columns that hold something else, or leave them out."
+        )
+    return X
+
+
+def encode_labels(y: np.ndarray) -> tuple[np.ndarray, NDArray[np.bool_]]:
+    """The two classes, sorted, and for each row whether it is of the second."""
+    parts = row_slices(len(y), ROWS)
+    classes = y[:0]
+    for rows in parts:
+        classes = np.unique(np.concatenate([classes, np.unique(y[rows])]))
+        if len(classes) > 2:
+            break
+    kind = type_of_target(classes, input_name="y", raise_unknown=True)
+    check_classification_targets(classes)
     if len(classes) > 2:
         raise ValueError(
             "Only binary classification is supported. The type of the target is "
-            f"{kind}: `y` must hold 2 classes; got {len(classes)}. For one network a "
-            "class, wrap the classifier in sklearn.multiclass.OneVsRestClassifier."
+            f"{kind}: `y` must hold 2 classes; got {len(classes)} or more, "
+            f"{', '.join(map(repr, classes[:3].tolist()))} among them. For one network "
+            "a class, wrap the classifier in sklearn.multiclass.OneVsRestClassifier."
         )
     if len(classes) < 2:
         raise ValueError(
             "`y` must hold 2 classes for a classifier to tell apart; got 1 class: "
             f"{classes[0]!r}."
         )
-    return classes, encoded
+    second = np.empty(len(y), bool)
+    for rows in parts:
+        second[rows] = y[rows] == classes[1]
+    return classes, second
 
 
-def check_weights(sample_weight: Any, n_rows: int) -> Array:
-    """One finite, non-negative float64 weight a row, not all zero; ones for None."""
+def check_weights(sample_weight: Any, n_rows: int) -> Array | None:
+    """A finite, non-negative float64 weight for each row, not all zero, or None."""
     if sample_weight is None:
-        return np.ones(n_rows)
+        return None
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n_rows, sample_weight)
     weights = check_array(
@@ -216,16 +247,52 @@ def check_weights(sample_weight: Any, n_rows: int) -> Array:
     return weights
 
 
-def check_both_classes_weigh(
-    classes: np.ndarray, y: np.ndarray, weights: Array
-) -> None:
+def unit(weights: Array | None) -> float:
+    """The power of two below the largest weight: in it, weights fit any precision."""
+    return 1.0 if weights is None else 2.0 ** floor(log2(weights.max()))
+
+
+def class_totals(second: NDArray[np.bool_], weights: Array | None) -> Array:
+    """The sum of the weights of each class, in their unit."""
+    totals = np.zeros(2)
+    for rows in row_slices(len(second), ROWS):
+        part = None if weights is None else weights[rows] / unit(weights)
+        totals += np.bincount(second[rows], part, minlength=2)
+    return totals
+
+
+def check_both_classes_weigh(classes: np.ndarray, totals: Array) -> None:
     """Raise if all the weight is on one class."""
-    for label, weight in zip(classes, np.bincount(y, weights, minlength=2)):
-        if weight == 0:
+    for label, total in zip(classes, totals):
+        if total == 0:
             raise ValueError(
                 f"Both classes must have rows with a weight above zero; class "
                 f"{label!r} has none. Check `sample_weight` and `class_weight`."
             )
+
+
+@contextmanager
+def enough_memory(n_bytes: int) -> Iterator[None]:
+    """Raise a MemoryError if a block needs more than there is; at once, if it will."""
+    message = (
+        f"The network needs {n_bytes:,} bytes of memory for its parameters and for the "
+        "blocks of rows that are in work, more than there are. Lower "
+        "`hidden_layer_sizes` or `depth`."
+    )
+    if n_bytes > _physical_memory():
+        raise MemoryError(message)
+    try:
+        yield
+    except MemoryError as error:
+        raise MemoryError(message) from error
+
+
+def _physical_memory() -> float:
+    """Bytes of memory of this machine; infinite where the system does not tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return inf
 
 
 def check_same_problem(

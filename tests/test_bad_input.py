@@ -68,6 +68,10 @@ PARAMETERS = [
         "`random_state` must be .* RandomState",
     ),
     ({"verbose": -1}, "`verbose` must be"),
+    ({"n_jobs": 0}, "`n_jobs` must be None or an int that is not 0 .* got 0"),
+    ({"n_jobs": 1.5}, "`n_jobs` must be"),
+    ({"dtype": "float23"}, "`dtype` must be .* Did you mean 'float32'?"),
+    ({"dtype": np.float32}, "`dtype` must be one of 'auto', 'float32', 'float64'"),
 ]
 
 ARRAYS = [
@@ -97,6 +101,8 @@ ARRAYS = [
     ((X, Y, np.ones(19)), r"`sample_weight` must .* shape \(20,\); got shape \(19,\)"),
     ((X, Y, np.ones((20, 1))), r"`sample_weight` must .* got shape \(20, 1\)"),
     ((abs(X) * 5e307, Y), "The loss is .* Scale X"),
+    ((X.astype("datetime64[s]"), Y), "X must hold real numbers; got .* datetime64"),
+    ((X.astype(str), Y), "Convert your data to numeric values"),
 ]
 
 
@@ -179,3 +185,40 @@ def test_bad_array_at_prediction(method, bad, message):
     model = DeepBinaryClassifier(4, max_iter=3).fit(X, Y)
     with pytest.raises(ValueError, match=message):
         getattr(model, method)(bad)
+
+
+@pytest.mark.parametrize("sizes", [(10**9, 10**9), 10**7, (10**10,)])
+@pytest.mark.parametrize("before", ["unfitted", "fitted"])
+def test_a_network_beyond_memory_is_refused_before_work(sizes, before):
+    message = r"needs [\d,]{14,} bytes .* Lower `hidden_layer_sizes` or `depth`"
+    bad = {"hidden_layer_sizes": sizes}
+    assert_refused(bad, (X, Y), MemoryError, message, before)
+
+
+def test_memory_that_is_not_to_be_had_says_so(monkeypatch):
+    """Also where the machine has it, but this process does not get it."""
+
+    def refuse(*args):
+        raise MemoryError
+
+    monkeypatch.setattr("skdeepbin.training._engine.Engine.__init__", refuse)
+    message = r"needs [\d,]+ bytes .* Lower `hidden_layer_sizes` or `depth`"
+    assert_refused({}, (X, Y), MemoryError, message, "unfitted")
+
+
+def test_a_memory_map_that_is_cut_short_during_fit(tmp_path, monkeypatch):
+    monkeypatch.setattr("skdeepbin.training._blocks.KEPT_BYTES", 0)
+    path = tmp_path / "X"
+    np.random.RandomState(0).normal(size=(20_000, 30)).tofile(path)
+    data = np.memmap(path, mode="r").view(float).reshape(-1, 30)
+
+    def cut(step):
+        with open(path, "r+b") as file:
+            file.truncate(4096)
+
+    model = DeepBinaryClassifier(4, max_iter=3)
+    model._report = cut
+    before = dict(vars(model))
+    with pytest.raises(OSError, match="has become 4096"):
+        model.fit(data, np.arange(20_000) % 2)
+    assert vars(model) == before

@@ -4,6 +4,8 @@ import inspect
 import io
 import pickle
 import re
+import subprocess
+import sys
 from contextlib import redirect_stdout
 from itertools import pairwise
 
@@ -270,6 +272,90 @@ def test_log_probabilities_stay_finite():
     model.coefs_[0][:] = 1e4
     assert model.predict_proba(X)[0, 1] == 0
     np.testing.assert_allclose(model.predict_log_proba(X)[0, 1], -1e4, rtol=1e-3)
+
+
+# Rows: any number, on any number of threads, from anywhere
+
+
+@FEW
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("given", ["C", "Fortran", "memory map"])
+@pytest.mark.parametrize("kept", [True, False])
+def test_fits_are_the_same_to_the_last_bit(
+    given, dtype, kept, rng, tmp_path, monkeypatch
+):
+    """For every `n_jobs`, every memory order, in memory and on disk."""
+    monkeypatch.setattr("skdeepbin.training._blocks.KEPT_BYTES", 2**30 if kept else 0)
+    X = rng.normal(size=(9000, 20))
+    y = X[:, 0] * X[:, 1] > 0
+    model = DeepBinaryClassifier(
+        32, "tanh", max_iter=12, dtype=dtype, n_jobs=1, random_state=0
+    )
+    first = clone(model).fit(X, y)
+    expected = first.decision_function(X)
+    if given == "Fortran":
+        X = np.asfortranarray(X)
+    elif given == "memory map":
+        X.tofile(tmp_path / "X")
+        X = np.memmap(tmp_path / "X", mode="r").view(float).reshape(-1, 20)
+    for n_jobs in (None, 1, 2, 3, -1):
+        other = clone(model).set_params(n_jobs=n_jobs).fit(X, y)
+        for ours, theirs in zip(first.coefs_, other.coefs_, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        np.testing.assert_array_equal(first.loss_curve_, other.loss_curve_)
+        np.testing.assert_array_equal(expected, other.decision_function(X))
+
+
+@FEW
+@pytest.mark.parametrize("given", [np.int8, np.float32, np.float64, bool])
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [("float32", np.float32), ("float64", np.float64), ("auto", None)],
+)
+def test_dtype(given, dtype, expected, rng):
+    X = rng.randint(0, 2, (60, 4)).astype(given)
+    expected = expected or (np.float32 if given is np.float32 else np.float64)
+    model = DeepBinaryClassifier(8, dtype=dtype, max_iter=5).fit(X, X[:, 0] > 0)
+    arrays = [*model.coefs_, *model.intercepts_, model.predict_proba(X)]
+    assert {array.dtype for array in arrays} == {np.dtype(expected)}
+
+
+FIT_WITHIN = """
+import resource, sys
+import numpy as np
+from skdeepbin import DeepBinaryClassifier
+
+path, n_rows, extra = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+X = np.memmap(path, mode="r", dtype=sys.argv[4], shape=(n_rows, 50))
+y = np.arange(n_rows) % 2
+model = DeepBinaryClassifier(
+    (64, 64), dtype="float32", learning_rate=0.1, max_iter=1, n_jobs=2
+)
+model.fit(X[:50_000], y[:50_000])  # BLAS takes memory of its own, once and for all
+with open("/proc/self/status") as status:
+    used = next(int(line.split()[1]) for line in status if line.startswith("VmData"))
+resource.setrlimit(resource.RLIMIT_DATA, (used * 1024 + extra, -1))
+model.fit(X, y)
+assert model.predict(X).shape == (n_rows,)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of Linux")
+@pytest.mark.parametrize("dtype", ["float64", "int8"])
+def test_a_memory_map_is_not_copied(dtype, tmp_path):
+    """A fit and a prediction within less memory than X alone would take as float32."""
+    n_rows = 600_000
+    size = np.dtype("float32").itemsize * n_rows * 50
+    X = np.lib.format.open_memmap(
+        tmp_path / "X.npy", mode="w+", dtype=dtype, shape=(n_rows, 50)
+    )
+    X[::1000] = 1
+    X.tofile(tmp_path / "X")
+    arguments = [tmp_path / "X", n_rows, 64 * 2**20, dtype]
+    command = [sys.executable, "-W", "ignore", "-c", FIT_WITHIN, *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert size > 64 * 2**20
 
 
 # Fitted attributes

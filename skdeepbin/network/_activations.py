@@ -2,7 +2,8 @@
 
 ``forward`` turns pre-activations into activations, ``A = f(Z)``. ``backward``
 multiplies errors by the derivative, ``D *= f'(Z)``, written through the output
-``A`` because every one of these derivatives is a function of it.
+``A`` because every one of these derivatives is a function of it. Rows of these
+matrices are units, columns are rows of the data.
 """
 
 from __future__ import annotations
@@ -30,11 +31,12 @@ class Activation(NamedTuple):
 
 
 def _relu_forward(Z: Array) -> None:
-    np.maximum(Z, 0, out=Z)
+    # Against a row of zeros, not the number 0: NumPy vectorises only the first.
+    np.maximum(Z, np.zeros(Z.shape[-1], Z.dtype), out=Z)
 
 
 def _relu_backward(A: Array, D: Array) -> None:
-    np.sign(A, out=A)  # f' is 0 or 1; the convention f'(0) = 0
+    np.greater(A, 0, out=A)  # f' is 0 or 1; the convention f'(0) = 0
     D *= A
 
 

@@ -20,7 +20,15 @@ from skdeepbin.network._parameters import Array
 
 def log_loss(z: Array, y: Array, w: Array) -> tuple[float, Array]:
     """The sum of losses over the rows and, for each row, its derivative to ``z``."""
-    decay = np.exp(-np.abs(z))  # in (0, 1]: cannot overflow
-    losses = np.maximum(z, 0) - y * z + np.log1p(decay)
-    sigmoid = np.where(z >= 0, 1, decay) / (1 + decay)
-    return float(w @ losses), w * (sigmoid - y)
+    decay = np.abs(z)
+    np.negative(decay, out=decay)
+    np.exp(decay, out=decay)  # in (0, 1]: cannot overflow
+    losses = np.log1p(decay)
+    losses += np.maximum(z, 0)
+    losses -= y * z
+    d = np.maximum(decay, z >= 0)  # the sigmoid's numerator: 1 where z >= 0
+    decay += 1
+    d /= decay
+    d -= y
+    d *= w
+    return float(w @ losses), d

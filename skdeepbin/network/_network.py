@@ -1,18 +1,21 @@
 """A fully-connected network: its logits, and its loss with the gradient, for one block.
 
-The letters, here and wherever a kernel is written, for a block of ``n`` rows::
+The letters, here and wherever a kernel is written, for a block of ``n`` rows of data.
+A column is a row of the data, so that a unit is contiguous in memory, and ``*`` is
+elementwise::
 
-    A_0 = X               (n, fan_in)     input, dense or CSR
-    Z_l = A_{l-1} W_l + b_l               pre-activations, l = 1 .. L
-    A_l = f(Z_l)          (n, fan_out)    activations of the hidden layers, l < L
-    z   = Z_L             (n,)            logits
-    D_l = dloss / dZ_l    (n, fan_out)    errors
+    A_0 = [X'; 1]                (fan_in + 1, n)       the input over a row of ones
+    V_l = [W_l; b_l]             (fan_in + 1, fan_out) weights over biases
+    Z_l = V_l' A_{l-1}           (fan_out, n)          pre-activations, l = 1 .. L
+    A_l = [f(Z_l); 1]            (fan_out + 1, n)      activations, l < L
+    z   = Z_L                    (n,)                  logits
+    D_l = dloss / dZ_l           (fan_out, n)          errors
 
 and backwards, from ``D_L = w (sigmoid(z) - y)``::
 
-    dloss / dW_l = A_{l-1}' D_l
-    dloss / db_l = sum of the rows of D_l
-    D_{l-1}      = (D_l W_l') * f'(Z_{l-1})
+    dloss / dW_l = f(Z_{l-1}) D_l'
+    dloss / db_l = D_l 1
+    D_{l-1}      = (W_l D_l) * f'(Z_{l-1})
 
 References
 ----------
@@ -22,30 +25,44 @@ errors, https://doi.org/10.1038/323533a0.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from skdeepbin.network._activations import Activation
 from skdeepbin.network._loss import log_loss
 from skdeepbin.network._parameters import Array, Layout, Parameters
 
 
-def layers(activation: Activation, parameters: Parameters, X: Array) -> list[Array]:
-    """``[A_0, A_1, .., A_{L-1}, Z_L]`` of one block."""
-    outputs = [X]
-    for layer, (W, b) in enumerate(zip(*parameters), start=1):
-        Z = outputs[-1] @ W
-        Z += b
-        if layer < len(parameters.weights):
-            activation.forward(Z)
-        outputs.append(Z)
-    return outputs
+class Block(NamedTuple):
+    """Some rows of the data.
+
+    X : ``A_0``, dense, in either memory order; or X itself as CSR of shape (n, fan_in).
+    y : labels in ``[0, 1]``.
+    w : weights.
+    """
+
+    X: Any
+    y: Array
+    w: Array
 
 
-def logits(activation: Activation, parameters: Parameters, X: Array) -> Array:
-    """The logit of each row of one block."""
-    return layers(activation, parameters, X)[-1][:, 0]
+class Workspace(NamedTuple):
+    """The memory that one thread works in, for blocks of ``n`` rows.
+
+    A : ``A_1 .. A_{L-1}``.
+    Z : ``Z_1 .. Z_L``; of the hidden layers, views of ``A`` without its row of ones.
+    D : ``D_1 .. D_{L-1}``; neighbours alternate between two stretches of memory.
+    ones : n times 1.
+    """
+
+    A: Sequence[Array]
+    Z: Sequence[Array]
+    D: Sequence[Array]
+    ones: Array
 
 
 @dataclass(frozen=True)
@@ -55,21 +72,74 @@ class Network:
     layout: Layout
     activation: Activation
 
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """The width of each hidden layer."""
+        return self.layout.sizes[1:-1]
+
+    def workspace_size(self, n: int) -> int:
+        """Entries of a workspace for ``n`` rows."""
+        activations = sum(width + 1 for width in self.hidden)
+        errors = 2 * max(self.hidden, default=0)
+        return n * (activations + errors + 2)
+
+    def workspace(self, n: int, dtype: DTypeLike) -> Workspace:
+        """Memory for the activations and errors of ``n`` rows."""
+        A = [np.ones((width + 1, n), dtype) for width in self.hidden]
+        Z = [*(A_l[:-1] for A_l in A), np.empty((1, n), dtype)]
+        two = [np.empty((max(self.hidden), n), dtype) for _ in self.hidden[:2]]
+        D = [two[layer % 2][:width] for layer, width in enumerate(self.hidden)]
+        return Workspace(A, Z, D, np.ones(n, dtype))
+
+    def logits(self, V: Sequence[Array], X: Any, workspace: Workspace) -> Array:
+        """``z`` of a block, and in the workspace the activations on the way to it."""
+        A, Z = workspace.A, workspace.Z
+        _times_input(V[0], X, Z[0])
+        for layer in range(1, len(V)):
+            self.activation.forward(Z[layer - 1])
+            np.matmul(V[layer].T, A[layer - 1], out=Z[layer])
+        return Z[-1][0]
+
     def loss_and_gradient(
-        self, theta: Array, X: Array, y: Array, w: Array
-    ) -> tuple[float, Array]:
-        """The sum of weighted losses over one block, and its gradient."""
-        parameters = self.layout.views(theta)
-        gradient = np.empty_like(theta)
-        gradients = self.layout.views(gradient)
-        *inputs, Z = layers(self.activation, parameters, X)
-        loss, d = log_loss(Z[:, 0], y, w)
-        D = d[:, np.newaxis]
-        for layer in reversed(range(len(inputs))):
-            A, W = inputs[layer], parameters.weights[layer]
-            gradients.weights[layer][:] = A.T @ D
-            D.sum(axis=0, out=gradients.biases[layer])
-            if layer > 0:
-                D = D @ W.T
-                self.activation.backward(A, D)
-        return loss, gradient
+        self,
+        V: Sequence[Array],
+        block: Block,
+        workspace: Workspace,
+        gradient: Parameters,
+    ) -> float:
+        """The sum of weighted losses over a block; in place, its gradient."""
+        dW, db = gradient
+        z = self.logits(V, block.X, workspace)
+        loss, d = log_loss(z, block.y, block.w)
+        D = d[np.newaxis]
+        for layer in range(len(V) - 1, 0, -1):
+            W, A, D_below = (
+                V[layer][:-1],
+                workspace.Z[layer - 1],
+                workspace.D[layer - 1],
+            )
+            np.matmul(A, D.T, out=dW[layer])
+            np.dot(D, workspace.ones, out=db[layer])
+            # The product with one error a row is an outer product: BLAS is slow at it.
+            (np.matmul if len(D) > 1 else np.multiply)(W, D, out=D_below)
+            self.activation.backward(A, D_below)
+            D = D_below
+        _times_error(block.X, D, dW[0])
+        np.dot(D, workspace.ones, out=db[0])
+        return loss
+
+
+def _times_input(V: Array, X: Any, Z: Array) -> None:
+    """``Z_1 = V_1' A_0`` in place in ``Z``."""
+    if isinstance(X, np.ndarray):
+        np.matmul(V.T, X, out=Z)
+    else:
+        np.add((X @ V[:-1]).T, V[-1][:, np.newaxis], out=Z)
+
+
+def _times_error(X: Any, D: Array, dW: Array) -> None:
+    """``dloss / dW_1`` in place in ``dW``."""
+    if isinstance(X, np.ndarray):
+        np.matmul(X[:-1], D.T, out=dW)
+    else:
+        dW[:] = X.T @ D.T

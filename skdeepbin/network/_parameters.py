@@ -1,8 +1,9 @@
 """The parameters of a network as one flat vector.
 
-``theta = [W1 .. WL | b1 .. bL]``: all weights first, so that a penalty on the
-weights is one slice, then all biases. ``W_l`` has shape ``(fan_in, fan_out)`` and
-is stored row by row, ``b_l`` has shape ``(fan_out,)``.
+``theta = [V_1 | .. | V_L]`` with ``V_l = [W_l; b_l]``: of each layer the weights, of
+shape ``(fan_in, fan_out)`` and stored row by row, and below them, as one more row, the
+biases. So a bias is the weight of an input that is always one, and a layer is one
+matrix product.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Parameters(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """Where in ``theta`` each weight matrix and each bias vector lies.
+    """Where in ``theta`` the parameters of each layer lie.
 
     sizes : number of features, width of each hidden layer, 1 for the logit.
     """
@@ -37,32 +38,38 @@ class Layout:
     sizes: tuple[int, ...]
 
     @cached_property
-    def weight_shapes(self) -> list[tuple[int, int]]:
-        """``(fan_in, fan_out)`` of every layer."""
-        return list(pairwise(self.sizes))
-
-    @cached_property
-    def n_weights(self) -> int:
-        """Entries of all weight matrices: ``theta[:n_weights]``."""
-        return sum(map(prod, self.weight_shapes))
+    def shapes(self) -> list[tuple[int, int]]:
+        """``(fan_in + 1, fan_out)`` of every layer."""
+        return [(fan_in + 1, fan_out) for fan_in, fan_out in pairwise(self.sizes)]
 
     @cached_property
     def n_parameters(self) -> int:
         """Length of ``theta``."""
-        return self.n_weights + sum(self.sizes[1:])
+        return sum(map(prod, self.shapes))
+
+    @cached_property
+    def is_weight(self) -> NDArray[np.bool_]:
+        """For each entry of ``theta``, whether it is a weight: what a penalty is on."""
+        mask = np.ones(self.n_parameters, bool)
+        for V in self.layers(mask):
+            V[-1] = False
+        return mask
+
+    def layers(self, theta: NDArray) -> list[NDArray]:
+        """``V_1 .. V_L`` as views of ``theta``: to write one is to write both."""
+        layers, start = [], 0
+        for shape in self.shapes:
+            stop = start + prod(shape)
+            layers.append(theta[start:stop].reshape(shape))
+            start = stop
+        return layers
 
     def views(self, theta: Array) -> Parameters:
-        """Weights and biases as views of ``theta``: to write one is to write both."""
-        weights, biases, start = [], [], 0
-        for shape in self.weight_shapes:
-            weights.append(theta[start : start + prod(shape)].reshape(shape))
-            start += prod(shape)
-        for fan_out in self.sizes[1:]:
-            biases.append(theta[start : start + fan_out])
-            start += fan_out
-        return Parameters(weights, biases)
+        """Weights and biases as views of ``theta``."""
+        layers = self.layers(theta)
+        return Parameters([V[:-1] for V in layers], [V[-1] for V in layers])
 
-    def pack(self, parameters: Parameters, dtype: type = np.float64) -> Array:
+    def pack(self, parameters: Parameters) -> Array:
         """A new ``theta`` with these weights and biases."""
-        parts = [*parameters.weights, *parameters.biases]
-        return np.concatenate([np.ravel(part) for part in parts]).astype(dtype)
+        parts = [np.ravel(part) for layer in zip(*parameters) for part in layer]
+        return np.concatenate(parts)

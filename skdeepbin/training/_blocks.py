@@ -1,22 +1,150 @@
-"""Cut the rows of a data set into blocks."""
+"""Cut the rows of a data set into blocks, and make each ready for the kernels.
+
+Of the whole, nothing is copied or converted. A block is, when its turn comes, into
+memory that the next block takes over. So the input may be of any numeric type and in
+any order, or a memory map larger than memory. Only blocks of small data are kept.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import errno
+from itertools import pairwise
+from mmap import mmap
+from typing import Any, Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+from scipy.sparse import issparse
+
+from skdeepbin.network._network import Block, Network
 from skdeepbin.network._parameters import Array
 
-# Rows of a block. The activations of a block stay in the cache between the forward
-# and the backward pass; 256 to 2,048 rows are alike for layers of 16 to 256 units.
-BLOCK_ROWS = 1024
+# What is computed from a block should stay in a core's share of the last-level cache
+# until it is used; but in small blocks the calls, and with threads the turns that they
+# take with the interpreter, outweigh the work. examples/benchmarks/blocks.py has both.
+CACHE_BYTES = 2**22
+LEAST_ROWS, MOST_ROWS = 512, 2048
+
+# The number of blocks is a multiple of this where that leaves none too small: so they
+# share out evenly among two or four threads.
+BLOCKS_MULTIPLE = 4
+
+# Blocks are kept where all of them together take no more than this.
+KEPT_BYTES = 2**24
 
 
-def row_slices(n_rows: int, block_rows: int = BLOCK_ROWS) -> Iterator[slice]:
-    """Slices that cover ``n_rows`` rows in order; they depend on nothing else."""
-    for start in range(0, n_rows, block_rows):
-        yield slice(start, min(start + block_rows, n_rows))
+def block_rows(network: Network, itemsize: int) -> int:
+    """How many rows a block has: by the layers and the precision, and nothing else."""
+    n_features = network.layout.sizes[0]
+    bytes_per_row = itemsize * (n_features + network.workspace_size(1))
+    rows = CACHE_BYTES // bytes_per_row // 64 * 64
+    return min(max(rows, LEAST_ROWS), MOST_ROWS)
 
 
-def row_blocks(*arrays: Array) -> list[tuple[Array, ...]]:
-    """The arrays cut along their rows: one tuple a block, all views where possible."""
-    return [tuple(a[rows] for a in arrays) for rows in row_slices(arrays[0].shape[0])]
+def row_slices(n_rows: int, block_rows: int) -> list[slice]:
+    """Slices of ``n_rows`` rows in order, nearly equal, of at most ``block_rows``."""
+    n_blocks = -(-n_rows // block_rows)
+    even = -(-n_blocks // BLOCKS_MULTIPLE) * BLOCKS_MULTIPLE
+    if n_rows >= even * LEAST_ROWS:
+        n_blocks = even
+    bounds = [n_rows * number // n_blocks for number in range(n_blocks + 1)]
+    return [slice(start, stop) for start, stop in pairwise(bounds)]
+
+
+class Features:
+    """The features, read by blocks of ``block_rows`` rows.
+
+    X : dense or CSR, of any numeric type, and of any order if dense.
+    dtype : the precision of the blocks.
+    """
+
+    def __init__(self, X: Any, dtype: DTypeLike, block_rows: int) -> None:
+        self.X, self.dtype = X, np.dtype(dtype)
+        self.slices = row_slices(X.shape[0], block_rows)
+        self._file = _mapped_file(X)
+
+    def memory(self, n_rows: int, order: Literal["C", "F"] = "F") -> Array | None:
+        """Memory for ``A_0`` of a dense block, in order F row after row of the data."""
+        if issparse(self.X):
+            return None
+        return np.ones((self.X.shape[1] + 1, n_rows), self.dtype, order)
+
+    def load(self, number: int, memory: Array | None) -> Any:
+        """One block as the kernels want it, in place in ``memory`` if it is dense."""
+        if self._file is not None:
+            self._file.check()
+        X = self.X[self.slices[number]]
+        if memory is None:
+            return X.astype(self.dtype, copy=False)
+        memory[:-1] = X.T
+        return memory
+
+
+class Rows:
+    """The features with labels and weights, read by blocks.
+
+    y : whether a row is of the second class.
+    w : the weight of each row, or None if all are one.
+    factors : by which the weights of the first and of the second class are multiplied.
+    """
+
+    def __init__(
+        self,
+        features: Features,
+        y: NDArray[np.bool_],
+        w: Array | None,
+        factors: Array,
+    ) -> None:
+        self.features, self.y, self.w, self.factors = features, y, w, factors
+        self.slices, self.dtype = features.slices, features.dtype
+        n_rows, n_features = features.X.shape
+        self._kept: list[Block] | None = None
+        if n_rows * (n_features + 3) * self.dtype.itemsize <= KEPT_BYTES:
+            # By features: small products are faster, and it takes long only once.
+            self._kept = [
+                self.load(number, self._memory(rows.stop - rows.start, "C"))
+                for number, rows in enumerate(self.slices)
+            ]
+
+    def memory(self, n_rows: int) -> Block | None:
+        """Memory to load a block into, unless all are kept."""
+        return self._memory(n_rows, "F") if self._kept is None else None
+
+    def _memory(self, n_rows: int, order: Literal["C", "F"]) -> Block:
+        y, w = np.empty((2, n_rows), self.dtype)
+        return Block(self.features.memory(n_rows, order), y, w)
+
+    def load(self, number: int, memory: Block | None) -> Block:
+        """One block, in place in ``memory`` unless it was kept."""
+        if memory is None:
+            assert self._kept is not None
+            return self._kept[number]
+        rows = self.slices[number]
+        memory.y[:] = y = self.y[rows]
+        w = self.factors[y.view(np.uint8)]
+        memory.w[:] = w if self.w is None else w * self.w[rows]
+        return memory._replace(X=self.features.load(number, memory.X))
+
+
+class MappedFile(NamedTuple):
+    """The file behind a memory map: to read beyond its end would end the process."""
+
+    map: mmap
+    size: int
+
+    def check(self) -> None:
+        """Raise an OSError if the file has become shorter."""
+        size = self.map.size()
+        if size < self.size:
+            message = (
+                f"The file that X maps was {self.size} bytes long and has become "
+                f"{size}. Leave it as it is while it is in use"
+            )
+            raise OSError(errno.EIO, message)
+
+
+def _mapped_file(X: Any) -> MappedFile | None:
+    """The file behind a memory map or a view of one, None for other arrays."""
+    while isinstance(X, np.ndarray):
+        X = X.base
+    return MappedFile(X, max(X.size(), len(X))) if isinstance(X, mmap) else None

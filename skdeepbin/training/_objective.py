@@ -10,40 +10,30 @@ objective of scikit-learn's LogisticRegression, divided by a constant.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
-from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Array
-from skdeepbin.training._engine import sum_over_blocks
 
 
 @dataclass(frozen=True)
 class Objective:
-    """Penalised mean log loss of a network over blocks of ``(X, y, w)``.
+    """Penalised mean loss.
 
-    total_weight : sum of ``w`` over all blocks.
-    alpha : strength of the L2 penalty on the weights.
-    dtype : precision of the blocks; ``theta`` and the gradient are float64.
+    total : ``theta -> (value, gradient)``, the weighted sum over the rows.
+    total_weight : sum of the weights of the rows.
+    penalty : for each entry of ``theta`` the strength of the L2 penalty on it.
     """
 
-    network: Network
-    blocks: Sequence[tuple[Array, ...]]
+    total: Callable[[Array], tuple[float, Array]]
     total_weight: float
-    alpha: float
-    dtype: np.dtype
+    penalty: Array
 
     def __call__(self, theta: Array) -> tuple[float, Array]:
         """The value and its gradient, from one pass over the rows."""
-        value, gradient = sum_over_blocks(
-            self.network.loss_and_gradient,
-            theta.astype(self.dtype, copy=False),
-            self.blocks,
-        )
-        n_weights = self.network.layout.n_weights
-        weights = theta[:n_weights]
-        value += self.alpha / 2 * float(weights @ weights)
-        gradient[:n_weights] += self.alpha * weights
-        return value / self.total_weight, gradient / self.total_weight
+        value, gradient = self.total(theta)
+        shrinkage = self.penalty * theta
+        value += float(shrinkage @ theta) / 2
+        gradient += shrinkage
+        gradient /= self.total_weight
+        return value / self.total_weight, gradient

@@ -3,7 +3,7 @@ import pytest
 
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import INITIALIZERS, constant, initialize
-from skdeepbin.network._network import layers
+from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Layout
 
 RULES = {**INITIALIZERS, "0.01": constant(0.01)}
@@ -33,5 +33,8 @@ def test_preferred_initializer_carries_the_signal_through_20_layers(name, rng):
     layout = Layout((100,) * 21 + (1,))
     activation = ACTIVATIONS[name]
     theta = initialize(layout, INITIALIZERS[activation.init], rng)
-    *_, last, _ = layers(activation, layout.views(theta), rng.normal(size=(500, 100)))
-    assert 0.05 < np.median(last.std(axis=0)) < 20
+    network = Network(layout, activation)
+    workspace = network.workspace(500, theta.dtype)
+    X = np.vstack([rng.normal(size=(100, 500)), np.ones(500)])
+    network.logits(layout.layers(theta), X, workspace)
+    assert 0.05 < np.median(workspace.Z[-2].std(axis=1)) < 20

@@ -1,56 +1,103 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import sparse
 
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import INITIALIZERS, initialize
-from skdeepbin.network._network import Network, logits
+from skdeepbin.network._network import Block, Network
 from skdeepbin.network._parameters import Layout
 
 
-def problem(name, hidden, rng, n_rows=20, n_features=3):
+def problem(name, hidden, rng, n_rows=20, n_features=3, dtype=np.float64):
+    """A network, a point, X, and a block of it with labels and weights."""
     layout = Layout((n_features, *hidden, 1))
     activation = ACTIVATIONS[name]
-    theta = initialize(layout, INITIALIZERS[activation.init], rng)
-    theta[layout.n_weights :] = rng.normal(
-        scale=0.1, size=theta.size - layout.n_weights
+    theta = initialize(layout, INITIALIZERS[activation.init], rng).astype(dtype)
+    for b in layout.views(theta).biases:
+        b[:] = rng.normal(scale=0.1, size=b.size)
+    X = rng.normal(size=(n_rows, n_features)).astype(dtype)
+    X[X < -0.5] = 0
+    y = rng.randint(0, 2, n_rows).astype(dtype)
+    w = rng.uniform(size=n_rows).astype(dtype)
+    A = np.vstack([X.T, np.ones(n_rows, dtype)])
+    return Network(layout, activation), theta, X, Block(A, y, w)
+
+
+def loss_and_gradient(network, theta, block):
+    """Both, with memory of their own."""
+    gradient = np.full_like(theta, np.nan)
+    loss = network.loss_and_gradient(
+        network.layout.layers(theta),
+        block,
+        network.workspace(len(block.y), theta.dtype),
+        network.layout.views(gradient),
     )
-    X = rng.normal(size=(n_rows, n_features))
-    y = rng.randint(0, 2, n_rows).astype(float)
-    return Network(layout, activation), theta, X, y, rng.uniform(size=n_rows)
+    return loss, gradient
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_logits_are_the_formula(name, rng):
-    network, theta, X, *_ = problem(name, (4, 5), rng)
+    network, theta, X, block = problem(name, (4, 5), rng)
     (W1, W2, W3), (b1, b2, b3) = network.layout.views(theta)
     A1 = X @ W1 + b1
     network.activation.forward(A1)
     A2 = A1 @ W2 + b2
     network.activation.forward(A2)
-    z = logits(network.activation, network.layout.views(theta), X)
-    np.testing.assert_array_equal(z, (A2 @ W3 + b3)[:, 0])
+    workspace = network.workspace(len(X), theta.dtype)
+    z = network.logits(network.layout.layers(theta), block.X, workspace)
+    np.testing.assert_allclose(z, (A2 @ W3 + b3)[:, 0], rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_sparse_is_dense(name, rng):
-    network, theta, X, y, w = problem(name, (4,), rng)
-    X[X < 0] = 0
-    loss, gradient = network.loss_and_gradient(theta, X, y, w)
-    sparse_loss, sparse_gradient = network.loss_and_gradient(
-        theta, sparse.csr_array(X), y, w
-    )
-    assert sparse_loss == pytest.approx(loss, rel=1e-14)
-    np.testing.assert_allclose(sparse_gradient, gradient, rtol=1e-12, atol=1e-14)
+@pytest.mark.parametrize("hidden", [(), (4,), (4, 5)])
+@pytest.mark.parametrize("other", ["sparse", "row by row"])
+def test_the_container_does_not_matter(name, hidden, other, rng):
+    network, theta, X, block = problem(name, hidden, rng)
+    loss, gradient = loss_and_gradient(network, theta, block)
+    A = sparse.csr_array(X) if other == "sparse" else np.asfortranarray(block.X)
+    other_loss, other_gradient = loss_and_gradient(network, theta, block._replace(X=A))
+    assert other_loss == pytest.approx(loss, rel=1e-14)
+    np.testing.assert_allclose(other_gradient, gradient, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_precision_is_kept_and_input_untouched(name, dtype, rng):
-    network, *arrays = problem(name, (4, 4), rng)
-    arrays = [a.astype(dtype) for a in arrays]
-    copies = [a.copy() for a in arrays]
-    _, gradient = network.loss_and_gradient(*arrays)
+    network, theta, _, block = problem(name, (4, 4), rng, dtype=dtype)
+    arrays = [theta, *block]
+    copies = [array.copy() for array in arrays]
+    _, gradient = loss_and_gradient(network, theta, block)
     assert gradient.dtype == dtype
-    for array, copy in zip(arrays, copies):
+    for array, copy in zip(arrays, copies, strict=True):
         np.testing.assert_array_equal(array, copy)
+
+
+@pytest.mark.parametrize("hidden", [(), (4,), (4, 6), (6, 4, 5)])
+def test_a_workspace_is_as_large_as_stated(hidden, rng):
+    network = problem("tanh", hidden, rng)[0]
+    workspace = network.workspace(7, np.float32)
+    own = {
+        id(array if array.base is None else array.base): array.base
+        if array.base is not None
+        else array
+        for part in workspace
+        for array in (part if isinstance(part, list) else [part])
+    }
+    size = sum(array.size for array in own.values())
+    assert size <= network.workspace_size(7)
+
+
+@pytest.mark.parametrize("name", ["relu", "tanh"])
+def test_a_block_takes_no_memory_but_a_few_numbers_a_row(name, rng):
+    n_rows = 2000
+    network, theta, _, block = problem(name, (64, 64), rng, n_rows)
+    V = network.layout.layers(theta)
+    workspace = network.workspace(n_rows, theta.dtype)
+    gradient = network.layout.views(np.empty_like(theta))
+    tracemalloc.start()
+    network.loss_and_gradient(V, block, workspace, gradient)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10 * n_rows * theta.itemsize

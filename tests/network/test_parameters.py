@@ -16,13 +16,21 @@ def test_views_cover_theta_once(sizes):
 
 
 @pytest.mark.parametrize("sizes", SIZES)
-def test_weights_come_first(sizes):
+def test_a_layer_is_its_weights_over_its_biases(sizes, rng):
+    layout = Layout(sizes)
+    theta = rng.normal(size=layout.n_parameters)
+    for V, W, b in zip(layout.layers(theta), *layout.views(theta), strict=True):
+        np.testing.assert_array_equal(V, np.vstack([W, b]))
+        assert np.shares_memory(V, theta)
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_weights_are_told_from_biases(sizes):
     layout = Layout(sizes)
     theta = np.zeros(layout.n_parameters)
     for W in layout.views(theta).weights:
         W[:] = 1
-    np.testing.assert_array_equal(theta[: layout.n_weights], 1)
-    np.testing.assert_array_equal(theta[layout.n_weights :], 0)
+    np.testing.assert_array_equal(theta, layout.is_weight)
 
 
 @pytest.mark.parametrize("sizes", SIZES)

@@ -1,0 +1,144 @@
+"""Threads of our own, and BLAS held to one thread inside each.
+
+NumPy releases the interpreter lock in its loops and matrix products, so threads that
+each work through their own blocks use all cores also where BLAS, which only splits
+single products, cannot: in small products and between them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from queue import SimpleQueue
+from threading import Lock, Thread
+from types import TracebackType
+from typing import TypeVar
+
+from joblib import cpu_count
+from threadpoolctl import OpenBLASController, ThreadpoolController
+
+T = TypeVar("T")
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """The BLAS libraries of this process; to look for them takes milliseconds."""
+    return ThreadpoolController().select(user_api="blas")
+
+
+def blas_threads() -> int:
+    """How many threads BLAS may use at this moment."""
+    libraries = _blas().lib_controllers
+    return max((library.num_threads for library in libraries), default=cpu_count())
+
+
+def n_threads(n_jobs: int | None) -> int:
+    """What scikit-learn's `n_jobs` means: -1 is all cores, -2 all but one."""
+    if n_jobs is None:
+        return blas_threads()
+    return n_jobs if n_jobs > 0 else max(1, cpu_count() + 1 + n_jobs)
+
+
+_limit = ExitStack()
+_holders = 0
+_lock = Lock()
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Hold BLAS to one thread while this or any other such block is running.
+
+    The limit is one of the process. It is counted, not set and reset by each block, as
+    blocks that overlap would otherwise reset it to what another had set. Since
+    threadpoolctl 3.8 only the thread that set a limit can change it, unless it is told
+    that this thread is done: it is, as the last block is.
+    """
+    global _holders
+    with _lock:
+        if _holders == 0:
+            _limit.enter_context(_blas().limit(limits=1))
+        _holders += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _holders -= 1
+            if _holders == 0:
+                getattr(OpenBLASController, "clear_controlling_thread", _nothing)(True)
+                _limit.close()
+
+
+def _nothing(force: bool) -> None:
+    """What threadpoolctl does before 3.8."""
+
+
+class Threads:
+    """``n`` threads, the caller's among them, that share out tasks.
+
+    A context manager: the others start where it is entered and end where it is left.
+    """
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+        self._work: list[SimpleQueue] = []
+        self._outcomes: SimpleQueue = SimpleQueue()
+        self._threads: list[Thread] = []
+
+    def __enter__(self) -> Threads:
+        for number in range(1, self.n):
+            work: SimpleQueue = SimpleQueue()
+            thread = Thread(target=self._serve, args=(number, work), daemon=True)
+            thread.start()
+            self._work.append(work)
+            self._threads.append(thread)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for work in self._work:
+            work.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def run(self, job: Callable[[int, T], None], tasks: Iterable[T]) -> None:
+        """Call ``job(thread, task)`` for every task, on whichever thread is free.
+
+        After an exception no task is begun; it is raised when all threads have stopped.
+        """
+        waiting = deque(tasks)
+
+        def work(thread: int) -> None:
+            try:
+                while True:
+                    try:
+                        task = waiting.popleft()
+                    except IndexError:
+                        return
+                    job(thread, task)
+            except BaseException:
+                waiting.clear()
+                raise
+
+        for queue in self._work:
+            queue.put(work)
+        try:
+            work(0)
+        finally:
+            outcomes = [self._outcomes.get() for _ in self._work]
+        for error in filter(None, outcomes):
+            raise error
+
+    def _serve(self, number: int, queue: SimpleQueue) -> None:
+        while (work := queue.get()) is not None:
+            try:
+                work(number)
+            except BaseException as error:
+                self._outcomes.put(error)
+            else:
+                self._outcomes.put(None)

@@ -31,4 +31,4 @@ def log_loss(z: Array, y: Array, w: Array) -> tuple[float, Array]:
     d /= decay
     d -= y
     d *= w
-    return float(w @ losses), d
+    return float(np.dot(w, losses)), d

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import sqrt
 from time import perf_counter
 from typing import NamedTuple, TypeAlias
-
-import numpy as np
 
 from skdeepbin.network._parameters import Array
 from skdeepbin.training._history import History, Step, columns, measurements
@@ -43,19 +42,14 @@ def descend(
     state = optimizer.init(theta)
     progress = Progress(theta)
     rows: list[tuple[float, ...]] = []
-    step = Step(-1, theta, np.inf, np.inf, 0.0, 0.0)
-    reason = None
+    iteration, reason = 0, None
     while reason is None:
         value, gradient = objective(theta)
         move = optimizer.step(theta, value, gradient, state)
         if move.accepted:
-            norm = float(np.linalg.norm(gradient))
-            step = step._replace(theta=theta, loss=value, gradient_norm=norm)
-        step = step._replace(
-            iteration=step.iteration + 1,
-            step_size=move.step_size,
-            seconds=perf_counter() - start,
-        )
+            here = theta, value, sqrt(float(gradient @ gradient))
+        step = Step(iteration, *here, move.step_size, perf_counter() - start)
+        iteration += 1
         rows.append(measurements(step))
         on_step(step)
         progress = stopping.follow(progress, step)

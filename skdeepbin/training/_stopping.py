@@ -39,11 +39,12 @@ class Stopping:
 
     def follow(self, progress: Progress, step: Step) -> Progress:
         """The progress after one more step."""
-        if step.loss < progress.loss:
-            progress = progress._replace(theta=step.theta, loss=step.loss)
-        if step.loss < progress.reference - self.tol:
-            return progress._replace(reference=step.loss, waited=0)
-        return progress._replace(waited=progress.waited + 1)
+        theta, loss, reference, waited = progress
+        if step.loss < loss:
+            theta, loss = step.theta, step.loss
+        if step.loss < reference - self.tol:
+            return Progress(theta, loss, step.loss, 0)
+        return Progress(theta, loss, reference, waited + 1)
 
     def reason(self, progress: Progress, step: Step) -> str | None:
         """Why to end after this step, a key of STOP_REASONS, or None to go on."""

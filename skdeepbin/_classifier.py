@@ -32,14 +32,14 @@ from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import INITIALIZERS, constant, initialize
 from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Array, Layout, Parameters
-from skdeepbin.training._blocks import Features, Rows, block_rows
+from skdeepbin.training._blocks import Features, Rows, block_rows, training_work
 from skdeepbin.training._engine import Engine, logits, memory_needed, n_useful_threads
 from skdeepbin.training._history import History, Step, joined
 from skdeepbin.training._objective import Objective
 from skdeepbin.training._optimizers import barzilai_borwein, gradient_descent
 from skdeepbin.training._solve import Solution, descend
 from skdeepbin.training._stopping import STOP_REASONS, Stopping
-from skdeepbin.training._threads import Threads, n_threads, one_blas_thread
+from skdeepbin.training._threads import Threads, one_blas_thread
 
 
 class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
@@ -273,8 +273,13 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter or an array is not as described. The classifier is then as
-            it was before.
+            If a parameter or an array is not as described.
+        MemoryError
+            If the network needs more memory than there is.
+        OSError
+            If X maps a file that has become shorter.
+
+            After any of these the classifier is as it was before.
 
         Warns
         -----
@@ -291,8 +296,10 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
             if goes_on:
                 check_same_problem(self, classes, network.layout.sizes)
             dtype = self._precision(X)
-            features = Features(X, dtype, block_rows(network, dtype.itemsize))
-            n = self._n_threads(network, features, passes=3)
+            size = block_rows(network, len(y), dtype.itemsize)
+            features = Features(X, dtype, size)
+            work = training_work(network, len(y))
+            n = n_useful_threads(self.n_jobs, features, work)
             weights = self._weights(classes, y, sample_weight)
             n_bytes = memory_needed(network, features, n)
             with enough_memory(n_bytes), one_blas_thread(), Threads(n) as threads:
@@ -326,8 +333,10 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
             Layout((X.shape[1], *hidden)), ACTIVATIONS[self._fitted_activation]
         )
         theta = network.layout.pack(parameters)
-        features = Features(X, theta.dtype, block_rows(network, theta.itemsize))
-        n = self._n_threads(network, features, passes=1)
+        size = block_rows(network, X.shape[0], theta.itemsize)
+        features = Features(X, theta.dtype, size)
+        work = training_work(network, X.shape[0]) / 3  # forward only
+        n = n_useful_threads(self.n_jobs, features, work)
         with one_blas_thread(), Threads(n) as threads:
             return logits(network, theta, features, threads)
 
@@ -401,11 +410,6 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
             return np.dtype(np.float32 if X.dtype == np.float32 else np.float64)
         return np.dtype(self.dtype)
 
-    def _n_threads(self, network: Network, features: Features, passes: int) -> int:
-        """How many threads pay, for so many products with the weights of each layer."""
-        work = 2.0 * passes * features.X.shape[0] * network.layout.n_parameters
-        return n_useful_threads(n_threads(self.n_jobs), features, work)
-
     def _network(self, n_features: int) -> Network:
         """The network that the parameters describe."""
         hidden = hidden_sizes(self.hidden_layer_sizes, self.depth)
@@ -444,8 +448,8 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(
                 f"The loss is {solution.loss} at the starting weights: values of X, "
                 f"from {features.X.min():g} to {features.X.max():g}, or of `init` are "
-                "too large. Scale X, "
-                "for example by sklearn.preprocessing.StandardScaler."
+                "too large. Scale X, for example by "
+                "sklearn.preprocessing.StandardScaler."
             )
         return solution
 

@@ -514,6 +514,16 @@ def test_divergence_keeps_the_best_weights_and_warns(activation, cancer):
     assert model.loss_ == min(model.history_["loss"])
 
 
+def test_divergence_on_several_threads_warns_once(rng):
+    """Their overflows are no news: one warning says what happened."""
+    X = rng.normal(size=(20_000, 30))
+    model = DeepBinaryClassifier(depth=4, learning_rate=1e3, n_jobs=2, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="learning_rate") as caught:
+        model.fit(X, X[:, 0] > 0)
+    assert len(caught) == 1
+    assert model.stop_reason_ == "diverged"
+
+
 @pytest.mark.parametrize("verbose", [False, True, 1, 2])
 def test_verbose(verbose, cancer):
     output = io.StringIO()

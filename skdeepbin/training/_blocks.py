@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 from itertools import pairwise
+from math import ceil
 from mmap import mmap
 from typing import Any, Literal, NamedTuple
 
@@ -22,31 +23,38 @@ from skdeepbin.network._parameters import Array
 # What is computed from a block should stay in a core's share of the last-level cache
 # until it is used; but in small blocks the calls, and with threads the turns that they
 # take with the interpreter, outweigh the work. examples/benchmarks/blocks.py has both.
-CACHE_BYTES = 2**22
-LEAST_ROWS, MOST_ROWS = 512, 2048
+CACHE_BYTES = 2**23
+LEAST_ROWS, MOST_ROWS = 512, 4096
 
-# The number of blocks is a multiple of this where that leaves none too small: so they
-# share out evenly among two or four threads.
-BLOCKS_MULTIPLE = 4
+# Two threads share blocks of fewer floating-point operations than this at a loss.
+BLOCK_WORK = 2e7
 
 # Blocks are kept where all of them together take no more than this.
 KEPT_BYTES = 2**24
 
 
-def block_rows(network: Network, itemsize: int) -> int:
-    """How many rows a block has: by the layers and the precision, and nothing else."""
+def block_rows(network: Network, n_rows: int, itemsize: int) -> int:
+    """How many rows a block has: by the data and the layers, and nothing else.
+
+    As many as fit the cache, or fewer to have an even number of blocks for two threads.
+    """
     n_features = network.layout.sizes[0]
     bytes_per_row = itemsize * (n_features + network.workspace_size(1))
-    rows = CACHE_BYTES // bytes_per_row // 64 * 64
-    return min(max(rows, LEAST_ROWS), MOST_ROWS)
+    rows = min(max(CACHE_BYTES // bytes_per_row, LEAST_ROWS), MOST_ROWS)
+    even = 2 * ceil(n_rows / rows / 2)
+    if training_work(network, n_rows) >= even * BLOCK_WORK:
+        rows = ceil(n_rows / even)
+    return rows
+
+
+def training_work(network: Network, n_rows: int) -> float:
+    """Floating-point operations of a pass: three for each row and parameter, twice."""
+    return 6.0 * n_rows * network.layout.n_parameters
 
 
 def row_slices(n_rows: int, block_rows: int) -> list[slice]:
     """Slices of ``n_rows`` rows in order, nearly equal, of at most ``block_rows``."""
-    n_blocks = -(-n_rows // block_rows)
-    even = -(-n_blocks // BLOCKS_MULTIPLE) * BLOCKS_MULTIPLE
-    if n_rows >= even * LEAST_ROWS:
-        n_blocks = even
+    n_blocks = ceil(n_rows / block_rows)
     bounds = [n_rows * number // n_blocks for number in range(n_blocks + 1)]
     return [slice(start, stop) for start, stop in pairwise(bounds)]
 

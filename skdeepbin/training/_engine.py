@@ -22,24 +22,22 @@ from scipy.sparse import issparse
 
 from skdeepbin.network._network import Block, Network, Workspace
 from skdeepbin.network._parameters import Array, Parameters
-from skdeepbin.training._blocks import Features, Rows
-from skdeepbin.training._threads import Threads
-
-# To hand a task to another thread and to wait for it costs as much as so many
-# floating-point operations. examples/benchmarks/threads.py measures it.
-LEAST_WORK = 3e7
+from skdeepbin.training._blocks import BLOCK_WORK, Features, Rows
+from skdeepbin.training._threads import Threads, n_threads
 
 # At most so many blocks to a group, and where there are fewer blocks so many groups
 # that threads end at about the same time.
 GROUP_BLOCKS, GROUPS = 16, 32
 
 
-def n_useful_threads(n_threads: int, features: Features, work: float) -> int:
-    """As many threads as there are, and as blocks; one where there is little to do.
+def n_useful_threads(n_jobs: int | None, features: Features, work: float) -> int:
+    """The threads that `n_jobs` allows, one a block at most; one if blocks are light.
 
-    work : floating-point operations of one pass.
+    work : floating-point operations of a pass over all blocks.
     """
-    return 1 if work < LEAST_WORK else min(n_threads, len(features.slices))
+    n_blocks = len(features.slices)
+    light = work < n_blocks * BLOCK_WORK
+    return 1 if n_blocks == 1 or light else min(n_threads(n_jobs), n_blocks)
 
 
 def memory_needed(network: Network, features: Features, n_threads: int) -> int:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from contextvars import copy_context
 from functools import cache
 from queue import SimpleQueue
 from threading import Lock, Thread
@@ -17,21 +18,21 @@ from types import TracebackType
 from typing import TypeVar
 
 from joblib import cpu_count
-from threadpoolctl import OpenBLASController, ThreadpoolController
+from threadpoolctl import LibController, OpenBLASController, ThreadpoolController
 
 T = TypeVar("T")
 
 
 @cache
-def _blas() -> ThreadpoolController:
+def _blas() -> list[LibController]:
     """The BLAS libraries of this process; to look for them takes milliseconds."""
-    return ThreadpoolController().select(user_api="blas")
+    return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
 def blas_threads() -> int:
     """How many threads BLAS may use at this moment."""
-    libraries = _blas().lib_controllers
-    return max((library.num_threads for library in libraries), default=cpu_count())
+    libraries = _blas()
+    return max(lib.num_threads for lib in libraries) if libraries else cpu_count()
 
 
 def n_threads(n_jobs: int | None) -> int:
@@ -41,7 +42,7 @@ def n_threads(n_jobs: int | None) -> int:
     return n_jobs if n_jobs > 0 else max(1, cpu_count() + 1 + n_jobs)
 
 
-_limit = ExitStack()
+_before: list[int] = []
 _holders = 0
 _lock = Lock()
 
@@ -58,7 +59,9 @@ def one_blas_thread() -> Iterator[None]:
     global _holders
     with _lock:
         if _holders == 0:
-            _limit.enter_context(_blas().limit(limits=1))
+            _before[:] = [library.num_threads for library in _blas()]
+            for library in _blas():
+                library.set_num_threads(1)
         _holders += 1
     try:
         yield
@@ -66,12 +69,13 @@ def one_blas_thread() -> Iterator[None]:
         with _lock:
             _holders -= 1
             if _holders == 0:
-                getattr(OpenBLASController, "clear_controlling_thread", _nothing)(True)
-                _limit.close()
-
-
-def _nothing(force: bool) -> None:
-    """What threadpoolctl does before 3.8."""
+                let_go = getattr(OpenBLASController, "clear_controlling_thread", None)
+                if let_go:
+                    let_go(force=True)
+                for library, n in zip(_blas(), _before):
+                    library.set_num_threads(n)
+                if let_go:
+                    let_go()
 
 
 class Threads:
@@ -109,6 +113,7 @@ class Threads:
     def run(self, job: Callable[[int, T], None], tasks: Iterable[T]) -> None:
         """Call ``job(thread, task)`` for every task, on whichever thread is free.
 
+        The other threads take over the caller's context, NumPy's error state with it.
         After an exception no task is begun; it is raised when all threads have stopped.
         """
         waiting = deque(tasks)
@@ -126,7 +131,7 @@ class Threads:
                 raise
 
         for queue in self._work:
-            queue.put(work)
+            queue.put((copy_context(), work))
         try:
             work(0)
         finally:
@@ -135,9 +140,10 @@ class Threads:
             raise error
 
     def _serve(self, number: int, queue: SimpleQueue) -> None:
-        while (work := queue.get()) is not None:
+        while (order := queue.get()) is not None:
+            context, work = order
             try:
-                work(number)
+                context.run(work, number)
             except BaseException as error:
                 self._outcomes.put(error)
             else:

@@ -31,9 +31,18 @@ def test_slices_cover_every_row_once_in_order(n_rows, most):
 @pytest.mark.parametrize("itemsize", [4, 8])
 def test_wider_networks_have_smaller_blocks(hidden, itemsize):
     def rows(*sizes):
-        return block_rows(Network(Layout(sizes), ACTIVATIONS["relu"]), itemsize)
+        network = Network(Layout(sizes), ACTIVATIONS["relu"])
+        return block_rows(network, 10**6, itemsize)
 
-    assert LEAST_ROWS <= rows(30, *hidden, 1) <= rows(30, 1) <= MOST_ROWS
+    assert LEAST_ROWS - 1 <= rows(30, *hidden, 1) <= rows(30, 1) <= MOST_ROWS
+
+
+def test_two_threads_have_an_even_number_of_blocks_where_it_pays():
+    network = Network(Layout((30, 64, 64, 1)), ACTIVATIONS["relu"])
+    for n_rows in (1_200, 5_000, 9_000, 13_000):
+        n_blocks = len(row_slices(n_rows, block_rows(network, n_rows, 4)))
+        assert n_blocks % 2 == 0
+    assert block_rows(network, 500, 4) >= 500
 
 
 def all_blocks(rows):

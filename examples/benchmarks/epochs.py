@@ -246,13 +246,15 @@ def draw(rows):
     for axis, dtype in zip(np.atleast_1d(axes), dtypes):
         labels = list(dict.fromkeys(row[1] for row in rows if row[0] == dtype))
         for name, marker in zip(names, "oD^svP*x"):
-            times = [r[3] * 1e3 for r in rows if r[0] == dtype and r[2] == name]
-            axis.plot(times, range(len(labels)), marker, label=name, fillstyle="none")
-        axis.set(xscale="log", xlabel="milliseconds per epoch", title=dtype)
+            ratios = [r[4] for r in rows if r[0] == dtype and r[2] == name]
+            axis.plot(ratios, range(len(labels)), marker, label=name, fillstyle="none")
+        axis.axvline(1, color="gray", linewidth=1)
+        axis.set(xscale="log", xlabel="time of an epoch / skdeepbin's", title=dtype)
         axis.set_yticks(range(len(labels)), labels)
         axis.grid(alpha=0.3)
     np.atleast_1d(axes)[0].invert_yaxis()
-    np.atleast_1d(axes)[-1].legend()
+    handles, names = axis.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=4)
     figure.savefig("epochs.png", dpi=120)
 
 

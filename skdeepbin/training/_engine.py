@@ -43,13 +43,18 @@ def n_useful_threads(n_jobs: int | None, features: Features, work: float) -> int
 def memory_needed(network: Network, features: Features, n_threads: int) -> int:
     """Bytes that training takes beyond the data: parameters and workspaces."""
     itemsize = features.dtype.itemsize
-    rows = features.slices[-1].stop - features.slices[-1].start
+    rows = sum(block_sizes(features.slices))
     of_a_thread = rows * network.workspace_size(1) + 3 * network.layout.n_parameters
     if not issparse(features.X):
         of_a_thread += rows * (features.X.shape[1] + 1)
     # theta, the best one, the last and the next, their gradients, the penalty
     of_the_descent = 8 * 8 * network.layout.n_parameters
     return n_threads * itemsize * of_a_thread + of_the_descent
+
+
+def block_sizes(slices: Sequence[slice]) -> set[int]:
+    """The one or two numbers of rows that blocks have: each has memory of its own."""
+    return {rows.stop - rows.start for rows in slices}
 
 
 class Part(NamedTuple):
@@ -89,7 +94,7 @@ class Engine:
             number, group = task
             desk = self._desks[thread]
             part = self._take(desk)
-            self._spare += total.add(number, desk.sum(group, part), part)
+            self._spare.extend(total.add(number, desk.sum(group, part), part))
 
         self.threads.run(work, enumerate(self.groups))
         return total.value, total.gradient
@@ -108,7 +113,7 @@ class Desk:
         self.network, self.V, self.rows = network, V, rows
         self.part = self.new_part()
         self._memory: dict[int, tuple[Workspace, Block | None]] = {}
-        for n in {block.stop - block.start for block in rows.slices}:  # two at the most
+        for n in block_sizes(rows.slices):
             self._memory[n] = network.workspace(n, rows.dtype), rows.memory(n)
 
     def new_part(self) -> Part:

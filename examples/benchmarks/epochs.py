@@ -250,6 +250,9 @@ def draw(rows):
             axis.plot(ratios, range(len(labels)), marker, label=name, fillstyle="none")
         axis.axvline(1, color="gray", linewidth=1)
         axis.set(xscale="log", xlabel="time of an epoch / skdeepbin's", title=dtype)
+        ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10]
+        axis.set_xticks(ticks, map(str, ticks))
+        axis.minorticks_off()
         axis.set_yticks(range(len(labels)), labels)
         axis.grid(alpha=0.3)
     np.atleast_1d(axes)[0].invert_yaxis()

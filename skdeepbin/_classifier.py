@@ -30,7 +30,7 @@ from skdeepbin._validation import (
 )
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import INITIALIZERS, constant, initialize
-from skdeepbin.network._network import Network
+from skdeepbin.network._network import FEW, Network, few_logits
 from skdeepbin.network._parameters import Array, Layout, Parameters
 from skdeepbin.training._blocks import Features, Rows, block_rows, training_work
 from skdeepbin.training._engine import Engine, logits, memory_needed, n_useful_threads
@@ -298,7 +298,7 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
             dtype = self._precision(X)
             size = block_rows(network, len(y), dtype.itemsize)
             features = Features(X, dtype, size)
-            work = training_work(network, len(y))
+            work = training_work(network, len(y), dtype.itemsize)
             n = n_useful_threads(self.n_jobs, features, work)
             weights = self._weights(classes, y, sample_weight)
             n_bytes = memory_needed(network, features, n)
@@ -328,14 +328,15 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         X = check_features(validate_data(self, X, reset=False, **_ACCEPTED))
         parameters = Parameters(self.coefs_, self.intercepts_)
-        hidden = map(len, parameters.biases)
-        network = Network(
-            Layout((X.shape[1], *hidden)), ACTIVATIONS[self._fitted_activation]
-        )
+        activation = ACTIVATIONS[self._fitted_activation]
+        if X.shape[0] * sum(W.size for W in parameters.weights) < FEW:
+            return few_logits(parameters, activation, X)
+        sizes = X.shape[1], *map(len, parameters.biases)
+        network = Network(Layout(sizes), activation)
         theta = network.layout.pack(parameters)
         size = block_rows(network, X.shape[0], theta.itemsize)
         features = Features(X, theta.dtype, size)
-        work = training_work(network, X.shape[0]) / 3  # forward only
+        work = training_work(network, X.shape[0], theta.itemsize) / 3  # forward only
         n = n_useful_threads(self.n_jobs, features, work)
         with one_blas_thread(), Threads(n) as threads:
             return logits(network, theta, features, threads)

@@ -292,7 +292,7 @@ def test_fits_are_the_same_to_the_last_bit(
         32, "tanh", max_iter=12, dtype=dtype, n_jobs=1, random_state=0
     )
     first = clone(model).fit(X, y)
-    expected = first.decision_function(X)
+    expected, few = first.decision_function(X), first.decision_function(X[:20])
     if given == "Fortran":
         X = np.asfortranarray(X)
     elif given == "memory map":
@@ -304,6 +304,7 @@ def test_fits_are_the_same_to_the_last_bit(
             np.testing.assert_array_equal(ours, theirs)
         np.testing.assert_array_equal(first.loss_curve_, other.loss_curve_)
         np.testing.assert_array_equal(expected, other.decision_function(X))
+        np.testing.assert_array_equal(few, other.decision_function(X[:20]))
 
 
 @FEW

@@ -17,6 +17,10 @@ and backwards, from ``D_L = w (sigmoid(z) - y)``::
     dloss / db_l = D_l 1
     D_{l-1}      = (W_l D_l) * f'(Z_{l-1})
 
+The errors of the last hidden layer are kept in units of its output weights, as
+``W_L D_L`` is an outer product: ``W_L`` is multiplied with the small matrices of that
+layer instead, which is one pass less over a large one.
+
 References
 ----------
 Rumelhart, Hinton, Williams (1986), Learning representations by back-propagating
@@ -83,10 +87,14 @@ class Network:
         errors = 2 * max(self.hidden, default=0)
         return n * (activations + errors + 2)
 
-    def workspace(self, n: int, dtype: DTypeLike) -> Workspace:
-        """Memory for the activations and errors of ``n`` rows."""
-        A = [np.ones((width + 1, n), dtype) for width in self.hidden]
+    def workspace(self, n: int, dtype: DTypeLike, backward: bool = True) -> Workspace:
+        """Memory for the activations of ``n`` rows and, for the way back, errors."""
+        A = [np.empty((width + 1, n), dtype) for width in self.hidden]
+        for A_l in A:
+            A_l[-1] = 1
         Z = [*(A_l[:-1] for A_l in A), np.empty((1, n), dtype)]
+        if not backward:
+            return Workspace(A, Z, [], np.empty(0, dtype))
         two = [np.empty((max(self.hidden), n), dtype) for _ in self.hidden[:2]]
         D = [two[layer % 2][:width] for layer, width in enumerate(self.hidden)]
         return Workspace(A, Z, D, np.ones(n, dtype))
@@ -97,7 +105,7 @@ class Network:
         _times_input(V[0], X, Z[0])
         for layer in range(1, len(V)):
             self.activation.forward(Z[layer - 1])
-            np.matmul(V[layer].T, A[layer - 1], out=Z[layer])
+            np.dot(V[layer].T, A[layer - 1], out=Z[layer])
         return Z[-1][0]
 
     def loss_and_gradient(
@@ -111,35 +119,59 @@ class Network:
         dW, db = gradient
         z = self.logits(V, block.X, workspace)
         loss, d = log_loss(z, block.y, block.w)
-        D = d[np.newaxis]
-        for layer in range(len(V) - 1, 0, -1):
-            W, A, D_below = (
-                V[layer][:-1],
-                workspace.Z[layer - 1],
-                workspace.D[layer - 1],
-            )
-            np.matmul(A, D.T, out=dW[layer])
+        D, output = d[np.newaxis], len(V) - 1
+        inputs = [block.X, *workspace.A]
+        for layer in range(output, -1, -1):
+            W = V[layer][:-1]
+            _times_error(inputs[layer], D, dW[layer])
             np.dot(D, workspace.ones, out=db[layer])
-            # The product with one error a row is an outer product: BLAS is slow at it.
-            (np.matmul if len(D) > 1 else np.multiply)(W, D, out=D_below)
-            self.activation.backward(A, D_below)
-            D = D_below
-        _times_error(block.X, D, dW[0])
-        np.dot(D, workspace.ones, out=db[0])
+            if layer == output - 1:
+                w = V[output][:-1, 0]
+                W = W * w
+                dW[layer] *= w
+                db[layer] *= w
+            if layer == 0:
+                break
+            F, D_below = workspace.Z[layer - 1], workspace.D[layer - 1]
+            self.activation.derivative(F, D_below)
+            if layer == output:
+                D = np.multiply(F, D, out=F)
+            else:
+                np.dot(W, D, out=D_below)
+                D = np.multiply(F, D_below, out=D_below)
         return loss
+
+
+# Rows times weights up to which there is little to compute and every call counts. BLAS
+# does not share such a product among threads.
+FEW = 2**18
+
+
+def few_logits(parameters: Parameters, activation: Activation, X: Any) -> Array:
+    """``z`` of few rows, dense or CSR, without any preparation."""
+    (W, *weights), (b, *biases) = parameters
+    if isinstance(X, np.ndarray):
+        X = np.ascontiguousarray(X, W.dtype)
+    Z = X.astype(W.dtype, copy=False) @ W
+    Z += b
+    for W, b in zip(weights, biases):
+        activation.forward(Z)
+        Z = Z @ W
+        Z += b
+    return Z[:, 0]
 
 
 def _times_input(V: Array, X: Any, Z: Array) -> None:
     """``Z_1 = V_1' A_0`` in place in ``Z``."""
     if isinstance(X, np.ndarray):
-        np.matmul(V.T, X, out=Z)
+        np.dot(V.T, X, out=Z)
     else:
         np.add((X @ V[:-1]).T, V[-1][:, np.newaxis], out=Z)
 
 
-def _times_error(X: Any, D: Array, dW: Array) -> None:
-    """``dloss / dW_1`` in place in ``dW``."""
-    if isinstance(X, np.ndarray):
-        np.matmul(X[:-1], D.T, out=dW)
+def _times_error(A: Any, D: Array, dW: Array) -> None:
+    """``dloss / dW`` in place in ``dW``."""
+    if isinstance(A, np.ndarray):
+        np.dot(A[:-1], D.T, out=dW)
     else:
-        dW[:] = X.T @ D.T
+        dW[:] = A.T @ D.T

@@ -26,7 +26,8 @@ from skdeepbin.network._parameters import Array
 CACHE_BYTES = 2**23
 LEAST_ROWS, MOST_ROWS = 512, 4096
 
-# Two threads share blocks of fewer floating-point operations than this at a loss.
+# Two threads share blocks of less work than this at a loss: their turns with the
+# interpreter then cost more than the half of the work that each is spared.
 BLOCK_WORK = 2e7
 
 # Blocks are kept where all of them together take no more than this.
@@ -42,14 +43,18 @@ def block_rows(network: Network, n_rows: int, itemsize: int) -> int:
     bytes_per_row = itemsize * (n_features + network.workspace_size(1))
     rows = min(max(CACHE_BYTES // bytes_per_row, LEAST_ROWS), MOST_ROWS)
     even = 2 * ceil(n_rows / rows / 2)
-    if training_work(network, n_rows) >= even * BLOCK_WORK:
+    if training_work(network, n_rows, itemsize) >= even * BLOCK_WORK:
         rows = ceil(n_rows / even)
     return rows
 
 
-def training_work(network: Network, n_rows: int) -> float:
-    """Floating-point operations of a pass: three for each row and parameter, twice."""
-    return 6.0 * n_rows * network.layout.n_parameters
+def training_work(network: Network, n_rows: int, itemsize: int) -> float:
+    """Floating-point operations of a pass, in units of one in float32.
+
+    A product and a sum for each row and parameter, three times. In float64 each takes
+    twice as long.
+    """
+    return 6.0 * n_rows * network.layout.n_parameters * itemsize / 4
 
 
 def row_slices(n_rows: int, block_rows: int) -> list[slice]:

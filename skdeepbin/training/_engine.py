@@ -33,7 +33,7 @@ GROUP_BLOCKS, GROUPS = 16, 32
 def n_useful_threads(n_jobs: int | None, features: Features, work: float) -> int:
     """The threads that `n_jobs` allows, one a block at most; one if blocks are light.
 
-    work : floating-point operations of a pass over all blocks.
+    work : of a pass over all blocks, as `training_work` counts it.
     """
     n_blocks = len(features.slices)
     light = work < n_blocks * BLOCK_WORK
@@ -171,7 +171,7 @@ def logits(
         rows = features.slices[number]
         n = rows.stop - rows.start
         if n not in memory[thread]:
-            workspace = network.workspace(n, features.dtype)
+            workspace = network.workspace(n, features.dtype, backward=False)
             memory[thread][n] = workspace, features.memory(n)
         workspace, input_memory = memory[thread][n]
         X = features.load(number, input_memory)

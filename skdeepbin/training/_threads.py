@@ -116,6 +116,10 @@ class Threads:
         The other threads take over the caller's context, NumPy's error state with it.
         After an exception no task is begun; it is raised when all threads have stopped.
         """
+        if not self._work:
+            for task in tasks:
+                job(0, task)
+            return
         waiting = deque(tasks)
 
         def work(thread: int) -> None:

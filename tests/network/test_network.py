@@ -6,7 +6,7 @@ from scipy import sparse
 
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import INITIALIZERS, initialize
-from skdeepbin.network._network import Block, Network
+from skdeepbin.network._network import Block, Network, few_logits
 from skdeepbin.network._parameters import Layout
 
 
@@ -48,6 +48,25 @@ def test_logits_are_the_formula(name, rng):
     workspace = network.workspace(len(X), theta.dtype)
     z = network.logits(network.layout.layers(theta), block.X, workspace)
     np.testing.assert_allclose(z, (A2 @ W3 + b3)[:, 0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("hidden", [(), (4,), (4, 5)])
+@pytest.mark.parametrize("n_rows", [1, 20])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array, sparse.csr_matrix])
+def test_few_rows_have_the_same_logits(name, hidden, n_rows, dtype, container, rng):
+    network, theta, X, block = problem(name, hidden, rng, n_rows, dtype=dtype)
+    workspace = network.workspace(n_rows, dtype, backward=False)
+    z = network.logits(network.layout.layers(theta), block.X, workspace)
+    parameters, given = network.layout.views(theta), container(X)
+    few = few_logits(parameters, network.activation, given)
+    assert type(few) is np.ndarray
+    assert few.dtype == dtype
+    assert few.shape == (n_rows,)
+    np.testing.assert_allclose(few, z, rtol=1e-4 if dtype == np.float32 else 1e-12)
+    again = few_logits(parameters, network.activation, given)
+    np.testing.assert_array_equal(again, few)  # neither X nor a parameter is changed
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

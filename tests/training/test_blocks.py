@@ -45,6 +45,17 @@ def test_two_threads_have_an_even_number_of_blocks_where_it_pays():
     assert block_rows(network, 500, 4) >= 500
 
 
+def test_float64_is_shared_by_threads_from_half_the_rows_on():
+    network = Network(Layout((30, 64, 64, 1)), ACTIVATIONS["relu"])
+
+    def fewest_rows_of_two_blocks(itemsize):
+        sizes = range(1, 5_000)
+        return next(n for n in sizes if block_rows(network, n, itemsize) < n)
+
+    single, double = map(fewest_rows_of_two_blocks, (4, 8))
+    assert abs(single - 2 * double) <= 1
+
+
 def all_blocks(rows):
     """Every block of some rows, as copies."""
     for number, where in enumerate(rows.slices):

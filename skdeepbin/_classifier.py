@@ -3,43 +3,61 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from math import isfinite
+from copy import copy
+from functools import partial
+from math import log, nan
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import expit, log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import check_scoring
 from sklearn.utils import Tags, check_random_state
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdeepbin._validation import (
-    check_both_classes_weigh,
+    InvalidParameterError,
+    check_both_or_none,
+    check_classes,
     check_features,
     check_parameters,
     check_same_problem,
-    check_weights,
-    class_totals,
     encode_labels,
     enough_memory,
     hidden_sizes,
-    unit,
 )
+from skdeepbin._weights import Weights, check_weights, class_entropy, row_weights
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import INITIALIZERS, constant, initialize
-from skdeepbin.network._network import FEW, Network, few_logits
+from skdeepbin.network._loss import log_loss
+from skdeepbin.network._network import FEW, Losses, Network, few_logits
 from skdeepbin.network._parameters import Array, Layout, Parameters
-from skdeepbin.training._blocks import Features, Rows, block_rows, training_work
-from skdeepbin.training._engine import Engine, logits, memory_needed, n_useful_threads
-from skdeepbin.training._history import History, Step, joined
-from skdeepbin.training._objective import Objective
-from skdeepbin.training._optimizers import barzilai_borwein, gradient_descent
-from skdeepbin.training._solve import Solution, descend
-from skdeepbin.training._stopping import STOP_REASONS, Stopping
+from skdeepbin.training._blocks import Features, block_rows, training_work
+from skdeepbin.training._committee import Data, Member, Validate, train_committee
+from skdeepbin.training._engine import logits, memory_needed, n_useful_threads
+from skdeepbin.training._history import History, Step, joined, together
+from skdeepbin.training._optimizers import OPTIMIZERS
+from skdeepbin.training._solve import Solution, one_step_on, solver
+from skdeepbin.training._split import (
+    held_out,
+    is_usable,
+    n_different_rows,
+    row_hashes,
+)
+from skdeepbin.training._stopping import (
+    STOP_REASONS,
+    Stopping,
+    is_still_falling,
+    training_loss,
+    validation_error,
+    validation_loss,
+)
 from skdeepbin.training._threads import Threads, one_blas_thread
+from skdeepbin.training._train import Training, has_learnt_nothing
+from skdeepbin.training._units import Units, units_of
 
 
 class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
@@ -53,14 +71,16 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
 
     and training minimises, over all rows at every iteration, the penalised log loss::
 
-        (sum_i w_i (log(1 + e^z_i) - y_i z_i)  +  alpha / 2 |W|^2) / sum_i w_i
+        (sum_i w_i (log(1 + e^z_i) - y_i z_i)  +  alpha / 2 |W'|^2) / sum_i w_i
 
-    Without a learning rate given, the step is found by itself: a Barzilai-Borwein step,
-    accepted by a non-monotone line search.
+    where W' are the weights for features in units of about their standard deviation, so
+    that neither the training nor the penalty depends on the units of X. Nothing needs
+    to be tuned: by default every weight has a step of its own that follows the sign of
+    its gradient ("rprop"), and a part of the rows tells when to stop.
 
     Parameters
     ----------
-    hidden_layer_sizes : int or sequence of int, default=64
+    hidden_layer_sizes : int or sequence of int, default=50
         The width of each hidden layer. An int is the width of every hidden layer, with
         `depth` of them. ``()`` is no hidden layer: logistic regression.
 
@@ -74,40 +94,78 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
     init : {"auto", "he", "xavier"} or float, default="auto"
         The standard deviation of the normal distribution that the weights are drawn
         from: "he" is ``sqrt(2 / fan_in)`` [1]_, "xavier" is
-        ``sqrt(2 / (fan_in + fan_out))`` [2]_, "auto" is "he" for relu and "xavier" for
-        the others, a float is itself. Biases start at zero.
+        ``sqrt(2 / (fan_in + fan_out))`` [2]_, a float is itself, for features in units
+        of about their standard deviation. "auto" is "he" for relu and "xavier" for the
+        others, with a tenth of it in the output layer: all rows then start near the
+        same probability. Biases start at zero, that of the output at the logit of the
+        class frequencies.
 
-    solver : {"gd"}, default="gd"
-        "gd" is gradient descent over all rows: one gradient an iteration.
+    solver : {"gd", "momentum", "nesterov", "adam", "rprop", "lbfgs"}, default="rprop"
+        How the exact gradient over all rows becomes a step. "gd" is plain gradient
+        descent, "momentum" [5]_ and "nesterov" [6]_ add the steps before, "adam" [7]_
+        divides by the size of recent gradients, "rprop" (iRprop-) [8]_ follows only the
+        sign of each gradient with a step of its own for each weight, so that vanishing
+        gradients do not slow it down, and "lbfgs" [9]_ is SciPy's, with a line search.
 
     learning_rate : "auto" or float, default="auto"
-        The multiple of the gradient of the mean loss that one step moves by. "auto"
-        finds it at every iteration, by Barzilai and Borwein's formula [3]_ and a line
-        search that lets the loss rise for a while but not run away [4]_.
+        The multiple of the gradient of the mean loss that one step moves by; for "adam"
+        about the change of a weight in one step, for "rprop" that in the first step,
+        which may become a hundred times as large. "lbfgs" has none. "auto" is 0.1 for
+        "momentum" and "nesterov", 0.01 for "adam", 0.001 for "rprop"; for "gd" it is
+        found at every iteration, by Barzilai and Borwein's formula [3]_ and a line
+        search that lets the loss rise for a while but not run away [4]_. Where the loss
+        does run away, training goes on from its best point with a tenth of the rate, at
+        most three times.
 
-    alpha : float, default=3.0
+    momentum : float, default=0.9
+        The share of the last step that "momentum" and "nesterov" add to the next.
+
+    alpha : float, default=5.0
         Strength of the L2 penalty on the weights, divided by the sum of the sample
         weights as in :class:`~sklearn.neural_network.MLPClassifier`; without a hidden
-        layer it is ``1 / C`` of :class:`~sklearn.linear_model.LogisticRegression`.
+        layer and for standardised features it is ``1 / C`` of
+        :class:`~sklearn.linear_model.LogisticRegression`.
 
-    max_iter : int, default=500
-        The most iterations, each one gradient over all rows. A step that the line
-        search rejects is an iteration too.
+    max_iter : int, default=1000
+        The most iterations, each one gradient over all rows; a few at times with
+        "lbfgs". A step that a line search rejects is an iteration too.
 
-    tol : float, default=1e-3
-        Training ends where the loss has fallen by less than `tol` over
-        `n_iter_no_change` iterations.
+    tol : float, default=1e-4
+        Training ends where what is watched has fallen by less than `tol` over
+        `n_iter_no_change` iterations: the validation loss, or with a scorer the
+        negative of its score, or without validation the loss.
 
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int, default=20
         See `tol`.
+
+    early_stopping : bool or "auto", default="auto"
+        Whether some rows are held out of training to tell when to stop. The weights
+        that do best on them are kept, and then take ten small steps on all rows. "auto"
+        does so where each class has at least 20 different rows, in effect: a row that
+        makes up a large part of its class counts less. Which rows is decided by what is
+        in them: equal rows are on the same side, and their order does not matter.
+
+    validation_fraction : float, default=0.2
+        The share of either class, by weight, that is held out.
+
+    scoring : "loss", str or callable, default="loss"
+        What early stopping watches: the loss of the held-out rows, or a scorer of
+        scikit-learn.
 
     class_weight : dict, "balanced" or None, default=None
         Factors on the sample weights by class, as a dict ``{label: factor}``.
         "balanced" gives both classes the same sum of weights.
 
+    n_networks : int, default=1
+        The number of networks, a committee whose logits are averaged. Each starts from
+        other weights, and each holds out another of `n_networks` equal parts of the
+        rows (then `validation_fraction` is not used). `coefs_`, `intercepts_` and the
+        columns of `history_` have one axis more, in front.
+
     warm_start : bool, default=False
-        Whether `fit` goes on from the weights of the last fit, with the same classes,
-        features and layer sizes. `n_iter_` and the history then go on too.
+        Whether `fit` goes on from where the last fit ended, its optimiser included,
+        with the same classes, features and layer sizes. `n_iter_` and the history then
+        go on too.
 
     n_jobs : int or None, default=None
         The number of threads that share the rows, in training and in prediction. None
@@ -140,23 +198,26 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         Number of iterations.
 
     loss_ : float
-        The penalised mean log loss of the fitted weights, the best that were met.
+        The penalised mean log loss of the fitted weights, on the rows of training.
 
     best_loss_ : float
-        The same as `loss_`.
+        The least that this loss was at any iteration.
 
     loss_curve_ : list of float
-        The loss after each iteration.
+        The loss after each iteration; of a committee, the mean.
 
     history_ : dict of ndarray of shape (n_iter_ + 1,)
         What was measured at the start and after each iteration: "loss",
-        "gradient_norm", "step_size" and "seconds" since the start.
+        "penalty" (the part of the loss that is the penalty), "validation_loss" and
+        "validation_score" (nan where there is none), "gradient_norm", "step_size" and
+        "seconds" since the start.
 
-    stop_reason_ : {"converged", "max_iter", "diverged"}
-        Why training ended.
+    stop_reason_ : {"converged", "early_stopping", "max_iter", "diverged"}
+        Why training ended; of a committee, the worst.
 
-    validation_scores_ : None
-        There is no validation during training.
+    validation_scores_ : ndarray of shape (n_iter_ + 1,) or None
+        The negative validation loss, or what `scoring` gives, at the start and after
+        each iteration; None without validation.
 
     n_layers_ : int
         Number of layers, with input and output.
@@ -191,6 +252,16 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
        https://doi.org/10.1093/imanum/8.1.141.
     .. [4] Raydan (1997), The Barzilai and Borwein gradient method for the large scale
        unconstrained minimization problem, https://doi.org/10.1137/S1052623494266365.
+    .. [5] Polyak (1964), Some methods of speeding up the convergence of iteration
+       methods, https://doi.org/10.1016/0041-5553(64)90137-5.
+    .. [6] Sutskever, Martens, Dahl, Hinton (2013), On the importance of initialization
+       and momentum in deep learning, https://proceedings.mlr.press/v28/sutskever13.html.
+    .. [7] Kingma, Ba (2015), Adam: a method for stochastic optimization,
+       https://arxiv.org/abs/1412.6980.
+    .. [8] Igel, Huesken (2003), Empirical evaluation of the improved Rprop learning
+       algorithms, https://doi.org/10.1016/S0925-2312(01)00700-7.
+    .. [9] Liu, Nocedal (1989), On the limited memory BFGS method for large scale
+       optimization, https://doi.org/10.1007/BF01589116.
 
     Examples
     --------
@@ -210,18 +281,23 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        hidden_layer_sizes=64,
+        hidden_layer_sizes=50,
         activation="relu",
         *,
         depth=None,
         init="auto",
-        solver="gd",
+        solver="rprop",
         learning_rate="auto",
-        alpha=3.0,
-        max_iter=500,
-        tol=1e-3,
-        n_iter_no_change=10,
+        momentum=0.9,
+        alpha=5.0,
+        max_iter=1000,
+        tol=1e-4,
+        n_iter_no_change=20,
+        early_stopping="auto",
+        validation_fraction=0.2,
+        scoring="loss",
         class_weight=None,
+        n_networks=1,
         warm_start=False,
         n_jobs=None,
         random_state=None,
@@ -234,11 +310,16 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         self.init = init
         self.solver = solver
         self.learning_rate = learning_rate
+        self.momentum = momentum
         self.alpha = alpha
         self.max_iter = max_iter
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.scoring = scoring
         self.class_weight = class_weight
+        self.n_networks = n_networks
         self.warm_start = warm_start
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -251,8 +332,17 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.sparse = True
         return tags
 
-    def fit(self, X, y, sample_weight=None):
-        """Train the network on all rows of X.
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
+        """Train the network on the rows of X.
 
         Parameters
         ----------
@@ -264,6 +354,16 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
 
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights. A weight of k is the row k times, 0 is no row.
+
+        X_val : array-like or sparse matrix of shape (n_val, n_features), default=None
+            Rows to validate on, instead of a part of X. With ``early_stopping=False``
+            they are watched in `history_`, but decide nothing.
+
+        y_val : array-like of shape (n_val,), default=None
+            Their labels, of the classes of `y`.
+
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Their weights.
 
         Returns
         -------
@@ -284,32 +384,72 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         Warns
         -----
         ConvergenceWarning
-            If the loss was still falling at `max_iter`, or became infinite.
+            If the loss was still falling at `max_iter`, became infinite, or stayed what
+            it is for the frequencies of the classes alone.
         """
         with _unchanged_on_error(self):
-            check_parameters(self.get_params(deep=False))
             goes_on = self.warm_start and hasattr(self, "coefs_")
-            X, y = validate_data(self, X, y, reset=not goes_on, **_ACCEPTED)
-            check_features(X)
-            classes, y = encode_labels(y)
-            network = self._network(X.shape[1])
-            if goes_on:
-                check_same_problem(self, classes, network.layout.sizes)
-            dtype = self._precision(X)
-            size = block_rows(network, len(y), dtype.itemsize)
-            features = Features(X, dtype, size)
-            work = training_work(network, len(y), dtype.itemsize)
-            n = n_useful_threads(self.n_jobs, features, work)
-            weights = self._weights(classes, y, sample_weight)
-            n_bytes = memory_needed(network, features, n)
-            with enough_memory(n_bytes), one_blas_thread(), Threads(n) as threads:
-                start = self._starting_point(network.layout, goes_on)
-                solution = self._train(network, features, y, weights, start, threads)
-            history = solution.history
-            if goes_on:
-                history = joined(self.history_, history)
-            self._keep(solution, history, network, dtype)
-            self.classes_ = classes
+            problem = self._problem(X, y, sample_weight, goes_on)
+            given = self._given_rows(problem, X_val, y_val, sample_weight_val)
+            rng = check_random_state(self.random_state)
+            masks = self._held_out(problem, given, rng)
+            watched = training_loss
+            if self.early_stopping and (given is not None or masks[0] is not None):
+                watched = (
+                    validation_loss if self.scoring == "loss" else validation_error
+                )
+            stopping = Stopping(self.max_iter, self.tol, self.n_iter_no_change, watched)
+            validate = self._validate(problem, given)
+            solutions = self._train(problem, masks, stopping, validate, goes_on, rng)
+            self._keep(solutions, problem, goes_on)
+            self._warn(solutions, problem)
+        return self
+
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Take one gradient step on the rows of X, from where the last one ended.
+
+        Without early stopping, k calls with the same rows are the first k iterations of
+        `fit`. Nothing is held out.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            The features.
+
+        y : array-like of shape (n_samples,)
+            The labels.
+
+        classes : array-like of shape (2,), default=None
+            Both labels. Needed at the first call, as `y` need not hold both.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights.
+
+        Returns
+        -------
+        self : DeepBinaryClassifier
+            The classifier, one step on.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or an array is not as described; the classifier is then as
+            it was before.
+        """
+        with _unchanged_on_error(self):
+            goes_on = hasattr(self, "coefs_")
+            classes = check_classes(classes, getattr(self, "classes_", None))
+            if self.solver == "lbfgs":
+                raise InvalidParameterError(
+                    "`partial_fit` takes single gradient steps, and solver='lbfgs' has "
+                    f"none. Set `solver` to one of {', '.join(map(repr, OPTIMIZERS))}."
+                )
+            problem = self._problem(X, y, sample_weight, goes_on, classes)
+            rng = check_random_state(self.random_state)
+            stopping = Stopping(max_iter=0, tol=0, n_iter_no_change=1)
+            masks = [None] * self.n_networks
+            solutions = self._train(problem, masks, stopping, None, goes_on, rng)
+            self._keep([one_step_on(s) for s in solutions], problem, goes_on, ahead=1)
         return self
 
     def decision_function(self, X):
@@ -327,19 +467,11 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = check_features(validate_data(self, X, reset=False, **_ACCEPTED))
-        parameters = Parameters(self.coefs_, self.intercepts_)
-        activation = ACTIVATIONS[self._fitted_activation]
-        if X.shape[0] * sum(W.size for W in parameters.weights) < FEW:
-            return few_logits(parameters, activation, X)
-        sizes = X.shape[1], *map(len, parameters.biases)
-        network = Network(Layout(sizes), activation)
-        theta = network.layout.pack(parameters)
-        size = block_rows(network, X.shape[0], theta.itemsize)
-        features = Features(X, theta.dtype, size)
-        work = training_work(network, X.shape[0], theta.itemsize) / 3  # forward only
-        n = n_useful_threads(self.n_jobs, features, work)
-        with one_blas_thread(), Threads(n) as threads:
-            return logits(network, theta, features, threads)
+        networks = self._fitted_networks()
+        z = self._logits(X, networks[0])
+        for parameters in networks[1:]:
+            z += self._logits(X, parameters)
+        return z if len(networks) == 1 else z / z.dtype.type(len(networks))
 
     def predict(self, X):
         """The more probable label of each row.
@@ -389,96 +521,264 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         z = self.decision_function(X)
         return log_expit(np.column_stack([-z, z]))
 
-    def _weights(
-        self, classes: np.ndarray, y: np.ndarray, sample_weight: Any
-    ) -> Weights:
-        """Sample weights and class weights."""
-        w = check_weights(sample_weight, len(y))
-        totals = class_totals(y, w)
-        check_both_classes_weigh(classes, totals)
-        factors = compute_class_weight(
-            self.class_weight, classes=classes, y=classes, sample_weight=totals
+    def _problem(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        goes_on: bool,
+        classes: np.ndarray | None = None,
+    ) -> Problem:
+        """What is given, checked.
+
+        classes : both, where `y` may hold only one of them.
+        """
+        check_parameters(self.get_params(deep=False))
+        X, y = validate_data(self, X, y, reset=not goes_on, **_ACCEPTED)
+        check_features(X)
+        both = classes is None
+        classes, y = encode_labels(y, classes)
+        weights = row_weights(
+            sample_weight, self.class_weight, self.alpha, classes, y, both
         )
-        check_both_classes_weigh(classes, totals * factors)
-        factor_unit = unit(factors)
-        factors = factors / factor_unit
-        total = float(factors @ totals)
-        return Weights(w, factors / unit(w), total, self.alpha / unit(w) / factor_unit)
-
-    def _precision(self, X: Any) -> np.dtype:
-        """The type to compute in."""
-        if self.dtype == "auto":
-            return np.dtype(np.float32 if X.dtype == np.float32 else np.float64)
-        return np.dtype(self.dtype)
-
-    def _network(self, n_features: int) -> Network:
-        """The network that the parameters describe."""
         hidden = hidden_sizes(self.hidden_layer_sizes, self.depth)
-        return Network(Layout((n_features, *hidden, 1)), ACTIVATIONS[self.activation])
-
-    def _starting_point(self, layout: Layout, goes_on: bool) -> Array:
-        """The weights of the last fit, or random ones by `init` and `random_state`."""
+        layout = Layout((X.shape[1], *hidden, 1))
         if goes_on:
-            theta = layout.pack(Parameters(self.coefs_, self.intercepts_))
-            return theta.astype(np.float64)
-        name = ACTIVATIONS[self.activation].init if self.init == "auto" else self.init
-        rule = INITIALIZERS[name] if isinstance(name, str) else constant(float(name))
-        return initialize(layout, rule, check_random_state(self.random_state))
+            check_same_problem(self, classes, layout.sizes, self.n_networks)
+        dtype = np.dtype(self.dtype if self.dtype != "auto" else np.float64)
+        if self.dtype == "auto" and X.dtype == np.float32:
+            dtype = np.dtype(np.float32)
+        units = self._units if goes_on else units_of(X, partial(weights.of, y))
+        network = Network(layout, ACTIVATIONS[self.activation])
+        return Problem(X, y, classes, weights, network, units, dtype)
+
+    def _given_rows(
+        self, problem: Problem, X_val: Any, y_val: Any, sample_weight_val: Any
+    ) -> Rows | None:
+        """The rows that the user gave to validate on, checked."""
+        if X_val is None or y_val is None:
+            check_both_or_none(X_val=X_val, y_val=y_val)
+            return None
+        X, y = validate_data(self, X_val, y_val, reset=False, **_ACCEPTED)
+        _, second = encode_labels(y, problem.classes, name="y_val")
+        weights = check_weights(sample_weight_val, len(y), name="sample_weight_val")
+        return Rows(check_features(X), second, weights)
+
+    def _held_out(
+        self, problem: Problem, given: Rows | None, rng: np.random.RandomState
+    ) -> list[np.ndarray | None]:
+        """For each network, which rows validate it."""
+        k = self.n_networks
+        if not self.early_stopping or given is not None:
+            return [None] * k
+        sample, seed = problem.weights.sample, int(rng.randint(2**31))
+        hashes = row_hashes(problem.X, seed)
+        auto = self.early_stopping == "auto"
+        if auto and n_different_rows(hashes, problem.y, sample) < ROWS_TO_HOLD_OUT:
+            return [None] * k
+        bounds = [(0, self.validation_fraction)]
+        if k > 1:
+            bounds = [(number / k, (number + 1) / k) for number in range(k)]
+        masks = [held_out(hashes, problem.y, sample, *bound) for bound in bounds]
+        if all(is_usable(mask, problem.y) for mask in masks):
+            return [*masks]
+        if auto:
+            return [None] * k
+        raise ValueError(
+            "`early_stopping=True` needs at least two different rows of each class in "
+            "X, to train on and to hold out; got fewer. Set `early_stopping=False`, or "
+            "give `X_val` and `y_val`."
+        )
+
+    def _validate(self, problem: Problem, given: Rows | None) -> Validate | None:
+        """What validates a point beyond the loss of held-out rows; None if nothing."""
+        if given is None and self.scoring == "loss":
+            return None
+        snapshot = copy(self)
+        snapshot.classes_ = problem.classes
+        snapshot._fitted_activation = self.activation
+        layout = problem.network.layout
+        rows_of: dict[int, Rows | None] = {}
+        scorer = None if self.scoring == "loss" else check_scoring(self, self.scoring)
+
+        def validate(theta: Array, member: Member) -> tuple[float, float]:
+            mask, loss, score = member.held_out, nan, nan
+            if id(mask) not in rows_of:
+                held_out = None if mask is None else problem.rows(mask)
+                rows_of[id(mask)] = given or held_out
+            rows = rows_of[id(mask)]
+            if rows is None:
+                return loss, score
+            X, y, w = rows
+            parameters = layout.views(theta.astype(problem.dtype))
+            snapshot.coefs_, snapshot.intercepts_ = map(list, parameters)
+            if given is not None:
+                losses, _ = log_loss(snapshot.decision_function(X), y)
+                loss = float(np.average(losses, weights=w))
+            if scorer is not None:
+                weights = {} if w is None else {"sample_weight": w}
+                score = float(scorer(snapshot, X, problem.labels(y), **weights))
+            return loss, score
+
+        return validate
 
     def _train(
         self,
-        network: Network,
-        features: Features,
-        y: np.ndarray,
-        weights: Weights,
-        start: Array,
-        threads: Threads,
-    ) -> Solution:
-        """Minimise the objective from a starting point."""
-        rows = Rows(features, y, weights.sample, weights.by_class)
-        penalty = weights.alpha * network.layout.is_weight
-        objective = Objective(Engine(network, rows, threads), weights.total, penalty)
-        if self.learning_rate == "auto":
-            optimizer = barzilai_borwein()
-        else:
-            optimizer = gradient_descent(float(self.learning_rate))
-        stopping = Stopping(self.max_iter, self.tol, self.n_iter_no_change)
-        with np.errstate(over="ignore", invalid="ignore"):  # `stopping` looks for them
-            solution = descend(objective, start, optimizer, stopping, self._report)
-        if not isfinite(solution.loss):
-            raise ValueError(
-                f"The loss is {solution.loss} at the starting weights: values of X, "
-                f"from {features.X.min():g} to {features.X.max():g}, or of `init` are "
-                "too large. Scale X, for example by "
-                "sklearn.preprocessing.StandardScaler."
+        problem: Problem,
+        masks: Sequence[np.ndarray | None],
+        stopping: Stopping,
+        validate: Validate | None,
+        goes_on: bool,
+        rng: np.random.RandomState,
+    ) -> list[Solution]:
+        """Train every network of the committee."""
+        X, y, network, weights = problem.X, problem.y, problem.network, problem.weights
+        size = block_rows(network, len(y), problem.dtype.itemsize)
+        features = Features(X, problem.dtype, size)
+        data = Data(features, y, weights.sample, weights.by_class, problem.units)
+        members = []
+        for number, mask in enumerate(masks):
+            trained, watched = weights.totals(y, mask)
+            sums = Losses(float(trained.sum()), float(watched.sum()))
+            start, state = self._random_start(network.layout, trained, rng), None
+            if goes_on:
+                start, state = self._last_point(network.layout, number)
+            members.append(Member(start, mask, sums, state))
+        rate = None if self.learning_rate == "auto" else float(self.learning_rate)
+        training = Training(
+            partial(solver, self.solver, rate, self.momentum),
+            stopping,
+            problem.entropy,
+            self._report,
+        )
+        work = training_work(network, len(y), problem.dtype.itemsize)
+        n = n_useful_threads(self.n_jobs, features, work)
+        n_bytes = memory_needed(network, features, n)
+        with (
+            enough_memory(n_bytes),
+            one_blas_thread(),
+            Threads(n) as threads,
+            np.errstate(over="ignore", invalid="ignore"),  # `stopping` looks for them
+        ):
+            solutions = train_committee(
+                network, data, members, weights.alpha, training, threads, validate
             )
-        return solution
+        if any(solution.best is None for solution in solutions):
+            raise ValueError(
+                "The loss is not finite at the starting weights: values of X, from "
+                f"{X.min():g} to {X.max():g}, or of `init` are too large. Scale X, for "
+                "example by sklearn.preprocessing.StandardScaler."
+            )
+        return solutions
+
+    def _random_start(
+        self, layout: Layout, totals: Array, rng: np.random.RandomState
+    ) -> Callable[[], Array]:
+        """Other random weights at each call; the logit of the class frequencies."""
+        name, scale = self.init, 1.0
+        if name == "auto":
+            name, scale = ACTIVATIONS[self.activation].init, OUTPUT_SCALE
+        rule = INITIALIZERS[name] if isinstance(name, str) else constant(float(name))
+        logit = log(totals[1] / totals[0]) if totals.all() else 0.0
+        return partial(initialize, layout, rule, rng, logit, scale)
+
+    def _last_point(
+        self, layout: Layout, number: int
+    ) -> tuple[Callable[[], Array], Any]:
+        """Where the last fit of a network ended, and what its optimiser knew there."""
+        if self._resume is not None:
+            theta, state = self._resume[number]
+            return lambda: theta, state
+        theta = layout.pack(self._fitted_networks()[number]).astype(np.float64)
+        return lambda: self._units.from_user(theta, layout), None
+
+    def _fitted_networks(self) -> list[Parameters]:
+        """The parameters of each network of the committee."""
+        if self.coefs_[0].ndim == 2:
+            return [Parameters(self.coefs_, self.intercepts_)]
+        networks = zip(zip(*self.coefs_), zip(*self.intercepts_))
+        return [Parameters(weights, biases) for weights, biases in networks]
+
+    def _logits(self, X: Any, parameters: Parameters) -> Array:
+        """The logits of one network."""
+        activation = ACTIVATIONS[self._fitted_activation]
+        if X.shape[0] * sum(W.size for W in parameters.weights) < FEW:
+            return few_logits(parameters, activation, X)
+        sizes = X.shape[1], *map(len, parameters.biases)
+        network = Network(Layout(sizes), activation)
+        theta = network.layout.pack(parameters)
+        size = block_rows(network, X.shape[0], theta.itemsize)
+        features = Features(X, theta.dtype, size)
+        work = training_work(network, X.shape[0], theta.itemsize) / 3  # forward only
+        n = n_useful_threads(self.n_jobs, features, work)
+        with one_blas_thread(), Threads(n) as threads:
+            return logits(network, theta, features, threads)
 
     def _keep(
-        self, solution: Solution, history: History, network: Network, dtype: np.dtype
+        self,
+        solutions: Sequence[Solution],
+        problem: Problem,
+        goes_on: bool,
+        ahead: int = 0,
     ) -> None:
-        """Set the fitted attributes, and warn where training did not end well."""
-        theta = solution.theta.astype(dtype)
-        self.coefs_, self.intercepts_ = map(list, network.layout.views(theta))
-        self.history_ = history
-        self.loss_curve_ = history["loss"][1:].tolist()
-        self.n_iter_ = len(self.loss_curve_)
-        self.loss_ = self.best_loss_ = solution.loss
-        self.validation_scores_ = None
-        self.n_layers_ = len(network.layout.sizes)
+        """Set the fitted attributes.
+
+        ahead : steps that were taken since the last evaluation.
+        """
+        layout, units, dtype = problem.network.layout, problem.units, problem.dtype
+        best = [solution.best for solution in solutions if solution.best is not None]
+        thetas = [units.to_user(step.theta, layout) for step in best]
+        self.classes_ = problem.classes
+        theta = thetas[0] if len(thetas) == 1 else np.stack(thetas)
+        self.coefs_, self.intercepts_ = map(list, layout.views(theta.astype(dtype)))
+        history = together([solution.history for solution in solutions])
+        if goes_on:
+            history = joined(self.history_, history, common=1 - self._ahead)
+        self.history_: History = history
+        self._ahead: int = ahead
+        losses = self.history_["loss"]
+        mean_losses = losses if losses.ndim == 1 else np.nanmean(losses, axis=0)
+        self.loss_curve_ = mean_losses[1:].tolist()
+        self.n_iter_ = len(self.loss_curve_) + ahead
+        self.loss_ = float(np.mean([step.loss for step in best]))
+        self.best_loss_ = float(np.fmin.reduce(mean_losses))
+        scores = -self.history_["validation_loss"]
+        if self.scoring != "loss":
+            scores = self.history_["validation_score"]
+        self.validation_scores_ = None if np.isnan(scores).all() else scores
+        self.n_layers_ = len(layout.sizes)
         self.out_activation_ = "logistic"
-        self.stop_reason_ = solution.stop_reason
+        reasons = {solution.stop_reason for solution in solutions}
+        self.stop_reason_ = next(word for word in STOP_REASONS if word in reasons)
         self._fitted_activation = self.activation
-        sentence = STOP_REASONS[solution.stop_reason]
+        self._units = units
+        self._resume = [(solution.theta, solution.state) for solution in solutions]
         if self.verbose:
+            sentence = STOP_REASONS[self.stop_reason_]
             print(f"Stopped after {self.n_iter_} iterations: {sentence}.")
-        if solution.stop_reason != "converged":
-            warnings.warn(
-                f"Training ended at loss {self.loss_:.4g} after {self.n_iter_} "
-                f"iterations: {sentence}. {_REMEDIES[solution.stop_reason]}",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
+
+    def _warn(self, solutions: Sequence[Solution], problem: Problem) -> None:
+        """Say where training did not end well."""
+        entropy = problem.entropy
+        for solution in solutions:
+            reason = solution.stop_reason
+            if has_learnt_nothing(solution, entropy):
+                said = (
+                    "The log loss was never below what the frequencies of the classes "
+                    f"alone give, {entropy:.4g}: nothing was learnt. Make the network "
+                    "less deep, lower `alpha`, or check that y depends on X."
+                )
+            elif reason == "diverged" or (
+                reason == "max_iter" and is_still_falling(solution.history)
+            ):
+                said = (
+                    f"Training ended at loss {self.loss_:.4g} after {self.n_iter_} "
+                    f"iterations: {STOP_REASONS[reason]}. {_REMEDIES[reason]}"
+                )
+            else:
+                continue
+            warnings.warn(said, ConvergenceWarning, stacklevel=4)
+            return
 
     def _report(self, step: Step) -> None:
         """Print one line on an iteration if `verbose` asks for it."""
@@ -492,25 +792,60 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
 
 _ACCEPTED = {"accept_sparse": "csr", "dtype": "numeric"}
 
+# With init="auto", on the weights of the output layer.
+OUTPUT_SCALE = 0.1
+
+# Different rows that each class must have, in effect, for early_stopping="auto" to hold
+# some out: on fewer the validation is worse than none, and there is little to overfit.
+ROWS_TO_HOLD_OUT = 20
+
 _REMEDIES = {
-    "max_iter": "Increase `max_iter`, or `tol` if the loss is low enough.",
+    "max_iter": (
+        "The loss was still falling. Increase `max_iter`, or `tol` if the loss is low "
+        "enough."
+    ),
     "diverged": "Set `learning_rate` to 'auto' or a tenth of what it is, and scale X.",
 }
 
 
-class Weights(NamedTuple):
-    """The weight of row i is ``sample[i] * by_class[y[i]]``.
+class Rows(NamedTuple):
+    """Rows to validate on: features, whether of the second class, weights or None."""
 
-    sample : one for each row, or None where all are one.
-    by_class : for the first and the second class.
-    total : the sum over all rows.
-    alpha : the penalty in the same unit.
+    X: Any
+    y: np.ndarray
+    w: Array | None
+
+
+class Problem(NamedTuple):
+    """What is to be learnt from what.
+
+    y : whether a row is of the second class.
+    units : those of the features while training.
+    dtype : the precision to compute in.
     """
 
-    sample: Array | None
-    by_class: Array
-    total: float
-    alpha: float
+    X: Any
+    y: np.ndarray
+    classes: np.ndarray
+    weights: Weights
+    network: Network
+    units: Units
+    dtype: np.dtype
+
+    @property
+    def entropy(self) -> float:
+        """The loss of one who knows only how frequent the classes are."""
+        return class_entropy(self.weights.totals(self.y, None)[0])
+
+    def labels(self, y: np.ndarray) -> np.ndarray:
+        """Labels as the user writes them."""
+        return self.classes[y.astype(np.intp)]
+
+    def rows(self, mask: np.ndarray) -> Rows:
+        """A copy of some of the rows."""
+        numbers = np.flatnonzero(mask)
+        weights = self.weights.of(self.y, slice(None))[numbers]
+        return Rows(self.X[numbers], self.y[numbers], weights)
 
 
 @contextmanager

@@ -10,19 +10,19 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
-from math import floor, inf, isfinite, log2
+from math import inf, isfinite
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_array
+from sklearn.metrics import get_scorer_names
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import INITIALIZERS
-from skdeepbin.network._parameters import Array
 from skdeepbin.training._blocks import row_slices
+from skdeepbin.training._solve import SOLVERS
 
 
 class InvalidParameterError(ValueError, TypeError):
@@ -103,6 +103,11 @@ _RATE_SCHEDULE = (
 )
 _SOLVER_NAMES = {"sgd": "scikit-learn's 'sgd' over all rows is 'gd' here."}
 
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, (bool, np.bool))
+
+
 RULES = {
     "hidden_layer_sizes": Rule(
         "a positive int, the width of every hidden layer, or a sequence of them",
@@ -116,7 +121,7 @@ RULES = {
     "init": _or_word(
         _word_among("auto", *INITIALIZERS), "a positive real number", _is_positive
     ),
-    "solver": _word_among("gd", hints=_SOLVER_NAMES),
+    "solver": _word_among(*SOLVERS, hints=_SOLVER_NAMES),
     "learning_rate": _or_word(
         _word_among(
             "auto",
@@ -124,6 +129,24 @@ RULES = {
         ),
         "a positive real number",
         _is_positive,
+    ),
+    "momentum": Rule(
+        "a real number from 0 to less than 1",
+        lambda value: _is_non_negative(value) and value < 1,
+    ),
+    "early_stopping": _or_word(_word_among("auto"), "a bool", _is_bool),
+    "validation_fraction": Rule(
+        "a real number between 0 and 1",
+        lambda value: _is_positive(value) and value < 1,
+    ),
+    "scoring": Rule(
+        "'loss', a scorer's name (see sklearn.metrics.get_scorer_names) or a scorer",
+        lambda value: (
+            callable(value)
+            or (isinstance(value, str) and value in ("loss", *get_scorer_names()))
+        ),
+        words=("loss", *get_scorer_names()),
+        hints={"log_loss": "The log loss is 'loss' here."},
     ),
     "alpha": Rule("a non-negative real number", _is_non_negative),
     "max_iter": Rule("a positive int", _is_int),
@@ -139,13 +162,14 @@ RULES = {
         _is_class_weight,
         words=["balanced"],
     ),
-    "warm_start": Rule("a bool", lambda value: isinstance(value, (bool, np.bool))),
+    "n_networks": Rule("a positive int", _is_int),
+    "warm_start": Rule("a bool", _is_bool),
     "random_state": Rule(
         "None, an int from 0 to 2**32 - 1 or a numpy RandomState", _is_random_state
     ),
     "verbose": Rule(
         "a bool or a non-negative int",
-        lambda value: isinstance(value, (bool, np.bool)) or _is_int(value, least=0),
+        lambda value: _is_bool(value) or _is_int(value, least=0),
     ),
 }
 
@@ -192,15 +216,28 @@ def check_features(X: Any) -> Any:
     return X
 
 
-def encode_labels(y: np.ndarray) -> tuple[np.ndarray, NDArray[np.bool_]]:
-    """The two classes, sorted, and for each row whether it is of the second."""
+def encode_labels(
+    y: np.ndarray, known: np.ndarray | None = None, name: str = "y"
+) -> tuple[np.ndarray, NDArray[np.bool_]]:
+    """The two classes, sorted, and for each row whether it is of the second.
+
+    known : the classes, where `y` need not hold both.
+    """
     parts = row_slices(len(y), ROWS)
     classes = y[:0]
     for rows in parts:
         classes = np.unique(np.concatenate([classes, np.unique(y[rows])]))
         if len(classes) > 2:
             break
-    kind = type_of_target(classes, input_name="y", raise_unknown=True)
+    if known is not None:
+        unknown = np.setdiff1d(classes, known)
+        if unknown.size:
+            raise ValueError(
+                f"`{name}` must hold the classes {known.tolist()}; got "
+                f"{unknown.tolist()[0]!r}."
+            )
+        classes = known
+    kind = type_of_target(classes, input_name=name, raise_unknown=True)
     check_classification_targets(classes)
     if len(classes) > 2:
         raise ValueError(
@@ -218,57 +255,6 @@ def encode_labels(y: np.ndarray) -> tuple[np.ndarray, NDArray[np.bool_]]:
     for rows in parts:
         second[rows] = y[rows] == classes[1]
     return classes, second
-
-
-def check_weights(sample_weight: Any, n_rows: int) -> Array | None:
-    """A finite, non-negative float64 weight for each row, not all zero, or None."""
-    if sample_weight is None:
-        return None
-    if isinstance(sample_weight, Real):
-        sample_weight = np.full(n_rows, sample_weight)
-    weights = check_array(
-        sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
-    )
-    if weights.shape != (n_rows,):
-        raise ValueError(
-            f"`sample_weight` must be one weight for each of the {n_rows} rows of X, "
-            f"shape ({n_rows},); got shape {weights.shape}."
-        )
-    if weights.min() < 0:
-        row = int(weights.argmin())
-        raise ValueError(
-            "`sample_weight` must be non-negative; got "
-            f"{weights[row]:g} at row {row}. To leave a row out, give it weight 0."
-        )
-    if weights.max() == 0:
-        raise ValueError(
-            "`sample_weight` must hold at least one weight above zero; got only zeros."
-        )
-    return weights
-
-
-def unit(weights: Array | None) -> float:
-    """The power of two below the largest weight: in it, weights fit any precision."""
-    return 1.0 if weights is None else 2.0 ** floor(log2(weights.max()))
-
-
-def class_totals(second: NDArray[np.bool_], weights: Array | None) -> Array:
-    """The sum of the weights of each class, in their unit."""
-    totals = np.zeros(2)
-    for rows in row_slices(len(second), ROWS):
-        part = None if weights is None else weights[rows] / unit(weights)
-        totals += np.bincount(second[rows], part, minlength=2)
-    return totals
-
-
-def check_both_classes_weigh(classes: np.ndarray, totals: Array) -> None:
-    """Raise if all the weight is on one class."""
-    for label, total in zip(classes, totals):
-        if total == 0:
-            raise ValueError(
-                f"Both classes must have rows with a weight above zero; class "
-                f"{label!r} has none. Check `sample_weight` and `class_weight`."
-            )
 
 
 @contextmanager
@@ -295,8 +281,40 @@ def _physical_memory() -> float:
         return inf
 
 
+def check_both_or_none(**arguments: Any) -> None:
+    """Raise if only some of the arguments were given."""
+    missing = [name for name, value in arguments.items() if value is None]
+    if len(missing) not in (0, len(arguments)):
+        raise ValueError(
+            f"{' and '.join(f'`{name}`' for name in arguments)} must be given "
+            f"together; `{missing[0]}` is missing."
+        )
+
+
+def check_classes(classes: Any, fitted: np.ndarray | None) -> np.ndarray:
+    """Both classes, sorted, as `partial_fit` is told them or knows them."""
+    if classes is None:
+        if fitted is None:
+            raise ValueError(
+                "`classes` must be given at the first call of `partial_fit`: both "
+                "labels, as the first rows need not hold both."
+            )
+        return fitted
+    classes = np.unique(classes)
+    if len(classes) != 2:
+        raise ValueError(
+            f"`classes` must be 2 labels; got {len(classes)}: {classes.tolist()}."
+        )
+    if fitted is not None and not np.array_equal(classes, fitted):
+        raise ValueError(
+            f"`classes` must be those of the first call, {fitted.tolist()}; got "
+            f"{classes.tolist()}."
+        )
+    return classes
+
+
 def check_same_problem(
-    fitted: Any, classes: np.ndarray, sizes: tuple[int, ...]
+    fitted: Any, classes: np.ndarray, sizes: tuple[int, ...], n_networks: int
 ) -> None:
     """Raise unless a warm start meets the classes and the layers of the last fit."""
     if not np.array_equal(fitted.classes_, classes):
@@ -305,7 +323,14 @@ def check_same_problem(
             f"{fitted.classes_.tolist()}; got {classes.tolist()}. Set "
             "`warm_start=False` to start anew."
         )
-    hidden, before = sizes[1:-1], tuple(len(b) for b in fitted.intercepts_[:-1])
+    k = 1 if fitted.coefs_[0].ndim == 2 else len(fitted.coefs_[0])
+    if n_networks != k:
+        raise InvalidParameterError(
+            f"With `warm_start=True`, `n_networks` must be that of the last fit, {k}; "
+            f"got {n_networks}. Set `warm_start=False` to start anew."
+        )
+    hidden = sizes[1:-1]
+    before = tuple(b.shape[-1] for b in fitted.intercepts_[:-1])
     if hidden != before:
         raise InvalidParameterError(
             "With `warm_start=True`, `hidden_layer_sizes` and `depth` must give the "

@@ -31,7 +31,7 @@ PARAMETERS = [
     ({"init": 0}, "`init` must be .* or a positive real number; got 0"),
     ({"init": -0.1}, "`init` must be"),
     ({"init": np.nan}, "`init` must be"),
-    ({"solver": "sgd"}, "`solver` must be 'gd'; got 'sgd'. .* 'gd' here"),
+    ({"solver": "sgd"}, "`solver` must be one of .* got 'sgd'. .* 'gd' here"),
     ({"solver": "GD"}, "Did you mean 'gd'?"),
     ({"learning_rate": "constant"}, "`learning_rate=0.01`"),
     ({"learning_rate": "aut"}, "Did you mean 'auto'?"),
@@ -53,6 +53,13 @@ PARAMETERS = [
     ({"alpha": -1e-4}, "`alpha` must be a non-negative real number; got -0.0001"),
     ({"alpha": np.inf}, "`alpha` must be"),
     ({"alpha": "1"}, "`alpha` must be .* got '1'"),
+    ({"momentum": 1.0}, "`momentum` must be a real number from 0 to less than 1"),
+    ({"momentum": -0.1}, "`momentum` must be"),
+    ({"early_stopping": "yes"}, "`early_stopping` must be 'auto' or a bool"),
+    ({"validation_fraction": 0.0}, "`validation_fraction` must be .* got 0.0"),
+    ({"validation_fraction": 1}, "`validation_fraction` must be"),
+    ({"scoring": "los"}, "`scoring` must be .* Did you mean 'loss'?"),
+    ({"n_networks": 0}, "`n_networks` must be a positive int; got 0"),
     ({"max_iter": 0}, "`max_iter` must be a positive int; got 0"),
     ({"max_iter": 10.0}, "`max_iter` must be"),
     ({"tol": -1}, "`tol` must be"),
@@ -100,7 +107,6 @@ ARRAYS = [
     ((X, Y, Y), "class .*0.* has none"),
     ((X, Y, np.ones(19)), r"`sample_weight` must .* shape \(20,\); got shape \(19,\)"),
     ((X, Y, np.ones((20, 1))), r"`sample_weight` must .* got shape \(20, 1\)"),
-    ((abs(X) * 5e307, Y), "The loss is .* Scale X"),
     ((X.astype("datetime64[s]"), Y), "X must hold real numbers; got .* datetime64"),
     ((X.astype(str), Y), "Convert your data to numeric values"),
 ]
@@ -118,6 +124,13 @@ def test_bad_parameter(parameters, message, before):
 @pytest.mark.parametrize("before", ["unfitted", "fitted"])
 def test_bad_array(arrays, message, before):
     assert_refused({}, arrays, ValueError, message, before)
+
+
+@pytest.mark.parametrize("before", ["unfitted", "fitted"])
+def test_values_beyond_the_precision(before):
+    huge = (1e300 * X, Y)
+    message = "The loss is not finite .* Scale X"
+    assert_refused({"dtype": "float32"}, huge, ValueError, message, before)
 
 
 def assert_refused(parameters, arrays, error, message, before):

@@ -130,6 +130,7 @@ def test_one_import_changes_from_mlp_classifier(cancer):
             max_iter=20,
             tol=1e-4,
             n_iter_no_change=10,
+            early_stopping=False,
             random_state=0,
             warm_start=False,
             verbose=False,

@@ -18,7 +18,8 @@ ALLOWED = {
     "network": set(),
     "training": {"network"},
     "_validation": {"network", "training"},
-    "_classifier": {"network", "training", "_validation"},
+    "_weights": {"network", "training", "_validation"},
+    "_classifier": {"network", "training", "_validation", "_weights"},
     "__init__": {"_classifier"},
 }
 # What may be imported by a room besides the standard library and numpy.
@@ -26,6 +27,7 @@ LIBRARIES = {
     "network": {"scipy"},
     "training": {"joblib", "scipy", "threadpoolctl"},
     "_validation": {"sklearn"},
+    "_weights": {"scipy", "sklearn"},
     "_classifier": {"scipy", "sklearn"},
     "__init__": set(),
 }

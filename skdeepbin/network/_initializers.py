@@ -49,10 +49,20 @@ def constant(value: float) -> StandardDeviation:
 
 
 def initialize(
-    layout: Layout, standard_deviation: StandardDeviation, rng: np.random.RandomState
+    layout: Layout,
+    standard_deviation: StandardDeviation,
+    rng: np.random.RandomState,
+    logit: float = 0.0,
+    output_scale: float = 1.0,
 ) -> Array:
-    """A float64 ``theta`` with weights drawn layer by layer and biases of zero."""
+    """A float64 ``theta`` with weights drawn layer by layer and biases of zero.
+
+    logit : the bias of the output layer.
+    output_scale : a factor on the weights of the output layer.
+    """
     theta = np.zeros(layout.n_parameters)
     for W in layout.views(theta).weights:
         W[:] = rng.standard_normal(W.shape) * standard_deviation(*W.shape)
+    W *= output_scale  # the last
+    theta[-1] = logit
     return theta

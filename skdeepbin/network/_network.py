@@ -46,12 +46,21 @@ class Block(NamedTuple):
 
     X : ``A_0``, dense, in either memory order; or X itself as CSR of shape (n, fan_in).
     y : labels in ``[0, 1]``.
-    w : weights.
+    w : weights in what is minimised.
+    v : weights in what is only watched: a row that is held out has none in ``w``.
     """
 
     X: Any
     y: Array
     w: Array
+    v: Array | None = None
+
+
+class Losses(NamedTuple):
+    """Sums over rows of the loss times ``w``, and times ``v``."""
+
+    trained: float
+    held_out: float
 
 
 class Workspace(NamedTuple):
@@ -114,11 +123,14 @@ class Network:
         block: Block,
         workspace: Workspace,
         gradient: Parameters,
-    ) -> float:
-        """The sum of weighted losses over a block; in place, its gradient."""
+    ) -> Losses:
+        """The weighted losses of a block; in place, the gradient of the trained one."""
         dW, db = gradient
         z = self.logits(V, block.X, workspace)
-        loss, d = log_loss(z, block.y, block.w)
+        losses, d = log_loss(z, block.y)
+        trained = float(np.dot(block.w, losses))
+        held_out = 0.0 if block.v is None else float(np.dot(block.v, losses))
+        d *= block.w
         D, output = d[np.newaxis], len(V) - 1
         inputs = [block.X, *workspace.A]
         for layer in range(output, -1, -1):
@@ -139,7 +151,7 @@ class Network:
             else:
                 np.dot(W, D, out=D_below)
                 D = np.multiply(F, D_below, out=D_below)
-        return loss
+        return Losses(trained, held_out)
 
 
 # Rows times weights up to which there is little to compute and every call counts. BLAS

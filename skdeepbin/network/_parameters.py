@@ -56,18 +56,22 @@ class Layout:
         return mask
 
     def layers(self, theta: NDArray) -> list[NDArray]:
-        """``V_1 .. V_L`` as views of ``theta``: to write one is to write both."""
+        """``V_1 .. V_L`` as views of ``theta``: to write one is to write both.
+
+        Of several networks, ``theta`` and the views have one axis more, in front.
+        """
         layers, start = [], 0
         for shape in self.shapes:
             stop = start + prod(shape)
-            layers.append(theta[start:stop].reshape(shape))
+            layers.append(theta[..., start:stop].reshape(*theta.shape[:-1], *shape))
             start = stop
         return layers
 
     def views(self, theta: Array) -> Parameters:
         """Weights and biases as views of ``theta``."""
         layers = self.layers(theta)
-        return Parameters([V[:-1] for V in layers], [V[-1] for V in layers])
+        weights = [V[..., :-1, :] for V in layers]
+        return Parameters(weights, [V[..., -1, :] for V in layers])
 
     def pack(self, parameters: Parameters) -> Array:
         """A new ``theta`` with these weights and biases."""

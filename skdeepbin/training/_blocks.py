@@ -99,6 +99,7 @@ class Rows:
     y : whether a row is of the second class.
     w : the weight of each row, or None if all are one.
     factors : by which the weights of the first and of the second class are multiplied.
+    held_out : whether a row is only watched, or None if no row is.
     """
 
     def __init__(
@@ -107,12 +108,14 @@ class Rows:
         y: NDArray[np.bool_],
         w: Array | None,
         factors: Array,
+        held_out: NDArray[np.bool_] | None = None,
     ) -> None:
         self.features, self.y, self.w, self.factors = features, y, w, factors
+        self.held_out = held_out
         self.slices, self.dtype = features.slices, features.dtype
         n_rows, n_features = features.X.shape
         self._kept: list[Block] | None = None
-        if n_rows * (n_features + 3) * self.dtype.itemsize <= KEPT_BYTES:
+        if n_rows * (n_features + 4) * self.dtype.itemsize <= KEPT_BYTES:
             # By features: small products are faster, and it takes long only once.
             self._kept = [
                 self.load(number, self._memory(rows.stop - rows.start, "C"))
@@ -124,8 +127,9 @@ class Rows:
         return self._memory(n_rows, "F") if self._kept is None else None
 
     def _memory(self, n_rows: int, order: Literal["C", "F"]) -> Block:
-        y, w = np.empty((2, n_rows), self.dtype)
-        return Block(self.features.memory(n_rows, order), y, w)
+        y, w, v = np.empty((3, n_rows), self.dtype)
+        X = self.features.memory(n_rows, order)
+        return Block(X, y, w, None if self.held_out is None else v)
 
     def load(self, number: int, memory: Block | None) -> Block:
         """One block, in place in ``memory`` unless it was kept."""
@@ -136,6 +140,9 @@ class Rows:
         memory.y[:] = y = self.y[rows]
         w = self.factors[y.view(np.uint8)]
         memory.w[:] = w if self.w is None else w * self.w[rows]
+        if self.held_out is not None and memory.v is not None:
+            np.multiply(memory.w, self.held_out[rows], out=memory.v)
+            memory.w[:] -= memory.v
         return memory._replace(X=self.features.load(number, memory.X))
 
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import issparse
 
-from skdeepbin.network._network import Block, Network, Workspace
+from skdeepbin.network._network import Block, Losses, Network, Workspace
 from skdeepbin.network._parameters import Array, Parameters
 from skdeepbin.training._blocks import BLOCK_WORK, Features, Rows
 from skdeepbin.training._threads import Threads, n_threads
@@ -81,13 +81,13 @@ class Engine:
         self._desks = [Desk(network, V, rows) for _ in range(threads.n)]
         self._spare = [desk.new_part() for desk in self._desks]
 
-    def __call__(self, theta: Array) -> tuple[float, Array]:
-        """The sum at ``theta``, and a float64 gradient."""
+    def __call__(self, theta: Array) -> tuple[Losses, Array]:
+        """The sums at ``theta``, and a float64 gradient."""
         self._theta[:] = theta
         if len(self.groups) == 1:  # nothing to add up
             part = self._spare[0]
-            value = self._desks[0].sum(self.groups[0], part)
-            return value, part.flat.astype(np.float64)
+            losses = self._desks[0].sum(self.groups[0], part)
+            return losses, part.flat.astype(np.float64)
         total = OrderedSum(theta.size)
 
         def work(thread: int, task: tuple[int, range]) -> None:
@@ -97,7 +97,7 @@ class Engine:
             self._spare.extend(total.add(number, desk.sum(group, part), part))
 
         self.threads.run(work, enumerate(self.groups))
-        return total.value, total.gradient
+        return total.losses, total.gradient
 
     def _take(self, desk: Desk) -> Part:
         try:
@@ -121,15 +121,15 @@ class Desk:
         flat = np.empty(self.network.layout.n_parameters, self.rows.dtype)
         return Part(flat, self.network.layout.views(flat))
 
-    def sum(self, group: range, into: Part) -> float:
-        """The loss of a group of blocks; its gradient in place in ``into``."""
-        value = self._block(group[0], into)
+    def sum(self, group: range, into: Part) -> Losses:
+        """The losses of a group of blocks; its gradient in place in ``into``."""
+        losses = self._block(group[0], into)
         for number in group[1:]:
-            value += self._block(number, self.part)
+            losses = _plus(losses, self._block(number, self.part))
             np.add(into.flat, self.part.flat, out=into.flat)
-        return value
+        return losses
 
-    def _block(self, number: int, into: Part) -> float:
+    def _block(self, number: int, into: Part) -> Losses:
         rows = self.rows.slices[number]
         workspace, memory = self._memory[rows.stop - rows.start]
         block = self.rows.load(number, memory)
@@ -140,23 +140,27 @@ class OrderedSum:
     """Adds parts in the order of their numbers, in whichever order they arrive."""
 
     def __init__(self, size: int) -> None:
-        self.value, self.gradient = 0.0, np.zeros(size)
+        self.losses, self.gradient = Losses(0.0, 0.0), np.zeros(size)
         self._next = 0
-        self._early: dict[int, tuple[float, Part]] = {}
+        self._early: dict[int, tuple[Losses, Part]] = {}
         self._lock = Lock()
 
-    def add(self, number: int, value: float, part: Part) -> list[Part]:
+    def add(self, number: int, losses: Losses, part: Part) -> list[Part]:
         """Add a part now or when its turn comes; return those no longer needed."""
         used = []
         with self._lock:
-            self._early[number] = value, part
+            self._early[number] = losses, part
             while self._next in self._early:
-                value, part = self._early.pop(self._next)
-                self.value += value
+                losses, part = self._early.pop(self._next)
+                self.losses = _plus(self.losses, losses)
                 self.gradient += part.flat
                 self._next += 1
                 used.append(part)
         return used
+
+
+def _plus(one: Losses, other: Losses) -> Losses:
+    return Losses(one.trained + other.trained, one.held_out + other.held_out)
 
 
 def logits(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import nan
 from operator import attrgetter
 from typing import NamedTuple, TypeAlias
 
@@ -18,21 +19,35 @@ class Step(NamedTuple):
     iteration : evaluations since the start; 0 is the starting point itself.
     theta : where the descent stands; a rejected trial leaves it where it was.
     loss : penalised mean loss at ``theta``.
+    penalty : the part of it that is the penalty.
     gradient_norm : Euclidean norm of the gradient there.
     step_size : multiple of the gradient that the next trial is away from it.
     seconds : time since the start.
+    validation_loss : mean loss of the held-out rows there; nan if none are.
+    validation_score : what the user's scorer says of them; nan without one.
     """
 
     iteration: int
     theta: Array
     loss: float
+    penalty: float
     gradient_norm: float
     step_size: float
     seconds: float
+    validation_loss: float = nan
+    validation_score: float = nan
 
 
 History: TypeAlias = dict[str, NDArray[np.float64]]
-COLUMNS = ("loss", "gradient_norm", "step_size", "seconds")
+COLUMNS = (
+    "loss",
+    "penalty",
+    "validation_loss",
+    "validation_score",
+    "gradient_norm",
+    "step_size",
+    "seconds",
+)
 
 
 def columns(rows: list[tuple[float, ...]]) -> History:
@@ -44,6 +59,24 @@ def columns(rows: list[tuple[float, ...]]) -> History:
 measurements: Callable[[Step], tuple[float, ...]] = attrgetter(*COLUMNS)
 
 
-def joined(first: History, second: History) -> History:
-    """The history of a fit and of the one that went on from where it ended."""
-    return {c: np.concatenate([first[c], second[c][1:]]) for c in COLUMNS}
+def joined(first: History, second: History, common: int = 1) -> History:
+    """The history of a training and of the one that went on from where it ended.
+
+    common : points at the end of the first that the second starts with.
+    """
+    return {c: np.hstack([first[c], second[c][..., common:]]) for c in COLUMNS}
+
+
+def together(histories: list[History]) -> History:
+    """One history of several networks, with nan where one ended before the last.
+
+    Its columns have an axis in front, for the network, unless there is only one.
+    """
+    if len(histories) == 1:
+        return histories[0]
+    length = max(len(history["loss"]) for history in histories)
+    whole = {c: np.full((len(histories), length), np.nan) for c in COLUMNS}
+    for number, history in enumerate(histories):
+        for column, values in history.items():
+            whole[column][number, : len(values)] = values
+    return whole

@@ -12,28 +12,51 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import nan
+from typing import NamedTuple
 
+from skdeepbin.network._network import Losses
 from skdeepbin.network._parameters import Array
+
+
+class Evaluation(NamedTuple):
+    """What is known of a point after one pass over the rows.
+
+    value : penalised mean loss.
+    gradient : of the value.
+    penalty : the part of the value that is the penalty.
+    validation_loss : mean loss of the rows that are held out; nan if none are.
+    validation_score : what the user's scorer says of them; nan without one.
+    """
+
+    value: float
+    gradient: Array
+    penalty: float = 0.0
+    validation_loss: float = nan
+    validation_score: float = nan
 
 
 @dataclass(frozen=True)
 class Objective:
     """Penalised mean loss.
 
-    total : ``theta -> (value, gradient)``, the weighted sum over the rows.
-    total_weight : sum of the weights of the rows.
+    total : ``theta -> (losses, gradient)``, the weighted sums over the rows.
+    weights : the sums of the weights of the rows that are trained on and held out.
     penalty : for each entry of ``theta`` the strength of the L2 penalty on it.
     """
 
-    total: Callable[[Array], tuple[float, Array]]
-    total_weight: float
+    total: Callable[[Array], tuple[Losses, Array]]
+    weights: Losses
     penalty: Array
 
-    def __call__(self, theta: Array) -> tuple[float, Array]:
+    def __call__(self, theta: Array) -> Evaluation:
         """The value and its gradient, from one pass over the rows."""
-        value, gradient = self.total(theta)
+        losses, gradient = self.total(theta)
         shrinkage = self.penalty * theta
-        value += float(shrinkage @ theta) / 2
+        trained, held_out = self.weights
+        penalty = float(shrinkage @ theta) / 2 / trained
         gradient += shrinkage
-        gradient /= self.total_weight
-        return value / self.total_weight, gradient
+        gradient /= trained
+        validation_loss = losses.held_out / held_out if held_out else nan
+        value = losses.trained / trained + penalty
+        return Evaluation(value, gradient, penalty, validation_loss)

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from math import frexp, isfinite, ldexp
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from skdeepbin.network._parameters import Array
 
 
@@ -20,7 +22,8 @@ class Move(NamedTuple):
 
     theta : where to evaluate next.
     state : to be handed to the next call.
-    step_size : distance to ``theta`` in gradients.
+    step_size : distance to ``theta`` in gradients; where each parameter has a step of
+        its own, the mean of them.
     accepted : whether the descent now stands at the point that was evaluated.
     """
 
@@ -48,6 +51,126 @@ def gradient_descent(learning_rate: float) -> Optimizer:
         return Move(theta - learning_rate * gradient, None, learning_rate)
 
     return Optimizer(_stateless, step)
+
+
+def momentum(learning_rate: float, momentum: float) -> Optimizer:
+    """Polyak's heavy ball::
+
+        v <- momentum v - learning_rate gradient,    theta <- theta + v
+
+    References
+    ----------
+    Polyak (1964), Some methods of speeding up the convergence of iteration methods,
+    https://doi.org/10.1016/0041-5553(64)90137-5.
+    """
+
+    def step(theta: Array, value: float, gradient: Array, velocity: Array) -> Move:
+        velocity = momentum * velocity - learning_rate * gradient
+        return Move(theta + velocity, velocity, learning_rate)
+
+    return Optimizer(np.zeros_like, step)
+
+
+def nesterov(learning_rate: float, momentum: float) -> Optimizer:
+    """Momentum with the gradient taken where the momentum leads.
+
+    In the form whose ``theta`` is that point, as in Sutskever and others::
+
+        v <- momentum v - learning_rate gradient
+        theta <- theta + momentum v - learning_rate gradient
+
+    References
+    ----------
+    Sutskever, Martens, Dahl, Hinton (2013), On the importance of initialization and
+    momentum in deep learning, https://proceedings.mlr.press/v28/sutskever13.html.
+    """
+
+    def step(theta: Array, value: float, gradient: Array, velocity: Array) -> Move:
+        velocity = momentum * velocity - learning_rate * gradient
+        theta = theta + momentum * velocity - learning_rate * gradient
+        return Move(theta, velocity, learning_rate)
+
+    return Optimizer(np.zeros_like, step)
+
+
+class Moments(NamedTuple):
+    """Running means of the gradient and of its square, and the number of gradients."""
+
+    first: Array
+    second: Array
+    n: int
+
+
+def adam(
+    learning_rate: float,
+    beta_1: float = 0.9,
+    beta_2: float = 0.999,
+    epsilon: float = 1e-8,
+) -> Optimizer:
+    """Adam: a step per parameter, in units of the root mean square of its gradient.
+
+    References
+    ----------
+    Kingma, Ba (2015), Adam: a method for stochastic optimization,
+    https://arxiv.org/abs/1412.6980.
+    """
+
+    def init(theta: Array) -> Moments:
+        return Moments(np.zeros_like(theta), np.zeros_like(theta), 0)
+
+    def step(theta: Array, value: float, gradient: Array, state: Moments) -> Move:
+        first = beta_1 * state.first + (1 - beta_1) * gradient
+        second = beta_2 * state.second + (1 - beta_2) * gradient**2
+        n = state.n + 1
+        mean = first / (1 - beta_1**n)
+        root = np.sqrt(second / (1 - beta_2**n))
+        theta = theta - learning_rate * mean / (root + epsilon)
+        return Move(theta, Moments(first, second, n), learning_rate)
+
+    return Optimizer(init, step)
+
+
+# Igel and Huesken's factors, as in Riedmiller and Braun (1993).
+FASTER, SLOWER = 1.2, 0.5
+SMALLEST_STEP = 1e-10
+# The largest step, in first ones.
+LARGEST = 15
+
+
+class Steps(NamedTuple):
+    """The last sign of the gradient, zero where it has just changed, and the steps."""
+
+    signs: Array
+    sizes: Array
+
+
+def rprop(first_step: float, largest_step: float) -> Optimizer:
+    """iRprop-: a step per parameter that follows the sign of its gradient alone.
+
+    A step grows by a fifth while the sign stays and is halved where it changes; after a
+    change the parameter rests for one iteration. A gradient of 1e-7 moves a parameter
+    as far as one of 0.1, so vanishing gradients do not slow the descent, and rounding
+    in the gradient does not reach the parameters.
+
+    References
+    ----------
+    Igel, Huesken (2003), Empirical evaluation of the improved Rprop learning
+    algorithms, https://doi.org/10.1016/S0925-2312(01)00700-7.
+    """
+
+    def init(theta: Array) -> Steps:
+        return Steps(np.zeros_like(theta), np.full_like(theta, first_step))
+
+    def step(theta: Array, value: float, gradient: Array, state: Steps) -> Move:
+        signs = np.sign(gradient)
+        agreement = signs * state.signs
+        sizes = state.sizes * np.where(agreement < 0, SLOWER, 1)
+        sizes *= np.where(agreement > 0, FASTER, 1)
+        np.clip(sizes, SMALLEST_STEP, largest_step, out=sizes)
+        signs[agreement < 0] = 0
+        return Move(theta - signs * sizes, Steps(signs, sizes), float(sizes.mean()))
+
+    return Optimizer(init, step)
 
 
 # Grippo, Lampariello, Lucidi (1986): undercut the largest of so many values.
@@ -152,3 +275,29 @@ def _rounded(size: float) -> float:
     """
     mantissa, exponent = frexp(size)
     return ldexp(round(mantissa * 256) / 256, exponent)
+
+
+class Descent(NamedTuple):
+    """How an optimiser is made from the parameters of the estimator.
+
+    make : ``(learning_rate, momentum) -> Optimizer``.
+    auto : the learning rate that "auto" means, None where it is found by itself.
+    """
+
+    make: Callable[..., Optimizer]
+    auto: float | None
+
+
+def _descent(learning_rate: float | None, momentum: float) -> Optimizer:
+    if learning_rate is None:
+        return barzilai_borwein()
+    return gradient_descent(learning_rate)
+
+
+OPTIMIZERS = {
+    "gd": Descent(_descent, auto=None),
+    "momentum": Descent(momentum, auto=0.1),
+    "nesterov": Descent(nesterov, auto=0.1),
+    "adam": Descent(lambda rate, momentum: adam(rate), auto=0.01),
+    "rprop": Descent(lambda rate, momentum: rprop(rate, LARGEST * rate), auto=0.003),
+}

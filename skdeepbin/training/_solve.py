@@ -3,33 +3,94 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from math import sqrt
 from time import perf_counter
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from scipy.optimize import minimize
 
 from skdeepbin.network._parameters import Array
 from skdeepbin.training._history import History, Step, columns, measurements
-from skdeepbin.training._optimizers import Optimizer
+from skdeepbin.training._objective import Evaluation
+from skdeepbin.training._optimizers import OPTIMIZERS, Optimizer
 from skdeepbin.training._stopping import Progress, Stopping
 
-ObjectiveFunction: TypeAlias = Callable[[Array], tuple[float, Array]]
+ObjectiveFunction: TypeAlias = Callable[[Array], Evaluation]
+# ``(objective, theta, stopping, on_step, state) -> Solution``
+Solve: TypeAlias = Callable[..., "Solution"]
 
 
 class Solution(NamedTuple):
-    """The best point of a descent, its loss, why the descent ended, and its course."""
+    """How a descent ended.
 
+    best : its best step; None if the loss was not finite even at the start.
+    theta, state : where to go on from: the last point that was evaluated, and what the
+        optimiser knew before.
+    next : the same, one step on.
+    stop_reason : a key of STOP_REASONS.
+    history : its course.
+    """
+
+    best: Step | None
     theta: Array
-    loss: float
+    state: Any
+    next: tuple[Array, Any]
     stop_reason: str
     history: History
+
+
+def one_step_on(solution: Solution) -> Solution:
+    """The solution that stands at its next point, not evaluated yet."""
+    theta, state = solution.next
+    best = solution.best and solution.best._replace(theta=theta)
+    return solution._replace(best=best, theta=theta, state=state)
+
+
+class Recorder:
+    """Keeps what each step measured, and knows when to stop."""
+
+    def __init__(self, stopping: Stopping, on_step: Callable[[Step], None]) -> None:
+        self.stopping, self.on_step = stopping, on_step
+        self.progress = Progress()
+        self.reason: str | None = None
+        self._start = perf_counter()
+        self._rows: list[tuple[float, ...]] = []
+
+    def record(self, theta: Array, evaluation: Evaluation, step_size: float) -> None:
+        """One more step."""
+        step = Step(
+            len(self._rows),
+            theta,
+            evaluation.value,
+            evaluation.penalty,
+            sqrt(float(evaluation.gradient @ evaluation.gradient)),
+            step_size,
+            perf_counter() - self._start,
+            evaluation.validation_loss,
+            evaluation.validation_score,
+        )
+        self._rows.append(measurements(step))
+        self.on_step(step)
+        self.progress = self.stopping.follow(self.progress, step)
+        self.reason = self.stopping.reason(self.progress, step)
+
+    def solution(self, theta: Array, state: Any, after: tuple[Array, Any]) -> Solution:
+        """What was found."""
+        assert self.reason is not None
+        history = columns(self._rows)
+        return Solution(self.progress.best, theta, state, after, self.reason, history)
 
 
 def descend(
     objective: ObjectiveFunction,
     theta: Array,
-    optimizer: Optimizer,
     stopping: Stopping,
     on_step: Callable[[Step], None],
+    state: Any = None,
+    *,
+    optimizer: Optimizer,
 ) -> Solution:
     """Follow the optimiser from ``theta``: one evaluation an iteration.
 
@@ -38,21 +99,89 @@ def descend(
     3. Record where the descent stands now.
     4. Stop if there is a reason to.
     """
-    start = perf_counter()
-    state = optimizer.init(theta)
-    progress = Progress(theta)
-    rows: list[tuple[float, ...]] = []
-    iteration, reason = 0, None
-    while reason is None:
-        value, gradient = objective(theta)
-        move = optimizer.step(theta, value, gradient, state)
+    state = optimizer.init(theta) if state is None else state
+    recorder = Recorder(stopping, on_step)
+    here: tuple[Array, Evaluation]
+    while True:
+        evaluation = objective(theta)
+        move = optimizer.step(theta, evaluation.value, evaluation.gradient, state)
         if move.accepted:
-            here = theta, value, sqrt(float(gradient @ gradient))
-        step = Step(iteration, *here, move.step_size, perf_counter() - start)
-        iteration += 1
-        rows.append(measurements(step))
-        on_step(step)
-        progress = stopping.follow(progress, step)
-        reason = stopping.reason(progress, step)
+            here = theta, evaluation
+        recorder.record(*here, move.step_size)
+        if recorder.reason is not None:
+            return recorder.solution(theta, state, (move.theta, move.state))
         theta, state = move.theta, move.state
-    return Solution(progress.theta, progress.loss, reason, columns(rows))
+
+
+def lbfgs(
+    objective: ObjectiveFunction,
+    theta: Array,
+    stopping: Stopping,
+    on_step: Callable[[Step], None],
+    state: None = None,
+) -> Solution:
+    """SciPy's L-BFGS-B: a line search, of one evaluation or a few, an iteration.
+
+    References
+    ----------
+    Liu, Nocedal (1989), On the limited memory BFGS method for large scale optimization,
+    https://doi.org/10.1007/BF01589116.
+    """
+    recorder = Recorder(stopping, on_step)
+    evaluations: dict[bytes, Evaluation] = {}
+    here, there = theta, objective(theta)
+    evaluations[theta.tobytes()] = there
+
+    def value_and_gradient(theta: Array) -> tuple[float, Array]:
+        key = theta.tobytes()
+        if key not in evaluations:
+            evaluations[key] = objective(theta)
+        return evaluations[key].value, evaluations[key].gradient
+
+    def after_iteration(theta: Array) -> None:
+        nonlocal here, there
+        moved = np.linalg.norm(theta - here) / np.linalg.norm(there.gradient)
+        here, there = theta.copy(), evaluations[theta.tobytes()]
+        evaluations.clear()
+        evaluations[here.tobytes()] = there
+        recorder.record(here, there, float(moved))
+        if recorder.reason is not None:
+            raise StopIteration
+
+    recorder.record(here, there, 0.0)
+    if recorder.reason is None:
+        minimize(
+            value_and_gradient,
+            theta,
+            jac=True,
+            method="L-BFGS-B",
+            callback=after_iteration,
+            options={
+                "maxiter": stopping.max_iter + 1,
+                "maxfun": 100 * stopping.max_iter,
+                "ftol": 0.0,
+                "gtol": 0.0,
+            },
+        )
+    if recorder.reason is None:  # its line search found nothing lower
+        recorder.reason = "converged"
+    return recorder.solution(here, None, (here, None))
+
+
+SOLVERS = (*OPTIMIZERS, "lbfgs")
+
+
+def solver(
+    name: str, learning_rate: float | None, momentum: float, factor: float = 1
+) -> Solve:
+    """The solver of that name.
+
+    learning_rate : None is the one that suits the solver.
+    factor : on the learning rate, for shorter steps.
+    """
+    if name == "lbfgs":
+        return lbfgs
+    descent = OPTIMIZERS[name]
+    rate = descent.auto if learning_rate is None else learning_rate
+    rate = None if rate is None else factor * rate
+    return partial(descend, optimizer=descent.make(rate, momentum))

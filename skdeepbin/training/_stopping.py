@@ -2,56 +2,109 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from math import inf, isfinite
 from typing import NamedTuple
 
-from skdeepbin.network._parameters import Array
-from skdeepbin.training._history import Step
+import numpy as np
 
+from skdeepbin.training._history import History, Step
+
+# The worst first: that of a committee is the worst of its networks.
 STOP_REASONS = {
+    "diverged": "the loss ran away upwards; the best weights before that are kept",
+    "max_iter": "`max_iter` iterations were made",
+    "early_stopping": (
+        "validation got better by less than `tol` over `n_iter_no_change` iterations; "
+        "the best weights are kept"
+    ),
     "converged": "the loss fell by less than `tol` over `n_iter_no_change` iterations",
-    "max_iter": "`max_iter` iterations were made and the loss was still falling",
-    "diverged": "the loss was no longer finite; the best weights before that are kept",
 }
 
 
-class Progress(NamedTuple):
-    """The best point so far, and how long the loss has not fallen by ``tol``.
+# A loss so many times that at the start, or 1 if that is more, does not come back.
+EXPLODED = 100
 
-    reference : the loss that the next must undercut by more than ``tol``.
+
+def training_loss(step: Step) -> float:
+    """What is minimised."""
+    return step.loss
+
+
+def validation_loss(step: Step) -> float:
+    """The loss of rows that are not trained on."""
+    return step.validation_loss
+
+
+def validation_error(step: Step) -> float:
+    """The score of rows that are not trained on, turned around: less is better."""
+    return -step.validation_score
+
+
+class Progress(NamedTuple):
+    """The best step so far, and how long what is watched has not fallen by ``tol``.
+
+    first : the loss at the start.
+    best : the step with the least of what is watched.
+    reference : what the next must undercut by more than ``tol``.
     waited : iterations since it was set.
     """
 
-    theta: Array
-    loss: float = inf
+    first: float | None = None
+    best: Step | None = None
     reference: float = inf
     waited: int = 0
 
 
 @dataclass(frozen=True)
 class Stopping:
-    """The rules of the parameters ``max_iter``, ``tol`` and ``n_iter_no_change``."""
+    """The rules of the parameters ``max_iter``, ``tol`` and ``n_iter_no_change``.
+
+    watched : what should fall, the loss or something that validates.
+    """
 
     max_iter: int
     tol: float
     n_iter_no_change: int
+    watched: Callable[[Step], float] = training_loss
+
+    def at_most(self, max_iter: int) -> Stopping:
+        """The same rules for fewer iterations."""
+        return replace(self, max_iter=max_iter)
 
     def follow(self, progress: Progress, step: Step) -> Progress:
         """The progress after one more step."""
-        theta, loss, reference, waited = progress
-        if step.loss < loss:
-            theta, loss = step.theta, step.loss
-        if step.loss < reference - self.tol:
-            return Progress(theta, loss, step.loss, 0)
-        return Progress(theta, loss, reference, waited + 1)
+        first, best, reference, waited = progress
+        first = step.loss if first is None else first
+        value = self.watched(step)
+        if isfinite(step.loss) and (best is None or value < self.watched(best)):
+            best = step
+        if value < reference - self.tol:
+            return Progress(first, best, value, 0)
+        return Progress(first, best, reference, waited + 1)
 
     def reason(self, progress: Progress, step: Step) -> str | None:
         """Why to end after this step, a key of STOP_REASONS, or None to go on."""
-        if not isfinite(step.loss):
+        limit = EXPLODED * max(1.0, progress.first or 0.0)
+        if not isfinite(step.loss) or step.loss > limit:
             return "diverged"
         if progress.waited >= self.n_iter_no_change:
-            return "converged"
+            return "converged" if self.watched is training_loss else "early_stopping"
         if step.iteration >= self.max_iter:
             return "max_iter"
         return None
+
+
+# Over the last tenth of the iterations, by more than this share of what is left.
+STILL_FALLING = 0.01
+
+
+def is_still_falling(history: History) -> bool:
+    """Whether more iterations would have helped, by what validates or is minimised."""
+    values = history["validation_loss"]
+    if np.isnan(values).any():
+        values = history["loss"]
+    tenth = max(1, len(values) // 10)
+    before, after = np.nanmin(values[:-tenth]), np.nanmin(values[-tenth:])
+    return bool(after < (1 - STILL_FALLING) * before)

@@ -77,15 +77,33 @@ def test_the_container_does_not_matter(name, hidden, other, rng):
     loss, gradient = loss_and_gradient(network, theta, block)
     A = sparse.csr_array(X) if other == "sparse" else np.asfortranarray(block.X)
     other_loss, other_gradient = loss_and_gradient(network, theta, block._replace(X=A))
-    assert other_loss == pytest.approx(loss, rel=1e-14)
+    assert other_loss.trained == pytest.approx(loss.trained, rel=1e-14)
     np.testing.assert_allclose(other_gradient, gradient, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_held_out_rows_are_watched_but_not_trained_on(name, rng):
+    network, theta, X, block = problem(name, (4, 5), rng)
+    held_out = rng.uniform(size=len(X)) < 0.3
+    w, v = block.w * ~held_out, block.w * held_out
+    losses, gradient = loss_and_gradient(network, theta, block._replace(w=w, v=v))
+
+    def of(rows):
+        A, y, w, _ = block
+        return loss_and_gradient(network, theta, Block(A[:, rows], y[rows], w[rows]))
+
+    trained, watched = of(~held_out), of(held_out)
+    np.testing.assert_allclose(gradient, trained[1], atol=1e-14)
+    assert losses.trained == pytest.approx(trained[0].trained)
+    assert losses.held_out == pytest.approx(watched[0].trained)
+    assert trained[0].held_out == 0
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_precision_is_kept_and_input_untouched(name, dtype, rng):
     network, theta, _, block = problem(name, (4, 4), rng, dtype=dtype)
-    arrays = [theta, *block]
+    arrays = [theta, block.X, block.y, block.w]
     copies = [array.copy() for array in arrays]
     _, gradient = loss_and_gradient(network, theta, block)
     assert gradient.dtype == dtype

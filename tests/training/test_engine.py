@@ -6,7 +6,7 @@ from scipy import sparse
 
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import initialize, xavier
-from skdeepbin.network._network import Network
+from skdeepbin.network._network import Losses, Network
 from skdeepbin.network._parameters import Layout
 from skdeepbin.training import _blocks
 from skdeepbin.training._blocks import Features, Rows
@@ -50,7 +50,7 @@ def total(X, data, *, n=1, block_rows=130, dtype=np.float64, activation="tanh"):
         first, second = engine(theta), engine(theta)
         z = logits(network, theta.astype(dtype), features, threads)
     np.testing.assert_array_equal(first[1], second[1])
-    return first[0], first[1], z
+    return first[0].trained, first[1], z
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -106,8 +106,9 @@ def test_parts_are_added_in_order(order):
     used = []
     for number in order:
         part = Part(np.array([values[number]]), None)
-        used += result.add(number, values[number], part)
-    assert result.value == result.gradient[0] == 1.0
+        used += result.add(number, Losses(values[number], -values[number]), part)
+    assert result.losses == (1.0, -1.0)
+    assert result.gradient[0] == 1.0
     assert len(used) == 4
 
 

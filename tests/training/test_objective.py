@@ -3,7 +3,7 @@ import pytest
 
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import INITIALIZERS, initialize
-from skdeepbin.network._network import Network
+from skdeepbin.network._network import Losses, Network
 from skdeepbin.network._parameters import Layout
 from skdeepbin.training._blocks import Features, Rows
 from skdeepbin.training._engine import Engine
@@ -22,7 +22,8 @@ def problem(name, depth, rng, *, n_rows=40, block_rows=40, dtype=np.float64, alp
     w = rng.uniform(0.1, 2, n_rows)
     rows = Rows(Features(X, dtype, block_rows), y, w, np.ones(2))
     engine = Engine(Network(layout, activation), rows, Threads(1))
-    return Objective(engine, w.sum(), alpha * layout.is_weight), theta
+    weights = Losses(w.sum(), 0.0)
+    return Objective(engine, weights, alpha * layout.is_weight), theta
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -30,7 +31,7 @@ def problem(name, depth, rng, *, n_rows=40, block_rows=40, dtype=np.float64, alp
 @pytest.mark.parametrize("block_rows", [40, 7])
 def test_gradient_is_central_difference(name, depth, block_rows, rng):
     objective, theta = problem(name, depth, rng, block_rows=block_rows)
-    _, gradient = objective(theta)
+    gradient = objective(theta).gradient
     h = 1e-6
     differences = np.empty_like(theta)
     for i in range(theta.size):
@@ -45,7 +46,7 @@ def test_gradient_is_central_difference(name, depth, block_rows, rng):
 def test_float32_data_give_a_float64_gradient_of_float32_accuracy():
     exact, theta = problem("tanh", 2, np.random.RandomState(0))
     rough, _ = problem("tanh", 2, np.random.RandomState(0), dtype=np.float32)
-    value, gradient = rough(theta)
+    value, gradient, *_ = rough(theta)
     assert gradient.dtype == np.float64
     assert value == pytest.approx(exact(theta)[0], rel=1e-5)
     np.testing.assert_allclose(gradient, exact(theta)[1], rtol=1e-3, atol=1e-6)
@@ -55,8 +56,8 @@ def test_the_penalty_is_on_weights_only(rng):
     with_penalty, theta = problem("relu", 2, np.random.RandomState(0), alpha=3.0)
     without, _ = problem("relu", 2, np.random.RandomState(0), alpha=0.0)
     weights = theta * (with_penalty.penalty > 0)
-    scale = 3.0 / with_penalty.total_weight
-    value, gradient = with_penalty(theta)
-    free_value, free_gradient = without(theta)
+    scale = 3.0 / with_penalty.weights.trained
+    value, gradient, *_ = with_penalty(theta)
+    free_value, free_gradient, *_ = without(theta)
     assert value - free_value == pytest.approx(scale / 2 * weights @ weights)
     np.testing.assert_allclose(gradient - free_gradient, scale * weights, atol=1e-15)

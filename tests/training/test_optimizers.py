@@ -5,10 +5,17 @@ import pytest
 from scipy.optimize import rosen, rosen_der
 
 from skdeepbin.training._optimizers import (
+    FASTER,
     MEMORY,
+    OPTIMIZERS,
+    SLOWER,
     SUFFICIENT_DECREASE,
+    adam,
     barzilai_borwein,
     gradient_descent,
+    momentum,
+    nesterov,
+    rprop,
 )
 
 
@@ -99,3 +106,84 @@ def test_gradient_descent_is_the_formula():
         theta = theta - 0.1 * quadratic(3)(theta)[1]
         np.testing.assert_array_equal(move.theta, theta)
         assert move.accepted
+
+
+# A rate that suits each of the others, and the share of the fall that it then reaches.
+FIXED = {
+    "gd": 0.1,
+    "momentum": 0.05,
+    "nesterov": 0.05,
+    "adam": 0.05,
+    "rprop": 0.01,
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_goes_down(name):
+    optimizer = OPTIMIZERS[name].make(FIXED[name], 0.9)
+    _, values = run(optimizer, quadratic(10), np.ones(10), 300)
+    assert min(values) < 1e-4 * values[0]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_step_leaves_its_arguments_alone(name):
+    """So a state may be kept, and gone on with later."""
+    optimizer, objective = OPTIMIZERS[name].make(FIXED[name], 0.9), quadratic(10)
+    theta = np.ones(10)
+    state = optimizer.init(theta)
+    for _ in range(5):
+        value, gradient = objective(theta)
+        first = optimizer.step(theta, value, gradient, state)
+        second = optimizer.step(theta, value, gradient, state)
+        np.testing.assert_array_equal(first.theta, second.theta)
+        np.testing.assert_array_equal(gradient, objective(theta)[1])
+        theta, state = first.theta, first.state
+
+
+def test_momentum_is_the_formula():
+    moves, _ = run(momentum(0.1, 0.9), quadratic(3), np.ones(10), 5)
+    theta, v = np.ones(10), np.zeros(10)
+    for move in moves:
+        v = 0.9 * v - 0.1 * quadratic(3)(theta)[1]
+        theta = theta + v
+        np.testing.assert_allclose(move.theta, theta, rtol=1e-14)
+
+
+def test_nesterov_takes_the_gradient_where_the_momentum_leads():
+    """Its points are ``x + momentum v`` of the textbook's ``x``."""
+    moves, _ = run(nesterov(0.1, 0.9), quadratic(3), np.ones(10), 5)
+    x, v = np.ones(10), np.zeros(10)
+    for move in moves:
+        v_next = 0.9 * v - 0.1 * quadratic(3)(x + 0.9 * v)[1]
+        x, v = x + v_next, v_next
+        np.testing.assert_allclose(move.theta, x + 0.9 * v, rtol=1e-13)
+
+
+@pytest.mark.parametrize("scale", [1e-7, 1.0, 1e7])
+def test_the_first_step_of_adam_is_the_learning_rate(scale):
+    move = run(adam(0.01, epsilon=0), quadratic(3, scale=scale), np.ones(10), 1)[0][0]
+    np.testing.assert_allclose(move.theta, 1 - 0.01, rtol=1e-12)
+
+
+def test_rprop_follows_signs_with_a_step_a_parameter():
+    optimizer, theta = rprop(0.1, 0.15), np.zeros(3)
+    state = optimizer.init(theta)
+    gradients = [[1e-7, -1, 0], [1e3, -1e-9, 0], [1, 1, 0], [1, 1, 0]]
+    steps = [
+        [-0.1, 0.1, 0],
+        [-0.1 * FASTER, 0.1 * FASTER, 0],
+        [-0.1 * FASTER**2, 0, 0],  # a sign has changed: no step, and half of it next
+        [-0.15, -0.1 * FASTER * SLOWER, 0],  # not beyond the largest
+    ]
+    for gradient, step in zip(gradients, steps, strict=True):
+        move = optimizer.step(theta, 0.0, np.array(gradient), state)
+        np.testing.assert_allclose(move.theta - theta, step, rtol=1e-12)
+        theta, state = move.theta, move.state
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e-7, 1e150])
+def test_the_size_of_the_gradient_does_not_matter_to_rprop(scale):
+    one, _ = run(rprop(0.1, 1.0), quadratic(10), np.ones(10), 20)
+    other, _ = run(rprop(0.1, 1.0), quadratic(10, scale=scale), np.ones(10), 20)
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_array_equal(a.theta, b.theta)

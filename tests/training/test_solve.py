@@ -2,23 +2,32 @@ import numpy as np
 import pytest
 
 from skdeepbin.training._history import COLUMNS, joined
+from skdeepbin.training._objective import Evaluation
 from skdeepbin.training._optimizers import barzilai_borwein, gradient_descent
 from skdeepbin.training._solve import descend
-from skdeepbin.training._stopping import STOP_REASONS, Stopping
+from skdeepbin.training._stopping import STOP_REASONS, Stopping, validation_loss
 
 
 def parabola(theta):
-    return float(theta @ theta) / 2, theta
+    return Evaluation(float(theta @ theta) / 2, theta)
 
 
-def solve(objective=parabola, optimizer=None, max_iter=50, tol=0.0, patience=10):
+def rising_validation_loss(theta):
+    """It is least two steps after the start."""
+    value, gradient, *_ = parabola(theta)
+    return Evaluation(value, gradient, 0.0, abs(value - 2.5 * 0.9**4))
+
+
+def solve(
+    objective=parabola, optimizer=None, max_iter=50, tol=0.0, patience=10, **more
+):
     steps = []
     solution = descend(
         objective,
         np.array([1.0, -2.0]),
-        optimizer or gradient_descent(0.1),
-        Stopping(max_iter, tol, patience),
+        Stopping(max_iter, tol, patience, **more),
         steps.append,
+        optimizer=optimizer or gradient_descent(0.1),
     )
     return solution, steps
 
@@ -34,7 +43,7 @@ def test_max_iter_is_the_number_of_gradients_after_the_first():
     assert solution.stop_reason == "max_iter"
     assert len(calls) == len(steps) == 8
     assert [step.iteration for step in steps] == list(range(8))
-    np.testing.assert_array_equal(solution.theta, calls[-1])
+    np.testing.assert_array_equal(solution.best.theta, calls[-1])
 
 
 def test_converged_when_the_loss_stays_within_tol():
@@ -52,26 +61,26 @@ def test_a_slow_but_steady_fall_is_not_converged():
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_diverged_keeps_the_best_point_before(bad):
     def breaks(theta):
-        value, gradient = parabola(theta)
-        return (bad if value < 1 else value), gradient
+        value, gradient, *_ = parabola(theta)
+        return Evaluation(bad if value < 1 else value, gradient)
 
     solution, steps = solve(breaks)
     assert solution.stop_reason == "diverged"
-    assert solution.loss == steps[-2].loss
-    assert parabola(solution.theta)[0] == solution.loss
+    assert solution.best is steps[-2]
+    assert parabola(solution.best.theta).value == solution.best.loss
 
 
 def test_the_best_point_is_returned_also_when_the_loss_rises_again():
     solution, steps = solve(optimizer=gradient_descent(2.1), max_iter=20)
     assert steps[-1].loss > steps[0].loss
-    assert solution.loss == min(step.loss for step in steps) == steps[0].loss
+    assert solution.best is steps[0]
 
 
 def test_a_rejected_trial_leaves_the_descent_where_it_was():
     def cliff(theta):
         """The trial after the first is beyond a cliff."""
-        value, gradient = parabola(theta)
-        return (value if value in (2.5, 0) or value < 0.5 else 9.0), gradient
+        value, gradient, *_ = parabola(theta)
+        return Evaluation(value if value in (2.5, 0) or value < 0.5 else 9.0, gradient)
 
     _, steps = solve(cliff, barzilai_borwein(), max_iter=3)
     np.testing.assert_array_equal(steps[0].theta, steps[1].theta)
@@ -97,6 +106,7 @@ def test_every_reason_has_a_sentence():
     reasons = {
         solve(max_iter=1)[0].stop_reason,
         solve(tol=10.0)[0].stop_reason,
-        solve(lambda theta: (np.nan, theta))[0].stop_reason,
+        solve(lambda theta: Evaluation(np.nan, theta))[0].stop_reason,
+        solve(rising_validation_loss, watched=validation_loss)[0].stop_reason,
     }
     assert reasons == set(STOP_REASONS)

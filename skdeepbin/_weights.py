@@ -1,0 +1,136 @@
+"""The weights of rows: sample weights times class weights."""
+
+from __future__ import annotations
+
+from math import floor, log2
+from numbers import Real
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import entr
+from sklearn.utils import check_array
+from sklearn.utils.class_weight import compute_class_weight
+
+from skdeepbin._validation import ROWS
+from skdeepbin.network._parameters import Array
+from skdeepbin.training._blocks import row_slices
+
+
+class Weights(NamedTuple):
+    """The weight of row i is ``sample[i] * by_class[y[i]]``.
+
+    sample : one for each row, or None where all are one.
+    by_class : for the first and the second class.
+    alpha : the penalty in the same unit.
+    """
+
+    sample: Array | None
+    by_class: Array
+    alpha: float
+
+    def of(self, y: NDArray[np.bool_], rows: slice) -> Array:
+        """The weights of some rows."""
+        w = self.by_class[y[rows].view(np.uint8)]
+        return w if self.sample is None else w * self.sample[rows]
+
+    def totals(
+        self, y: NDArray[np.bool_], held_out: NDArray[np.bool_] | None
+    ) -> tuple[Array, Array]:
+        """Of each class, the sum over the rows that are trained on and held out."""
+        trained, watched = np.zeros(2), np.zeros(2)
+        for rows in row_slices(len(y), ROWS):
+            w = self.of(y, rows)
+            trained += np.bincount(y[rows], w, minlength=2)
+            if held_out is not None:
+                watched += np.bincount(y[rows], w * held_out[rows], minlength=2)
+        return trained - watched, watched
+
+
+def row_weights(
+    sample_weight: Any,
+    class_weight: Any,
+    alpha: float,
+    classes: np.ndarray,
+    y: NDArray[np.bool_],
+    both: bool,
+) -> Weights:
+    """The weights in units in which they fit any precision.
+
+    sample_weight, class_weight, alpha : as the user gave them.
+    y : for each row, whether it is of the second class.
+    both : whether both classes must have a weight above zero.
+    """
+    w = check_weights(sample_weight, len(y))
+    totals = class_totals(y, w)
+    if both:
+        check_both_classes_weigh(classes, totals)
+    elif isinstance(class_weight, str) and not totals.all():
+        class_weight = None  # one class cannot be balanced
+    factors = compute_class_weight(
+        class_weight, classes=classes, y=classes, sample_weight=totals
+    )
+    if both:
+        check_both_classes_weigh(classes, totals * factors)
+    factor_unit = unit(factors)
+    factors = factors / factor_unit
+    return Weights(w, factors / unit(w), alpha / unit(w) / factor_unit)
+
+
+def check_weights(
+    sample_weight: Any, n_rows: int, name: str = "sample_weight"
+) -> Array | None:
+    """A finite, non-negative float64 weight for each row, not all zero, or None."""
+    if sample_weight is None:
+        return None
+    if isinstance(sample_weight, Real):
+        sample_weight = np.full(n_rows, sample_weight)
+    weights = check_array(
+        sample_weight, ensure_2d=False, dtype=np.float64, input_name=name
+    )
+    if weights.shape != (n_rows,):
+        raise ValueError(
+            f"`{name}` must be one weight for each of the {n_rows} rows of X, "
+            f"shape ({n_rows},); got shape {weights.shape}."
+        )
+    if weights.min() < 0:
+        row = int(weights.argmin())
+        raise ValueError(
+            f"`{name}` must be non-negative; got "
+            f"{weights[row]:g} at row {row}. To leave a row out, give it weight 0."
+        )
+    if weights.max() == 0:
+        raise ValueError(
+            f"`{name}` must hold at least one weight above zero; got only zeros."
+        )
+    return weights
+
+
+def unit(weights: Array | None) -> float:
+    """The power of two below the largest weight: in it, weights fit any precision."""
+    return 1.0 if weights is None else 2.0 ** floor(log2(weights.max()))
+
+
+def class_totals(second: NDArray[np.bool_], weights: Array | None) -> Array:
+    """The sum of the weights of each class, in their unit."""
+    totals = np.zeros(2)
+    for rows in row_slices(len(second), ROWS):
+        part = None if weights is None else weights[rows] / unit(weights)
+        totals += np.bincount(second[rows], part, minlength=2)
+    return totals
+
+
+def check_both_classes_weigh(classes: np.ndarray, totals: Array) -> None:
+    """Raise if all the weight is on one class."""
+    for label, total in zip(classes, totals):
+        if total == 0:
+            raise ValueError(
+                f"Both classes must have rows with a weight above zero; class "
+                f"{label!r} has none. Check `sample_weight` and `class_weight`."
+            )
+
+
+def class_entropy(totals: Array) -> float:
+    """The mean loss of one who knows only how frequent the classes are."""
+    shares = totals / totals.sum()
+    return float(entr(shares).sum())

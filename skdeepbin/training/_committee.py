@@ -1,0 +1,137 @@
+"""Train the networks of a committee, one after the other, on the same rows.
+
+Each has a start of its own and, with early stopping, its own held-out rows. One network
+is a committee of one.
+
+Held-out rows are not lost: from the weights that did best on them, ``FINISH`` small
+steps on all rows end the training. On 29 real tables that raised the mean AUC, on the
+scale from a constant to the best of all classifiers, from 0.97 to 0.98, and the log
+loss from 0.94 to 0.95, for a twentieth of the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skdeepbin.network._network import Losses, Network
+from skdeepbin.network._parameters import Array
+from skdeepbin.training._blocks import Features, Rows
+from skdeepbin.training._engine import Engine
+from skdeepbin.training._objective import Evaluation, Objective
+from skdeepbin.training._optimizers import rprop
+from skdeepbin.training._solve import ObjectiveFunction, Solution, descend
+from skdeepbin.training._stopping import Stopping
+from skdeepbin.training._threads import Threads
+from skdeepbin.training._train import Training, train
+from skdeepbin.training._units import Units
+
+
+class Data(NamedTuple):
+    """What is trained on.
+
+    y : whether a row is of the second class.
+    w : the weight of each row, or None if all are one.
+    factors : by which the weights of the first and of the second class are multiplied.
+    units : those of the features while training.
+    """
+
+    features: Features
+    y: NDArray[np.bool_]
+    w: Array | None
+    factors: Array
+    units: Units
+
+
+class Member(NamedTuple):
+    """One network of a committee.
+
+    start : gives a starting point, in the units of training, at each call.
+    held_out : which rows it is not trained on but watched by, None if no row.
+    weights : the sums of the weights of the rows of either kind.
+    state : of the optimiser, where an earlier training is gone on with.
+    """
+
+    start: Callable[[], Array]
+    held_out: NDArray[np.bool_] | None
+    weights: Losses
+    state: Any = None
+
+
+# Of parameters in the user's units, the loss and the score that validate them.
+Validate = Callable[[Array, Member], tuple[float, float]]
+
+
+def train_committee(
+    network: Network,
+    data: Data,
+    members: Sequence[Member],
+    alpha: float,
+    training: Training,
+    threads: Threads,
+    validate: Validate | None,
+) -> list[Solution]:
+    """The solution of each member, in the units of training."""
+
+    def objective(member: Member) -> Objective:
+        rows = Rows(data.features, data.y, data.w, data.factors, member.held_out)
+        engine = Engine(network, rows, threads)
+        total = data.units.total(engine, network.layout)
+        return Objective(total, member.weights, alpha * network.layout.is_weight)
+
+    solutions = []
+    for member in members:
+        evaluate: ObjectiveFunction = objective(member)
+        if validate is not None:
+            evaluate = _validated(evaluate, network, data.units, member, validate)
+        solution = train(evaluate, member.start, training, member.state)
+        if member.held_out is not None and solution.best is not None:
+            solution = _finished(solution, objective(_with_all_rows(member)))
+        solutions.append(solution)
+    return solutions
+
+
+# Small steps on all rows at the end, and how small they start. Twice as many, or steps
+# three times as long, did no better.
+FINISH, FINISH_STEP = 10, 0.001
+
+
+def _with_all_rows(member: Member) -> Member:
+    """The same without rows held out."""
+    weights = Losses(sum(member.weights), 0.0)
+    return member._replace(held_out=None, weights=weights)
+
+
+def _finished(solution: Solution, objective: Objective) -> Solution:
+    """The solution with its best point after the last steps on all rows."""
+    assert solution.best is not None
+    end = descend(
+        objective,
+        solution.best.theta,
+        Stopping(FINISH, tol=0, n_iter_no_change=FINISH),
+        lambda step: None,
+        optimizer=rprop(FINISH_STEP, 10 * FINISH_STEP),
+    )
+    return solution._replace(best=end.best)
+
+
+def _validated(
+    objective: ObjectiveFunction,
+    network: Network,
+    units: Units,
+    member: Member,
+    validate: Validate,
+) -> ObjectiveFunction:
+    """The objective with what `validate` says of every point."""
+
+    def evaluate(theta: Array) -> Evaluation:
+        evaluation = objective(theta)
+        loss, score = validate(units.to_user(theta, network.layout), member)
+        if np.isnan(loss):
+            loss = evaluation.validation_loss
+        return evaluation._replace(validation_loss=loss, validation_score=score)
+
+    return evaluate

@@ -1,0 +1,345 @@
+"""That it learns: solvers, stopping, validation, committees, steps one by one."""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+from sklearn.base import clone
+from sklearn.datasets import make_circles, make_moons
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
+from sklearn.model_selection import cross_val_score
+
+from skdeepbin import DeepBinaryClassifier
+from skdeepbin.training._optimizers import OPTIMIZERS
+from skdeepbin.training._solve import SOLVERS
+
+FEW = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def xor():
+    X = np.random.RandomState(0).normal(size=(500, 2))
+    return X, (X[:, 0] * X[:, 1] > 0).astype(int)
+
+
+PROBLEMS = {
+    "moons": make_moons(300, noise=0.1, random_state=0),
+    "circles": make_circles(300, noise=0.1, factor=0.4, random_state=0),
+    "xor": xor(),
+}
+
+
+@FEW
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_every_solver_learns_what_no_linear_model_can(solver, problem):
+    X, y = PROBLEMS[problem]
+    model = DeepBinaryClassifier(
+        solver=solver, alpha=0.1, early_stopping=False, random_state=0
+    )
+    assert model.fit(X, y).score(X, y) > 0.95
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+@pytest.mark.parametrize("seed", range(3))
+def test_the_default_learns_without_a_warning(problem, seed):
+    X, y = PROBLEMS[problem]
+    model = DeepBinaryClassifier(random_state=seed)
+    assert cross_val_score(model, X, y).mean() > 0.9
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_vanishing_gradients_do_not_stop_it(solver):
+    """Eight logistic layers: plain descent stays at ln 2, rprop does not."""
+    X, y = PROBLEMS["xor"]
+    y = X[:, 0] > 0
+    model = DeepBinaryClassifier(
+        8, "logistic", depth=6, solver=solver, alpha=0, random_state=0, max_iter=300
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(X, y)
+    learnt = model.score(X, y) > 0.9
+    assert learnt or any("nothing was learnt" in str(w.message) for w in caught)
+    assert learnt or solver != "rprop"
+
+
+# Weights and rows
+
+
+@FEW
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("n_networks", [1, 3])
+def test_a_weight_of_k_is_a_row_k_times_with_early_stopping(
+    solver, n_networks, cancer, rng
+):
+    X, y = cancer[0][:250], cancer[1][:250]
+    k = rng.randint(0, 4, len(y))
+    model = DeepBinaryClassifier(
+        8,
+        solver=solver,
+        n_networks=n_networks,
+        early_stopping=True,
+        max_iter=30,
+        random_state=0,
+    )
+    weighted = model.fit(X, y, k)
+    repeated = clone(model).fit(X.repeat(k, 0), y.repeat(k))
+    assert weighted.n_iter_ == repeated.n_iter_
+    np.testing.assert_allclose(
+        weighted.decision_function(X), repeated.decision_function(X), rtol=1e-5
+    )
+
+
+@FEW
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_the_order_of_rows_does_not_matter(solver, cancer, rng):
+    X, y = cancer
+    order = rng.permutation(len(y))
+    model = DeepBinaryClassifier(8, solver=solver, max_iter=20, random_state=0)
+    one = clone(model).fit(X, y).decision_function(X)
+    other = clone(model).fit(X[order], y[order]).decision_function(X)
+    np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-8)
+
+
+@FEW
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_the_units_of_the_features_do_not_matter(solver, cancer):
+    """Powers of two change no digit of what is computed; the split is by the digits."""
+    X, y = cancer
+    scale = 2.0 ** np.arange(-15, 15)
+    model = DeepBinaryClassifier(
+        8, solver=solver, max_iter=20, early_stopping=False, random_state=0
+    )
+    one = clone(model).fit(X, y)
+    other = clone(model).fit(X * scale, y)
+    np.testing.assert_allclose(
+        other.decision_function(X * scale), one.decision_function(X), rtol=1e-9
+    )
+    weights = other.coefs_[0] * scale[:, np.newaxis]
+    np.testing.assert_allclose(weights, one.coefs_[0], rtol=1e-9)
+
+
+def test_features_far_from_zero_are_learnt(moons):
+    X, y = moons
+    model = DeepBinaryClassifier(random_state=0)
+    assert model.fit([1e-4, 1e5] * X + [3, 1e7], y).stop_reason_ == "early_stopping"
+    assert model.score([1e-4, 1e5] * X + [3, 1e7], y) > 0.9
+
+
+# Validation
+
+
+def test_the_best_weights_for_the_rows_held_out_are_kept(cancer):
+    X, y = cancer
+    model = DeepBinaryClassifier(random_state=0)
+    model.fit(X[::2], y[::2], X_val=X[1::2], y_val=y[1::2])
+    losses = model.history_["validation_loss"]
+    loss = log_loss(y[1::2], model.predict_proba(X[1::2]))
+    assert loss == pytest.approx(losses.min(), rel=1e-9)
+    assert losses.argmin() == model.n_iter_ - model.n_iter_no_change
+    assert model.stop_reason_ == "early_stopping"
+    np.testing.assert_array_equal(model.validation_scores_, -losses)
+
+
+@FEW
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("given", [False, True])
+@pytest.mark.parametrize(
+    ("scoring", "score"), [("roc_auc", roc_auc_score), ("accuracy", accuracy_score)]
+)
+def test_a_scorer_decides(scoring, score, given, weighted, cancer, rng):
+    X, y = cancer
+    w = rng.uniform(0.5, 2, len(y)) if weighted else None
+    validation = {}
+    if given:
+        X, X_val, y, y_val = X[::2], X[1::2], y[::2], y[1::2]
+        validation = {"X_val": X_val, "y_val": y_val}
+        if weighted:
+            w, w_val = w[::2], w[1::2]
+            validation["sample_weight_val"] = w_val
+    model = DeepBinaryClassifier(8, scoring=scoring, max_iter=40, random_state=0)
+    model.fit(X, y, w, **validation)
+    scores = model.validation_scores_
+    np.testing.assert_array_equal(scores, model.history_["validation_score"])
+    assert len(scores) == model.n_iter_ + 1
+    if given:
+        z = model.decision_function(X_val)
+        prediction = z > 0 if scoring == "accuracy" else z
+        expected = score(y_val, prediction, sample_weight=w_val if weighted else None)
+        assert scores.max() == pytest.approx(expected)
+
+
+@FEW
+@pytest.mark.parametrize("early_stopping", [False, "auto"])
+def test_a_scorer_without_rows_to_score_is_not_used(early_stopping):
+    X, y = np.arange(20.0).reshape(10, 2), np.arange(10) > 4
+    model = DeepBinaryClassifier(scoring="roc_auc", early_stopping=early_stopping)
+    assert model.fit(X, y).validation_scores_ is None
+
+
+def test_validation_is_off_where_rows_hardly_differ():
+    """Two features of three values: to hold some out is to hide a pattern."""
+    rng = np.random.RandomState(0)
+    X = rng.randint(0, 3, (400, 2)).astype(float)
+    y = rng.uniform(size=400) < 0.2 + 0.3 * X[:, 0]
+    model = DeepBinaryClassifier(random_state=0).fit(X, y)
+    assert model.validation_scores_ is None
+    assert model.stop_reason_ == "converged"
+    for x in np.unique(X, axis=0):
+        rows = np.all(np.equal(X, x), axis=1)
+        p = model.predict_proba(X[rows])[0, 1]
+        assert p == pytest.approx(y[rows].mean(), abs=0.1)
+
+
+@FEW
+def test_without_early_stopping_validation_rows_are_only_watched(cancer):
+    X, y = cancer
+    model = DeepBinaryClassifier(8, early_stopping=False, max_iter=60, random_state=0)
+    plain = clone(model).fit(X[::2], y[::2])
+    model.fit(X[::2], y[::2], X_val=X[1::2], y_val=y[1::2])
+    np.testing.assert_array_equal(plain.coefs_[0], model.coefs_[0])
+    assert len(model.validation_scores_) == model.n_iter_ + 1
+
+
+VALIDATION_ERRORS = [
+    ({"X_val": np.ones((3, 30))}, "`y_val` is missing"),
+    ({"y_val": np.ones(3)}, "`X_val` is missing"),
+    ({"X_val": np.ones((3, 29)), "y_val": [0, 1, 0]}, "29 features"),
+    ({"X_val": np.ones((3, 30)), "y_val": [0, 1, 7]}, "`y_val` must hold .* got 7"),
+    ({"X_val": np.ones((3, 30)), "y_val": [0, 1]}, "inconsistent"),
+    (
+        {
+            "X_val": np.ones((2, 30)),
+            "y_val": [0, 1],
+            "sample_weight_val": [1, -1],
+        },
+        "`sample_weight_val` must be non-negative",
+    ),
+]
+
+
+@pytest.mark.parametrize(("rows", "message"), VALIDATION_ERRORS)
+def test_bad_validation_rows(rows, message, cancer):
+    model = DeepBinaryClassifier(8)
+    with pytest.raises(ValueError, match=message):
+        model.fit(*cancer, **rows)
+    assert not hasattr(model, "coefs_")
+
+
+def test_held_out_rows_must_differ():
+    X, y = np.repeat([[0.0], [1.0]], 20, axis=0), np.repeat([0, 1], 20)
+    with pytest.raises(ValueError, match=r"`early_stopping=True` needs .* different"):
+        DeepBinaryClassifier(early_stopping=True).fit(X, y)
+    assert DeepBinaryClassifier(random_state=0).fit(X, y).score(X, y) == 1
+
+
+def test_what_cannot_be_learnt_warns(rng):
+    X = np.zeros((200, 3))
+    with pytest.warns(ConvergenceWarning, match="nothing was learnt") as caught:
+        DeepBinaryClassifier(early_stopping=False).fit(X, np.arange(200) % 4 == 0)
+    assert "0.5623" in str(caught[0].message)  # the entropy of 1/4
+
+
+# Committees
+
+
+@FEW
+@pytest.mark.parametrize("container", [np.asarray, csr_array])
+def test_a_committee_averages_logits(container, cancer):
+    X, y = cancer
+    model = DeepBinaryClassifier(
+        8, n_networks=3, max_iter=30, init="he", random_state=0
+    ).fit(X, y)
+    assert [W.shape for W in model.coefs_] == [(3, 30, 8), (3, 8, 8), (3, 8, 1)]
+    assert [b.shape for b in model.intercepts_] == [(3, 8), (3, 8), (3, 1)]
+    assert model.history_["loss"].shape == (3, model.n_iter_ + 1)
+    logits = 0
+    for number in range(3):
+        A = X
+        for W, b in zip(model.coefs_, model.intercepts_, strict=True):
+            z = A @ W[number] + b[number]
+            A = np.maximum(z, 0)
+        logits = logits + z[:, 0] / 3
+    ours = model.decision_function(container(X))
+    np.testing.assert_allclose(ours, logits, rtol=1e-9)
+    starts = model.history_["loss"][:, 0]
+    assert len(np.unique(starts)) == 3
+
+
+def test_a_committee_is_better_than_its_networks_on_average(cancer):
+    X, y = cancer
+    one, five = (
+        -cross_val_score(
+            DeepBinaryClassifier(n_networks=n, random_state=0),
+            X,
+            y,
+            scoring="neg_log_loss",
+        ).mean()
+        for n in (1, 5)
+    )
+    assert five < one
+
+
+# Step by step
+
+
+@FEW
+@pytest.mark.parametrize("solver", OPTIMIZERS)
+@pytest.mark.parametrize("n_networks", [1, 2])
+def test_k_calls_of_partial_fit_are_k_iterations(solver, n_networks, cancer):
+    common = {
+        "solver": solver,
+        "n_networks": n_networks,
+        "early_stopping": False,
+        "learning_rate": "auto" if solver == "gd" else 0.003,
+        "random_state": 0,
+    }
+    steps = DeepBinaryClassifier(8, **common)
+    for _ in range(7):
+        steps.partial_fit(*cancer, classes=[0, 1])
+    fit = DeepBinaryClassifier(8, max_iter=7, **common).fit(*cancer)
+    assert steps.n_iter_ == fit.n_iter_ == 7
+    losses = fit.history_["loss"]
+    np.testing.assert_array_equal(steps.history_["loss"], losses[..., :7])
+    if (losses.min(axis=-1) == losses[..., -1]).all():  # else fit keeps a better point
+        for ours, theirs in zip(steps.coefs_, fit.coefs_, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+@FEW
+@pytest.mark.parametrize("solver", OPTIMIZERS)
+def test_warm_start_is_one_long_fit(solver, cancer):
+    model = DeepBinaryClassifier(
+        8, solver=solver, max_iter=6, warm_start=True, random_state=0
+    )
+    twice = clone(model).fit(*cancer).fit(*cancer)
+    once = model.set_params(max_iter=12).fit(*cancer)
+    np.testing.assert_array_equal(twice.history_["loss"], once.history_["loss"])
+
+
+def test_partial_fit_with_one_class_at_a_time(moons):
+    X, y = moons
+    model = DeepBinaryClassifier(class_weight="balanced", random_state=0)
+    for _ in range(3):
+        for label in (0, 1):
+            model.partial_fit(X[y == label], y[y == label], classes=[0, 1])
+    assert model.n_iter_ == 6
+    assert np.isfinite(model.predict_proba(X)).all()
+
+
+PARTIAL_ERRORS = [
+    ({}, {}, "`classes` must be given at the first call"),
+    ({}, {"classes": [0]}, "`classes` must be 2 labels; got 1"),
+    ({}, {"classes": [1, 2]}, "`y` must hold the classes"),
+    ({"solver": "lbfgs"}, {"classes": [0, 1]}, "`partial_fit` takes single gradient"),
+]
+
+
+@pytest.mark.parametrize(("parameters", "arguments", "message"), PARTIAL_ERRORS)
+def test_bad_partial_fit(parameters, arguments, message, moons):
+    model = DeepBinaryClassifier(**parameters)
+    with pytest.raises(ValueError, match=message):
+        model.partial_fit(*moons, **arguments)
+    assert not hasattr(model, "coefs_")

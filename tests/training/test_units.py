@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.preprocessing import scale
+
+from skdeepbin.network._network import Losses
+from skdeepbin.network._parameters import Layout
+from skdeepbin.training import _units
+from skdeepbin.training._units import Units, units_of
+
+LAYOUT = Layout((4, 3, 1))
+
+
+def ones(rows):
+    return np.ones(rows.stop - rows.start)
+
+
+@pytest.fixture
+def X(rng):
+    return rng.normal(size=(200, 4)) * [1, 1e-6, 30, 1e5] + [0, 1, -7e4, 1e5]
+
+
+@pytest.mark.parametrize("container", [np.asarray, np.asfortranarray, sparse.csr_array])
+@pytest.mark.parametrize("rows", [2**14, 7])
+def test_features_have_about_mean_0_and_deviation_1(container, rows, X, monkeypatch):
+    monkeypatch.setattr(_units, "ROWS", rows)
+    if container is sparse.csr_array:  # far from zero for its spread: nothing sparse is
+        X[:, 1:3] = 0
+    units = units_of(container(X), ones)
+    converted = (X - units.shift) / units.scale
+    assert abs(converted.mean(axis=0)).max() < 0.2
+    varies = X.std(axis=0) > 0
+    assert (abs(np.log2(converted.std(axis=0)[varies])) < 0.6).all()
+    np.testing.assert_array_equal(np.frexp(units.scale)[0], 0.5)  # powers of two
+
+
+def test_standardised_features_stay_as_they_are(X):
+    assert units_of(scale(X), ones).are_the_users
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("size", [1e-150, 1e170, 1e307])
+def test_features_of_any_size(container, size, X):
+    X[:, 1] = size * np.cos(np.arange(len(X)))
+    X[:, 2] = 0
+    units = units_of(container(X), ones)
+    converted = (X[:, 1] - units.shift[1]) / units.scale[1]
+    assert 0.6 < converted.std() < 1.6
+    assert units.scale[2] == 1
+
+
+@pytest.mark.parametrize("value", [0.0, 0.37, 1e9, 1e300])
+def test_a_constant_feature_is_shifted_to_about_zero(value, X):
+    X[:, 1] = value
+    units = units_of(X, ones)
+    assert units.scale[1] == 1
+    assert abs(value - units.shift[1]) < 0.2
+
+
+def test_a_weight_of_k_is_a_row_k_times(X, rng):
+    k = rng.randint(0, 4, len(X))
+    weighted = units_of(X, lambda rows: k[rows].astype(float))
+    repeated = units_of(X.repeat(k, 0), ones)
+    np.testing.assert_array_equal(weighted.scale, repeated.scale)
+    np.testing.assert_array_equal(weighted.shift, repeated.shift)
+
+
+def test_conversion_there_and_back(rng):
+    units = Units(np.array([0, 1.5, -3, 1e3]), np.array([1, 0.25, 2, 1024]))
+    theta = rng.normal(size=LAYOUT.n_parameters)
+    X, (V, _) = rng.normal(size=(5, 4)), LAYOUT.layers(theta)
+    converted = (X - units.shift) / units.scale
+    user = units.to_user(theta, LAYOUT)
+    W, b = LAYOUT.layers(user)[0][:-1], LAYOUT.layers(user)[0][-1]
+    np.testing.assert_allclose(X @ W + b, converted @ V[:-1] + V[-1], rtol=1e-8)
+    np.testing.assert_allclose(units.from_user(user, LAYOUT), theta, rtol=1e-10)
+
+
+def test_the_gradient_is_converted_by_the_chain_rule(rng):
+    units = Units(np.array([0, 1.5, -3, 10]), np.array([1, 0.25, 2, 16]))
+    H = rng.normal(size=(LAYOUT.n_parameters,) * 2)
+
+    def total(theta):
+        return Losses(float(theta @ H @ theta), 0.0), (H + H.T) @ theta
+
+    converted = units.total(total, LAYOUT)
+    theta, h = rng.normal(size=LAYOUT.n_parameters), 1e-5
+    for i, step in enumerate(h * np.eye(theta.size)):
+        up, down = (converted(theta + s)[0].trained for s in (step, -step))
+        assert converted(theta)[1][i] == pytest.approx((up - down) / (2 * h), rel=1e-5)

@@ -134,7 +134,9 @@ def jax_run(X, y, hidden, activation):
 
 def ours(n_jobs):
     return estimator(
-        skdeepbin.DeepBinaryClassifier(solver="gd", learning_rate=RATE, n_jobs=n_jobs)
+        skdeepbin.DeepBinaryClassifier(
+            solver="gd", learning_rate=RATE, early_stopping=False, n_jobs=n_jobs
+        )
     )
 
 

@@ -25,7 +25,9 @@ DEPTHS = [1, 2, 3, 4]
 
 
 def ours():
-    model = DeepBinaryClassifier(64, solver="gd", learning_rate=0.1, **COMMON)
+    model = DeepBinaryClassifier(
+        64, solver="gd", learning_rate=0.1, early_stopping=False, **COMMON
+    )
     return model, {"depth": DEPTHS, "activation": ACTIVATIONS}
 
 

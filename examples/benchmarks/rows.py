@@ -33,7 +33,9 @@ y = np.arange(n_rows) % 2
 common = dict(max_iter=n_epochs, tol=0.0, n_iter_no_change=10**9, random_state=0)
 if library == "skdeepbin":
     from skdeepbin import DeepBinaryClassifier
-    model = DeepBinaryClassifier((64, 64), learning_rate=1e-3, **common)
+    model = DeepBinaryClassifier(
+        (64, 64), solver="gd", learning_rate=1e-3, early_stopping=False, **common
+    )
 else:
     from sklearn.neural_network import MLPClassifier
     model = MLPClassifier((64, 64), solver="sgd", batch_size=n_rows, **common)

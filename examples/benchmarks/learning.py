@@ -1,0 +1,122 @@
+"""Seconds until the training loss that MLPClassifier's default ends with.
+
+    python examples/benchmarks/learning.py [--repeats 3]
+
+On ten problems, MLPClassifier trains for its default 200 epochs of mini-batch Adam.
+Then every solver of skdeepbin, on the exact gradient over all rows and without a
+learning rate given, trains a network of the same size until its log loss on the same
+rows is as low. Prints how many times as fast each was (the median of the turns), "-"
+where 2,000 iterations were not enough, and the geometric mean over the problems, in
+which "-" counts as 1.
+"""
+
+import argparse
+import statistics
+import warnings
+from math import exp, log
+from time import perf_counter
+
+import numpy as np
+from sklearn import datasets
+from sklearn.metrics import log_loss
+from sklearn.neural_network import MLPClassifier
+from sklearn.preprocessing import scale
+
+from skdeepbin import DeepBinaryClassifier
+
+SOLVERS = ["gd", "momentum", "nesterov", "adam", "rprop", "lbfgs"]
+HIDDEN = (100,)
+
+
+def spirals():
+    rng = np.random.RandomState(0)
+    t = 4 * np.pi * np.sqrt(rng.uniform(0.05, 1, 500))
+    arm = np.c_[t * np.cos(t), t * np.sin(t)]
+    X = np.vstack([arm, -arm]) + rng.normal(scale=0.3, size=(1000, 2))
+    return X, np.repeat([0, 1], 500)
+
+
+def xor():
+    X = np.random.RandomState(0).normal(size=(2000, 10))
+    return X, (X[:, 0] * X[:, 1] > 0).astype(int)
+
+
+def digits(labels):
+    data = datasets.load_digits()
+    return data.data, np.isin(data.target, labels).astype(int)
+
+
+PROBLEMS = {
+    "breast cancer": datasets.load_breast_cancer(return_X_y=True),
+    "digits, odd": digits([1, 3, 5, 7, 9]),
+    "digits, above 4": digits([5, 6, 7, 8, 9]),
+    "moons": datasets.make_moons(2000, noise=0.2, random_state=0),
+    "circles": datasets.make_circles(2000, noise=0.1, factor=0.5, random_state=0),
+    "spirals": spirals(),
+    "exclusive or": xor(),
+    "quantiles": datasets.make_gaussian_quantiles(
+        n_samples=3000, n_features=10, n_classes=2, random_state=0
+    ),
+    "clusters, 20 features": datasets.make_classification(
+        3000, 20, n_informative=10, n_clusters_per_class=4, random_state=0
+    ),
+    "clusters, 50 features": datasets.make_classification(
+        10_000, 50, n_informative=15, n_clusters_per_class=4, random_state=0
+    ),
+}
+
+
+def seconds_to(target, solver, X, y):
+    """Until the log loss is ``target``; infinite if it is never."""
+    model = DeepBinaryClassifier(
+        HIDDEN,
+        solver=solver,
+        alpha=1e-4,
+        max_iter=2000,
+        tol=0,
+        n_iter_no_change=2000,
+        early_stopping=False,
+        random_state=0,
+    )
+    start = perf_counter()
+    model.fit(X, y)
+    setup = perf_counter() - start - model.history_["seconds"][-1]
+    losses = model.history_["loss"] - model.history_["penalty"]
+    there = np.flatnonzero(losses <= target)
+    return setup + model.history_["seconds"][there[0]] if there.size else np.inf
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--repeats", type=int, default=3)
+    repeats = parser.parse_args().repeats
+    warnings.simplefilter("ignore")
+
+    print(" " * 36, *(f"{solver:>9}" for solver in SOLVERS))
+    ratios = {solver: [] for solver in SOLVERS}
+    for name, (X, y) in PROBLEMS.items():
+        X = scale(X)
+        turns = {solver: [] for solver in SOLVERS}
+        for _ in range(repeats):
+            peer = MLPClassifier(HIDDEN, random_state=0)
+            start = perf_counter()
+            peer.fit(X, y)
+            seconds = perf_counter() - start
+            target = log_loss(y, peer.predict_proba(X))
+            for solver in SOLVERS:
+                turns[solver].append(seconds / seconds_to(target, solver, X, y))
+        medians = {solver: statistics.median(t) for solver, t in turns.items()}
+        for solver, ratio in medians.items():
+            ratios[solver].append(ratio or 1)
+        cells = (
+            f"{ratio:9.1f}" if ratio else f"{'-':>9}" for ratio in medians.values()
+        )
+        print(f"{name:22} loss {target:9.2e}", *cells, flush=True)
+    means = (exp(statistics.fmean(map(log, r))) for r in ratios.values())
+    print(f"{'geometric mean':37}", *(f"{mean:9.1f}" for mean in means))
+
+
+if __name__ == "__main__":
+    main()

@@ -29,7 +29,7 @@ from skdeepbin._validation import (
     enough_memory,
     hidden_sizes,
 )
-from skdeepbin._weights import Weights, check_weights, class_entropy, row_weights
+from skdeepbin._weights import Weights, check_weights, class_entropy, row_weights, unit
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import INITIALIZERS, constant, initialize
 from skdeepbin.network._loss import log_loss
@@ -74,7 +74,7 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         (sum_i w_i (log(1 + e^z_i) - y_i z_i)  +  alpha / 2 |W'|^2) / sum_i w_i
 
     where W' are the weights for features in units of about their standard deviation, so
-    that neither the training nor the penalty depends on the units of X. Nothing needs
+    that neither the steps nor the penalty depend on the units of X. Nothing needs
     to be tuned: by default every weight has a step of its own that follows the sign of
     its gradient ("rprop"), and a part of the rows tells when to stop.
 
@@ -110,8 +110,8 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
     learning_rate : "auto" or float, default="auto"
         The multiple of the gradient of the mean loss that one step moves by; for "adam"
         about the change of a weight in one step, for "rprop" that in the first step,
-        which may become a hundred times as large. "lbfgs" has none. "auto" is 0.1 for
-        "momentum" and "nesterov", 0.01 for "adam", 0.001 for "rprop"; for "gd" it is
+        which may become 15 times as large. "lbfgs" has none. "auto" is 0.1 for
+        "momentum" and "nesterov", 0.01 for "adam", 0.003 for "rprop"; for "gd" it is
         found at every iteration, by Barzilai and Borwein's formula [3]_ and a line
         search that lets the loss rise for a while but not run away [4]_. Where the loss
         does run away, training goes on from its best point with a tenth of the rate, at
@@ -128,7 +128,8 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
 
     max_iter : int, default=1000
         The most iterations, each one gradient over all rows; a few at times with
-        "lbfgs". A step that a line search rejects is an iteration too.
+        "lbfgs". A step that a line search rejects is an iteration too. The ten steps
+        after early stopping do not count.
 
     tol : float, default=1e-4
         Training ends where what is watched has fallen by less than `tol` over
@@ -143,7 +144,8 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         that do best on them are kept, and then take ten small steps on all rows. "auto"
         does so where each class has at least 20 different rows, in effect: a row that
         makes up a large part of its class counts less. Which rows is decided by what is
-        in them: equal rows are on the same side, and their order does not matter.
+        in them: equal rows of a class are on the same side, and the order of the rows
+        does not matter.
 
     validation_fraction : float, default=0.2
         The share of either class, by weight, that is held out.
@@ -174,7 +176,8 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         thread. The result is the same to the last bit for any number.
 
     random_state : int, RandomState or None, default=None
-        The source of the starting weights. An int gives the same fit every time.
+        The source of the starting weights and of the hash by which rows are held out.
+        An int gives the same fit every time.
 
     verbose : bool or int, default=False
         Print the loss at every tenth iteration; with 2 or more, at every iteration.
@@ -392,7 +395,9 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
             problem = self._problem(X, y, sample_weight, goes_on)
             given = self._given_rows(problem, X_val, y_val, sample_weight_val)
             rng = check_random_state(self.random_state)
-            masks = self._held_out(problem, given, rng)
+            seed = int(rng.randint(2**31))
+            self._split_seed: int = self._split_seed if goes_on else seed
+            masks = self._held_out(problem, given)
             watched = training_loss
             if self.early_stopping and (given is not None or masks[0] is not None):
                 watched = (
@@ -409,7 +414,9 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         """Take one gradient step on the rows of X, from where the last one ended.
 
         Without early stopping, k calls with the same rows are the first k iterations of
-        `fit`. Nothing is held out.
+        `fit`. Nothing is held out. What was measured, `loss_` too, is of the weights
+        before the step. Features are in the units of the first call, whose rows should
+        therefore be typical.
 
         Parameters
         ----------
@@ -446,6 +453,8 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
                 )
             problem = self._problem(X, y, sample_weight, goes_on, classes)
             rng = check_random_state(self.random_state)
+            seed = int(rng.randint(2**31))
+            self._split_seed = self._split_seed if goes_on else seed
             stopping = Stopping(max_iter=0, tol=0, n_iter_no_change=1)
             masks = [None] * self.n_networks
             solutions = self._train(problem, masks, stopping, None, goes_on, rng)
@@ -558,6 +567,8 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         """The rows that the user gave to validate on, checked."""
         if X_val is None or y_val is None:
             check_both_or_none(X_val=X_val, y_val=y_val)
+            if sample_weight_val is not None:
+                check_both_or_none(X_val=X_val, sample_weight_val=sample_weight_val)
             return None
         X, y = validate_data(self, X_val, y_val, reset=False, **_ACCEPTED)
         _, second = encode_labels(y, problem.classes, name="y_val")
@@ -565,14 +576,16 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         return Rows(check_features(X), second, weights)
 
     def _held_out(
-        self, problem: Problem, given: Rows | None, rng: np.random.RandomState
+        self, problem: Problem, given: Rows | None
     ) -> list[np.ndarray | None]:
         """For each network, which rows validate it."""
         k = self.n_networks
         if not self.early_stopping or given is not None:
             return [None] * k
-        sample, seed = problem.weights.sample, int(rng.randint(2**31))
-        hashes = row_hashes(problem.X, seed)
+        sample = problem.weights.sample
+        if sample is not None:
+            sample = sample / unit(sample)
+        hashes = row_hashes(problem.X, self._split_seed)
         auto = self.early_stopping == "auto"
         if auto and n_different_rows(hashes, problem.y, sample) < ROWS_TO_HOLD_OUT:
             return [None] * k
@@ -580,14 +593,14 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         if k > 1:
             bounds = [(number / k, (number + 1) / k) for number in range(k)]
         masks = [held_out(hashes, problem.y, sample, *bound) for bound in bounds]
-        if all(is_usable(mask, problem.y) for mask in masks):
+        if all(is_usable(mask, problem.y, sample) for mask in masks):
             return [*masks]
         if auto:
             return [None] * k
         raise ValueError(
-            "`early_stopping=True` needs at least two different rows of each class in "
-            "X, to train on and to hold out; got fewer. Set `early_stopping=False`, or "
-            "give `X_val` and `y_val`."
+            "`early_stopping=True` needs more different rows of each class in X, to "
+            "train on and to hold out `validation_fraction` or one of `n_networks` "
+            "parts. Set `early_stopping=False`, or give `X_val` and `y_val`."
         )
 
     def _validate(self, problem: Problem, given: Rows | None) -> Validate | None:
@@ -595,6 +608,7 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         if given is None and self.scoring == "loss":
             return None
         snapshot = copy(self)
+        snapshot.__dict__.pop("feature_names_in_", None)  # it is given no names
         snapshot.classes_ = problem.classes
         snapshot._fitted_activation = self.activation
         layout = problem.network.layout
@@ -640,6 +654,11 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         for number, mask in enumerate(masks):
             trained, watched = weights.totals(y, mask)
             sums = Losses(float(trained.sum()), float(watched.sum()))
+            if not sums.trained:
+                raise ValueError(
+                    "Some rows must have a weight above zero; got none. Check "
+                    "`sample_weight` and `class_weight`."
+                )
             start, state = self._random_start(network.layout, trained, rng), None
             if goes_on:
                 start, state = self._last_point(network.layout, number)
@@ -686,11 +705,8 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         self, layout: Layout, number: int
     ) -> tuple[Callable[[], Array], Any]:
         """Where the last fit of a network ended, and what its optimiser knew there."""
-        if self._resume is not None:
-            theta, state = self._resume[number]
-            return lambda: theta, state
-        theta = layout.pack(self._fitted_networks()[number]).astype(np.float64)
-        return lambda: self._units.from_user(theta, layout), None
+        theta, state = self._resume[number]
+        return lambda: theta, state if self.solver == self._fitted_solver else None
 
     def _fitted_networks(self) -> list[Parameters]:
         """The parameters of each network of the committee."""
@@ -752,7 +768,14 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         self.stop_reason_ = next(word for word in STOP_REASONS if word in reasons)
         self._fitted_activation = self.activation
         self._units = units
-        self._resume = [(solution.theta, solution.state) for solution in solutions]
+        self._fitted_solver = self.solver
+        # Training that had not come to its end goes on; else from the best point.
+        self._resume = [
+            (solution.theta, solution.state)
+            if solution.stop_reason == "max_iter"
+            else (step.theta, None)
+            for solution, step in zip(solutions, best)
+        ]
         if self.verbose:
             sentence = STOP_REASONS[self.stop_reason_]
             print(f"Stopped after {self.n_iter_} iterations: {sentence}.")
@@ -760,6 +783,7 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
     def _warn(self, solutions: Sequence[Solution], problem: Problem) -> None:
         """Say where training did not end well."""
         entropy = problem.entropy
+        watched = "validation_loss" if self.early_stopping else "loss"
         for solution in solutions:
             reason = solution.stop_reason
             if has_learnt_nothing(solution, entropy):
@@ -769,7 +793,7 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
                     "less deep, lower `alpha`, or check that y depends on X."
                 )
             elif reason == "diverged" or (
-                reason == "max_iter" and is_still_falling(solution.history)
+                reason == "max_iter" and is_still_falling(solution.history, watched)
             ):
                 said = (
                     f"Training ended at loss {self.loss_:.4g} after {self.n_iter_} "
@@ -844,8 +868,10 @@ class Problem(NamedTuple):
     def rows(self, mask: np.ndarray) -> Rows:
         """A copy of some of the rows."""
         numbers = np.flatnonzero(mask)
-        weights = self.weights.of(self.y, slice(None))[numbers]
-        return Rows(self.X[numbers], self.y[numbers], weights)
+        w = None
+        if self.weights.sample is not None or np.ptp(self.weights.by_class):
+            w = self.weights.of(self.y, slice(None))[numbers]
+        return Rows(self.X[numbers], self.y[numbers], w)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.datasets import make_circles, make_moons
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
+from sklearn.metrics import accuracy_score, log_loss, make_scorer, roc_auc_score
 from sklearn.model_selection import cross_val_score
 
 from skdeepbin import DeepBinaryClassifier
@@ -343,3 +343,95 @@ def test_bad_partial_fit(parameters, arguments, message, moons):
     with pytest.raises(ValueError, match=message):
         model.partial_fit(*moons, **arguments)
     assert not hasattr(model, "coefs_")
+
+
+@FEW
+@pytest.mark.parametrize("first", SOLVERS)
+@pytest.mark.parametrize("second", ["adam", "rprop", "lbfgs"])
+def test_another_solver_goes_on_from_the_same_point(first, second, cancer):
+    model = DeepBinaryClassifier(
+        8, solver=first, max_iter=5, warm_start=True, random_state=0
+    ).fit(*cancer)
+    last = model.history_["loss"][-1]
+    model.set_params(solver=second).fit(*cancer)
+    assert model.n_iter_ == 10
+    assert model.history_["loss"][5] == last
+
+
+def test_a_finished_fit_goes_on_from_its_best_point(cancer):
+    X, y = cancer
+    model = DeepBinaryClassifier(8, warm_start=True, random_state=0).fit(X, y)
+    assert model.stop_reason_ == "early_stopping"
+    before = log_loss(y, model.predict_proba(X))
+    model.partial_fit(X, y)
+    assert log_loss(y, model.predict_proba(X)) == pytest.approx(before, rel=0.1)
+
+
+@FEW
+def test_a_resumed_descent_may_begin_with_a_rejected_trial(cancer):
+    X, y = cancer
+    model = DeepBinaryClassifier(5, solver="gd", random_state=0)
+    for start in np.tile(np.arange(0, 560, 10), 4):
+        rows = slice(start, start + 10)
+        model.partial_fit(X[rows], y[rows], classes=[0, 1])
+    assert np.isfinite(model.predict_proba(X)).all()
+
+
+@FEW
+def test_rows_of_weight_zero_are_no_rows(cancer):
+    X, y = cancer
+    far = np.vstack([np.full((3, X.shape[1]), 1e9), X])
+    w = np.r_[0, 0, 0, np.ones(len(y))]
+    model = DeepBinaryClassifier(8, max_iter=20, random_state=0)
+    with_them = clone(model).fit(far, np.r_[0, 1, 0, y], w).decision_function(X)
+    np.testing.assert_allclose(with_them, model.fit(X, y).decision_function(X))
+
+
+SCORERS = {
+    "name without weights": "adjusted_rand_score",
+    "function": lambda model, X, y: model.score(X, y),
+    "made": make_scorer(lambda y, prediction: (y == prediction).mean()),
+}
+
+
+@FEW
+@pytest.mark.parametrize("name", SCORERS)
+def test_a_scorer_need_not_know_weights(name, cancer):
+    model = DeepBinaryClassifier(8, scoring=SCORERS[name], max_iter=20, random_state=0)
+    assert np.isfinite(model.fit(*cancer).validation_scores_).all()
+
+
+@FEW
+def test_a_frame_does_not_warn_at_every_iteration(cancer):
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame(cancer[0]).rename(columns=str)
+    model = DeepBinaryClassifier(8, scoring="roc_auc", max_iter=20, random_state=0)
+    model.fit(X, cancer[1], X_val=X, y_val=cancer[1])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+def test_a_score_that_cannot_be_computed_leaves_the_loss_to_decide(cancer):
+    X, y = cancer
+    model = DeepBinaryClassifier(scoring="roc_auc", random_state=0)
+    model.fit(X, y, X_val=X[y == 1], y_val=y[y == 1])
+    assert model.loss_ == min(model.history_["loss"]) < model.history_["loss"][0]
+
+
+@FEW
+def test_a_warm_start_holds_out_the_same_rows(cancer):
+    model = DeepBinaryClassifier(8, max_iter=5, warm_start=True).fit(*cancer)
+    last = model.history_["validation_loss"][-1]
+    assert model.fit(*cancer).history_["validation_loss"][5] == last
+
+
+@FEW
+def test_seconds_go_on(cancer):
+    model = DeepBinaryClassifier(8, max_iter=5, warm_start=True).fit(*cancer)
+    assert (np.diff(model.fit(*cancer).history_["seconds"]) > 0).all()
+
+
+def test_the_weight_of_what_is_trained_on_is_not_zero(moons):
+    X, y = moons
+    model = DeepBinaryClassifier(class_weight={0: 0.0, 1: 1.0})
+    with pytest.raises(ValueError, match="weight above zero"):
+        model.partial_fit(X[y == 0], y[y == 0], classes=[0, 1])

@@ -64,6 +64,7 @@ def joined(first: History, second: History, common: int = 1) -> History:
 
     common : points at the end of the first that the second starts with.
     """
+    second = second | {"seconds": second["seconds"] + first["seconds"][..., -1:]}
     return {c: np.hstack([first[c], second[c][..., common:]]) for c in COLUMNS}
 
 

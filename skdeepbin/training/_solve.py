@@ -58,10 +58,15 @@ class Recorder:
         self._start = perf_counter()
         self._rows: list[tuple[float, ...]] = []
 
+    @property
+    def n_steps(self) -> int:
+        """Steps so far."""
+        return len(self._rows)
+
     def record(self, theta: Array, evaluation: Evaluation, step_size: float) -> None:
         """One more step."""
         step = Step(
-            len(self._rows),
+            self.n_steps,
             theta,
             evaluation.value,
             evaluation.penalty,
@@ -105,7 +110,7 @@ def descend(
     while True:
         evaluation = objective(theta)
         move = optimizer.step(theta, evaluation.value, evaluation.gradient, state)
-        if move.accepted:
+        if move.accepted or not recorder.n_steps:
             here = theta, evaluation
         recorder.record(*here, move.step_size)
         if recorder.reason is not None:

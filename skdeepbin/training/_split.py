@@ -40,6 +40,9 @@ def row_hashes(X: Any, seed: int) -> NDArray[np.uint64]:
     for rows in row_slices(n_rows, ROWS):
         part = X[rows]
         if issparse(part):
+            if not part.has_canonical_format:
+                part = part.copy()
+                part.sum_duplicates()
             products = _bits(part.data) * factors[part.indices]
             ends = np.zeros(len(products) + 1, np.uint64)
             np.cumsum(products, out=ends[1:])  # modulo 2^64
@@ -85,9 +88,11 @@ def held_out(
     return chosen
 
 
-def is_usable(mask: NDArray[np.bool_], second: NDArray[np.bool_]) -> bool:
-    """Whether both classes have rows on both sides of a split."""
-    sides = np.bincount(2 * mask.astype(np.intp) + second, minlength=4)
+def is_usable(
+    mask: NDArray[np.bool_], second: NDArray[np.bool_], weights: Array | None
+) -> bool:
+    """Whether both classes have weight on both sides of a split."""
+    sides = np.bincount(2 * mask.astype(np.intp) + second, weights, minlength=4)
     return bool(sides.all())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import inf, isfinite
+from math import inf, isfinite, isnan
 from typing import NamedTuple
 
 import numpy as np
@@ -78,11 +78,20 @@ class Stopping:
         first, best, reference, waited = progress
         first = step.loss if first is None else first
         value = self.watched(step)
-        if isfinite(step.loss) and (best is None or value < self.watched(best)):
+        if isnan(value):  # a score that cannot be computed
+            value = inf
+        if isfinite(step.loss) and (
+            best is None or self._rank(step) < self._rank(best)
+        ):
             best = step
         if value < reference - self.tol:
             return Progress(first, best, value, 0)
         return Progress(first, best, reference, waited + 1)
+
+    def _rank(self, step: Step) -> tuple[float, float]:
+        """What is watched, and where that is the same or missing, the loss."""
+        value = self.watched(step)
+        return inf if isnan(value) else value, step.loss
 
     def reason(self, progress: Progress, step: Step) -> str | None:
         """Why to end after this step, a key of STOP_REASONS, or None to go on."""
@@ -100,9 +109,9 @@ class Stopping:
 STILL_FALLING = 0.01
 
 
-def is_still_falling(history: History) -> bool:
-    """Whether more iterations would have helped, by what validates or is minimised."""
-    values = history["validation_loss"]
+def is_still_falling(history: History, watched: str) -> bool:
+    """Whether more iterations would have helped, by what is watched if it was."""
+    values = history[watched]
     if np.isnan(values).any():
         values = history["loss"]
     tenth = max(1, len(values) // 10)

@@ -97,16 +97,23 @@ def _moments(
     """Mean and standard deviation of every feature times its factor."""
     n_rows, n_features = X.shape
     # Differences from a row have more digits than the numbers themselves.
-    origin = np.zeros(n_features) if issparse(X) else X[0] * factor
+    origin, is_set = np.zeros(n_features), issparse(X)
     total, first, second = 0.0, np.zeros(n_features), np.zeros(n_features)
     with np.errstate(over="ignore", invalid="ignore"):
         for rows in row_slices(n_rows, ROWS):
-            part, w = X[rows].astype(np.float64), weights(rows)
+            w = weights(rows)
+            count = w > 0
+            part = X[rows] if count.all() else X[rows][count]
+            part, w = part.astype(np.float64), w[count]
+            if not len(w):
+                continue
             if issparse(part):
                 part = part.multiply(factor).tocsr()
                 squares = part.multiply(part)
             else:
                 part *= factor
+                if not is_set:
+                    origin, is_set = part[0].copy(), True
                 part -= origin
                 squares = part**2
             total += w.sum()

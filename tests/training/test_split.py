@@ -88,9 +88,9 @@ def test_the_order_of_rows_does_not_matter(X, y, rng):
 
 
 def test_a_class_of_equal_rows_cannot_be_split(X, y):
-    assert is_usable(held_out(row_hashes(X, 0), y, None, 0, 0.2), y)
+    assert is_usable(held_out(row_hashes(X, 0), y, None, 0, 0.2), y, None)
     few = row_hashes(np.where(y[:, np.newaxis], X[:1], X), 0)
-    assert not is_usable(held_out(few, y, None, 0, 0.2), y)
+    assert not is_usable(held_out(few, y, None, 0, 0.2), y, None)
 
 
 @pytest.mark.parametrize("weighted", [True, False])

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from copy import copy
 from functools import partial
 from math import log, nan
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from scipy.special import expit, log_expit
@@ -18,6 +18,7 @@ from sklearn.metrics import check_scoring
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skdeepbin._problem import Problem, Rows
 from skdeepbin._validation import (
     InvalidParameterError,
     check_both_or_none,
@@ -29,7 +30,7 @@ from skdeepbin._validation import (
     enough_memory,
     hidden_sizes,
 )
-from skdeepbin._weights import Weights, check_weights, class_entropy, row_weights, unit
+from skdeepbin._weights import check_weights, row_weights, unit
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import INITIALIZERS, constant, initialize
 from skdeepbin.network._loss import log_loss
@@ -57,7 +58,7 @@ from skdeepbin.training._stopping import (
 )
 from skdeepbin.training._threads import Threads, one_blas_thread
 from skdeepbin.training._train import Training, has_learnt_nothing
-from skdeepbin.training._units import Units, units_of
+from skdeepbin.training._units import units_of
 
 
 class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
@@ -396,7 +397,7 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
             given = self._given_rows(problem, X_val, y_val, sample_weight_val)
             rng = check_random_state(self.random_state)
             seed = int(rng.randint(2**31))
-            self._split_seed: int = self._split_seed if goes_on else seed
+            self._split_seed = self._split_seed if goes_on else seed
             masks = self._held_out(problem, given)
             watched = training_loss
             if self.early_stopping and (given is not None or masks[0] is not None):
@@ -830,48 +831,6 @@ _REMEDIES = {
     ),
     "diverged": "Set `learning_rate` to 'auto' or a tenth of what it is, and scale X.",
 }
-
-
-class Rows(NamedTuple):
-    """Rows to validate on: features, whether of the second class, weights or None."""
-
-    X: Any
-    y: np.ndarray
-    w: Array | None
-
-
-class Problem(NamedTuple):
-    """What is to be learnt from what.
-
-    y : whether a row is of the second class.
-    units : those of the features while training.
-    dtype : the precision to compute in.
-    """
-
-    X: Any
-    y: np.ndarray
-    classes: np.ndarray
-    weights: Weights
-    network: Network
-    units: Units
-    dtype: np.dtype
-
-    @property
-    def entropy(self) -> float:
-        """The loss of one who knows only how frequent the classes are."""
-        return class_entropy(self.weights.totals(self.y, None)[0])
-
-    def labels(self, y: np.ndarray) -> np.ndarray:
-        """Labels as the user writes them."""
-        return self.classes[y.astype(np.intp)]
-
-    def rows(self, mask: np.ndarray) -> Rows:
-        """A copy of some of the rows."""
-        numbers = np.flatnonzero(mask)
-        w = None
-        if self.weights.sample is not None or np.ptp(self.weights.by_class):
-            w = self.weights.of(self.y, slice(None))[numbers]
-        return Rows(self.X[numbers], self.y[numbers], w)
 
 
 @contextmanager

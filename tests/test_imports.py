@@ -19,7 +19,8 @@ ALLOWED = {
     "training": {"network"},
     "_validation": {"network", "training"},
     "_weights": {"network", "training", "_validation"},
-    "_classifier": {"network", "training", "_validation", "_weights"},
+    "_problem": {"network", "training", "_weights"},
+    "_classifier": {"network", "training", "_validation", "_weights", "_problem"},
     "__init__": {"_classifier"},
 }
 # What may be imported by a room besides the standard library and numpy.
@@ -28,6 +29,7 @@ LIBRARIES = {
     "training": {"joblib", "scipy", "threadpoolctl"},
     "_validation": {"sklearn"},
     "_weights": {"scipy", "sklearn"},
+    "_problem": set(),
     "_classifier": {"scipy", "sklearn"},
     "__init__": set(),
 }

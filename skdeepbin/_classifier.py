@@ -395,9 +395,7 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
             goes_on = self.warm_start and hasattr(self, "coefs_")
             problem = self._problem(X, y, sample_weight, goes_on)
             given = self._given_rows(problem, X_val, y_val, sample_weight_val)
-            rng = check_random_state(self.random_state)
-            seed = int(rng.randint(2**31))
-            self._split_seed = self._split_seed if goes_on else seed
+            rng = self._random(goes_on)
             masks = self._held_out(problem, given)
             watched = training_loss
             if self.early_stopping and (given is not None or masks[0] is not None):
@@ -453,9 +451,7 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
                     f"none. Set `solver` to one of {', '.join(map(repr, OPTIMIZERS))}."
                 )
             problem = self._problem(X, y, sample_weight, goes_on, classes)
-            rng = check_random_state(self.random_state)
-            seed = int(rng.randint(2**31))
-            self._split_seed = self._split_seed if goes_on else seed
+            rng = self._random(goes_on)
             stopping = Stopping(max_iter=0, tol=0, n_iter_no_change=1)
             masks = [None] * self.n_networks
             solutions = self._train(problem, masks, stopping, None, goes_on, rng)
@@ -558,9 +554,18 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         dtype = np.dtype(self.dtype if self.dtype != "auto" else np.float64)
         if self.dtype == "auto" and X.dtype == np.float32:
             dtype = np.dtype(np.float32)
-        units = self._units if goes_on else units_of(X, partial(weights.of, y))
         network = Network(layout, ACTIVATIONS[self.activation])
-        return Problem(X, y, classes, weights, network, units, dtype)
+        features = Features(X, dtype, block_rows(network, len(y), dtype.itemsize))
+        with enough_memory(memory_needed(network, features, 1)):  # else X is not read
+            units = self._units if goes_on else units_of(X, partial(weights.of, y))
+        return Problem(X, y, classes, weights, network, features, units, dtype)
+
+    def _random(self, goes_on: bool) -> np.random.RandomState:
+        """What starts are drawn from; its first number decides which rows validate."""
+        rng = check_random_state(self.random_state)
+        seed = int(rng.randint(2**31))
+        self._split_seed: int = self._split_seed if goes_on else seed
+        return rng
 
     def _given_rows(
         self, problem: Problem, X_val: Any, y_val: Any, sample_weight_val: Any
@@ -648,8 +653,7 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
     ) -> list[Solution]:
         """Train every network of the committee."""
         X, y, network, weights = problem.X, problem.y, problem.network, problem.weights
-        size = block_rows(network, len(y), problem.dtype.itemsize)
-        features = Features(X, problem.dtype, size)
+        features = problem.features
         data = Data(features, y, weights.sample, weights.by_class, problem.units)
         members = []
         for number, mask in enumerate(masks):

@@ -9,6 +9,7 @@ import numpy as np
 from skdeepbin._weights import Weights, class_entropy
 from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Array
+from skdeepbin.training._blocks import Features
 from skdeepbin.training._units import Units
 
 
@@ -24,6 +25,7 @@ class Problem(NamedTuple):
     """What is to be learnt from what.
 
     y : whether a row is of the second class.
+    features : X by blocks.
     units : those of the features while training.
     dtype : the precision to compute in.
     """
@@ -33,6 +35,7 @@ class Problem(NamedTuple):
     classes: np.ndarray
     weights: Weights
     network: Network
+    features: Features
     units: Units
     dtype: np.dtype
 

@@ -202,9 +202,15 @@ def test_bad_array_at_prediction(method, bad, message):
 
 @pytest.mark.parametrize("sizes", [(10**9, 10**9), 10**7, (10**10,)])
 @pytest.mark.parametrize("before", ["unfitted", "fitted"])
-def test_a_network_beyond_memory_is_refused_before_work(sizes, before):
+def test_a_network_beyond_memory_is_refused_before_work(sizes, before, monkeypatch):
+    def read(*args):
+        raise AssertionError("X was read")
+
     message = r"needs [\d,]{14,} bytes .* Lower `hidden_layer_sizes` or `depth`"
     bad = {"hidden_layer_sizes": sizes}
+    if before == "unfitted":
+        monkeypatch.setattr("skdeepbin._classifier.units_of", read)
+        monkeypatch.setattr("skdeepbin._classifier.row_hashes", read)
     assert_refused(bad, (X, Y), MemoryError, message, before)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from functools import partial
-from math import log, nan
+from math import inf, log, nan
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from skdeepbin._validation import (
     check_features,
     check_parameters,
     check_same_problem,
+    check_solver,
     encode_labels,
     enough_memory,
     hidden_sizes,
@@ -57,7 +58,7 @@ from skdeepbin.training._stopping import (
     validation_loss,
 )
 from skdeepbin.training._threads import Threads, one_blas_thread
-from skdeepbin.training._train import Training, has_learnt_nothing
+from skdeepbin.training._train import Training
 from skdeepbin.training._units import units_of
 
 
@@ -114,7 +115,9 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         which may become 15 times as large. "lbfgs" has none. "auto" is 0.1 for
         "momentum" and "nesterov", 0.01 for "adam", 0.003 for "rprop"; for "gd" it is
         found at every iteration, by Barzilai and Borwein's formula [3]_ and a line
-        search that lets the loss rise for a while but not run away [4]_. Where the loss
+        search that lets the loss rise for a while but not run away [4]_, or with
+        `dropout` or mini-batches 0.3, as their losses cannot be compared. On
+        mini-batches it is 0.03 for "momentum" and "nesterov". Where the loss
         does run away, training goes on from its best point with a tenth of the rate, at
         most three times.
 
@@ -126,6 +129,19 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         weights as in :class:`~sklearn.neural_network.MLPClassifier`; without a hidden
         layer and for standardised features it is ``1 / C`` of
         :class:`~sklearn.linear_model.LogisticRegression`.
+
+    dropout : float, default=0.0
+        The share of the units of each hidden layer that every row leaves out in
+        training, others at each gradient [10]_; none in validation and in prediction.
+        The loss of training in the history is that of the thinned network. Not with
+        "lbfgs".
+
+    batch_size : int or None, default=None
+        The number of rows that one step is computed from. None is all: the batch
+        gradient. With an int an iteration is an epoch, a step on each mini-batch in
+        turn, and one more pass measures all rows at its end. Which rows come together
+        is decided anew at each epoch by what is in them: equal rows always do, and a
+        row of weight k counts as k rows. Not with "rprop" and "lbfgs".
 
     max_iter : int, default=1000
         The most iterations, each one gradient over all rows; a few at times with
@@ -266,6 +282,9 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
        algorithms, https://doi.org/10.1016/S0925-2312(01)00700-7.
     .. [9] Liu, Nocedal (1989), On the limited memory BFGS method for large scale
        optimization, https://doi.org/10.1007/BF01589116.
+    .. [10] Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov (2014), Dropout: a
+       simple way to prevent neural networks from overfitting,
+       https://jmlr.org/papers/v15/srivastava14a.html.
 
     Examples
     --------
@@ -294,6 +313,8 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         learning_rate="auto",
         momentum=0.9,
         alpha=5.0,
+        dropout=0.0,
+        batch_size=None,
         max_iter=1000,
         tol=1e-4,
         n_iter_no_change=20,
@@ -316,6 +337,8 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         self.learning_rate = learning_rate
         self.momentum = momentum
         self.alpha = alpha
+        self.dropout = dropout
+        self.batch_size = batch_size
         self.max_iter = max_iter
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
@@ -389,14 +412,17 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         -----
         ConvergenceWarning
             If the loss was still falling at `max_iter`, became infinite, or stayed what
-            it is for the frequencies of the classes alone.
+            it is for the frequencies of the classes alone, be it only at the first of
+            two starts.
         """
         with _unchanged_on_error(self):
             goes_on = self.warm_start and hasattr(self, "coefs_")
             problem = self._problem(X, y, sample_weight, goes_on)
             given = self._given_rows(problem, X_val, y_val, sample_weight_val)
             rng = self._random(goes_on)
-            masks = self._held_out(problem, given)
+            splits = bool(self.early_stopping) and given is None
+            problem = self._with_hashes(problem, splits)
+            masks = self._held_out(problem) if splits else [None] * self.n_networks
             watched = training_loss
             if self.early_stopping and (given is not None or masks[0] is not None):
                 watched = (
@@ -404,7 +430,8 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
                 )
             stopping = Stopping(self.max_iter, self.tol, self.n_iter_no_change, watched)
             validate = self._validate(problem, given)
-            solutions = self._train(problem, masks, stopping, validate, goes_on, rng)
+            training = self._training(stopping, problem.constant_losses(given))
+            solutions = self._train(problem, masks, training, validate, goes_on, rng)
             self._keep(solutions, problem, goes_on)
             self._warn(solutions, problem)
         return self
@@ -452,9 +479,11 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
                 )
             problem = self._problem(X, y, sample_weight, goes_on, classes)
             rng = self._random(goes_on)
+            problem = self._with_hashes(problem, splits=False)
             stopping = Stopping(max_iter=0, tol=0, n_iter_no_change=1)
             masks = [None] * self.n_networks
-            solutions = self._train(problem, masks, stopping, None, goes_on, rng)
+            training = self._training(stopping, Losses(inf, inf))
+            solutions = self._train(problem, masks, training, None, goes_on, rng)
             self._keep([one_step_on(s) for s in solutions], problem, goes_on, ahead=1)
         return self
 
@@ -540,6 +569,7 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         classes : both, where `y` may hold only one of them.
         """
         check_parameters(self.get_params(deep=False))
+        check_solver(self.solver, self.batch_size, self.dropout)
         X, y = validate_data(self, X, y, reset=not goes_on, **_ACCEPTED)
         check_features(X)
         both = classes is None
@@ -554,7 +584,7 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         dtype = np.dtype(self.dtype if self.dtype != "auto" else np.float64)
         if self.dtype == "auto" and X.dtype == np.float32:
             dtype = np.dtype(np.float32)
-        network = Network(layout, ACTIVATIONS[self.activation])
+        network = Network(layout, ACTIVATIONS[self.activation], self.dropout)
         features = Features(X, dtype, block_rows(network, len(y), dtype.itemsize))
         with enough_memory(memory_needed(network, features, 1)):  # else X is not read
             units = self._units if goes_on else units_of(X, partial(weights.of, y))
@@ -581,17 +611,20 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         weights = check_weights(sample_weight_val, len(y), name="sample_weight_val")
         return Rows(check_features(X), second, weights)
 
-    def _held_out(
-        self, problem: Problem, given: Rows | None
-    ) -> list[np.ndarray | None]:
-        """For each network, which rows validate it."""
+    def _with_hashes(self, problem: Problem, splits: bool) -> Problem:
+        """The problem with what decides by the content of rows, if that is needed."""
+        if not (splits or self.batch_size or self.dropout):
+            return problem
+        return problem._replace(hashes=row_hashes(problem.X, self._split_seed))
+
+    def _held_out(self, problem: Problem) -> list[np.ndarray | None]:
+        """For each network, which rows validate it; None if too few are different."""
         k = self.n_networks
-        if not self.early_stopping or given is not None:
-            return [None] * k
         sample = problem.weights.sample
         if sample is not None:
             sample = sample / unit(sample)
-        hashes = row_hashes(problem.X, self._split_seed)
+        hashes = problem.hashes
+        assert hashes is not None
         auto = self.early_stopping == "auto"
         if auto and n_different_rows(hashes, problem.y, sample) < ROWS_TO_HOLD_OUT:
             return [None] * k
@@ -642,11 +675,18 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
 
         return validate
 
+    def _training(self, stopping: Stopping, constant: Losses) -> Training:
+        """How to train; ``constant`` are the losses of what has learnt nothing."""
+        rate = None if self.learning_rate == "auto" else float(self.learning_rate)
+        dropout = self.dropout > 0
+        way = partial(solver, self.solver, rate, self.momentum, dropout)
+        return Training(way, stopping, constant, self._report)
+
     def _train(
         self,
         problem: Problem,
         masks: Sequence[np.ndarray | None],
-        stopping: Stopping,
+        training: Training,
         validate: Validate | None,
         goes_on: bool,
         rng: np.random.RandomState,
@@ -654,7 +694,15 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         """Train every network of the committee."""
         X, y, network, weights = problem.X, problem.y, problem.network, problem.weights
         features = problem.features
-        data = Data(features, y, weights.sample, weights.by_class, problem.units)
+        data = Data(
+            features,
+            y,
+            weights.sample,
+            weights.by_class,
+            problem.units,
+            self.batch_size,
+            problem.hashes,
+        )
         members = []
         for number, mask in enumerate(masks):
             trained, watched = weights.totals(y, mask)
@@ -668,13 +716,6 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
             if goes_on:
                 start, state = self._last_point(network.layout, number)
             members.append(Member(start, mask, sums, state))
-        rate = None if self.learning_rate == "auto" else float(self.learning_rate)
-        training = Training(
-            partial(solver, self.solver, rate, self.momentum),
-            stopping,
-            problem.entropy,
-            self._report,
-        )
         work = training_work(network, len(y), problem.dtype.itemsize)
         n = n_useful_threads(self.n_jobs, features, work)
         n_bytes = memory_needed(network, features, n)
@@ -711,7 +752,12 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
     ) -> tuple[Callable[[], Array], Any]:
         """Where the last fit of a network ended, and what its optimiser knew there."""
         theta, state = self._resume[number]
-        return lambda: theta, state if self.solver == self._fitted_solver else None
+        return lambda: theta, state if self._way == self._fitted_way else None
+
+    @property
+    def _way(self) -> tuple[str, bool]:
+        """What kind of state the descent has."""
+        return self.solver, self.batch_size is None
 
     def _fitted_networks(self) -> list[Parameters]:
         """The parameters of each network of the committee."""
@@ -773,7 +819,7 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         self.stop_reason_ = next(word for word in STOP_REASONS if word in reasons)
         self._fitted_activation = self.activation
         self._units = units
-        self._fitted_solver = self.solver
+        self._fitted_way = self._way
         # Training that had not come to its end goes on; else from the best point.
         self._resume = [
             (solution.theta, solution.state)
@@ -787,15 +833,23 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
 
     def _warn(self, solutions: Sequence[Solution], problem: Problem) -> None:
         """Say where training did not end well."""
-        entropy = problem.entropy
+        entropy = problem.constant_losses(None).trained
         watched = "validation_loss" if self.early_stopping else "loss"
         for solution in solutions:
             reason = solution.stop_reason
-            if has_learnt_nothing(solution, entropy):
+            if not solution.has_learnt and reason != "diverged":
+                twice = ", nor from a second start" * (solution.n_starts > 1)
                 said = (
-                    "The log loss was never below what the frequencies of the classes "
-                    f"alone give, {entropy:.4g}: nothing was learnt. Make the network "
-                    "less deep, lower `alpha`, or check that y depends on X."
+                    "The log loss did not fall below what the frequencies of the "
+                    f"classes alone give, {entropy:.4g}{twice}: nothing was learnt. "
+                    "Make the network less deep, lower `alpha`, or check that y "
+                    "depends on X."
+                )
+            elif solution.n_starts > 1:
+                said = (
+                    "The log loss stayed at what the frequencies of the classes alone "
+                    f"give, {entropy:.4g}. A second start, from other weights, has "
+                    "learnt. To learn from the first, make the network less deep."
                 )
             elif reason == "diverged" or (
                 reason == "max_iter" and is_still_falling(solution.history, watched)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from skdeepbin._weights import Weights, class_entropy
-from skdeepbin.network._network import Network
+from skdeepbin._weights import Weights, class_totals, constant_loss
+from skdeepbin.network._network import Losses, Network
 from skdeepbin.network._parameters import Array
 from skdeepbin.training._blocks import Features
 from skdeepbin.training._units import Units
@@ -28,6 +29,7 @@ class Problem(NamedTuple):
     features : X by blocks.
     units : those of the features while training.
     dtype : the precision to compute in.
+    hashes : a number for each row, the same for equal rows; None if not needed.
     """
 
     X: Any
@@ -38,11 +40,16 @@ class Problem(NamedTuple):
     features: Features
     units: Units
     dtype: np.dtype
+    hashes: NDArray[np.uint64] | None = None
 
-    @property
-    def entropy(self) -> float:
-        """The loss of one who knows only how frequent the classes are."""
-        return class_entropy(self.weights.totals(self.y, None)[0])
+    def constant_losses(self, given: Rows | None) -> Losses:
+        """The losses of one who knows only how frequent the classes are.
+
+        given : the rows that validate; None if they are a part of these.
+        """
+        known, _ = self.weights.totals(self.y, None)
+        totals = known if given is None else class_totals(given.y, given.w)
+        return Losses(constant_loss(known, known), constant_loss(known, totals))
 
     def labels(self, y: np.ndarray) -> np.ndarray:
         """Labels as the user writes them."""

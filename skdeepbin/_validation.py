@@ -22,7 +22,8 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import INITIALIZERS
 from skdeepbin.training._blocks import row_slices
-from skdeepbin.training._solve import SOLVERS
+from skdeepbin.training._optimizers import OPTIMIZERS
+from skdeepbin.training._solve import IN_BATCHES, SOLVERS
 
 
 class InvalidParameterError(ValueError, TypeError):
@@ -149,6 +150,15 @@ RULES = {
         hints={"log_loss": "The log loss is 'loss' here."},
     ),
     "alpha": Rule("a non-negative real number", _is_non_negative),
+    "dropout": Rule(
+        "a real number from 0 to less than 1",
+        lambda value: _is_non_negative(value) and value < 1,
+    ),
+    "batch_size": Rule(
+        "a positive int or None (all rows)",
+        lambda value: value is None or _is_int(value),
+        hints={"auto": "scikit-learn's 'auto' is 200 rows at most; None is all rows."},
+    ),
     "max_iter": Rule("a positive int", _is_int),
     "tol": Rule("a non-negative real number", _is_non_negative),
     "n_iter_no_change": Rule("a positive int", _is_int),
@@ -186,6 +196,34 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
             hint = f"Did you mean {close[0]!r}?" if close else ""
             message = f"{message} {rule.hints.get(value, hint)}".rstrip()
         raise InvalidParameterError(message)
+
+
+_NOT_IN_BATCHES = {
+    "rprop": (
+        "It halves a step where the sign of its gradient changes; from one mini-batch "
+        "to the next signs change by chance, and the steps would shrink to nothing."
+    ),
+    "lbfgs": (
+        "Its line search compares values of the loss, and those of different "
+        "mini-batches are not of the same function."
+    ),
+}
+
+
+def check_solver(solver: str, batch_size: int | None, dropout: float) -> None:
+    """Raise an InvalidParameterError if the solver cannot do without what it needs."""
+    if dropout and solver == "lbfgs":
+        raise InvalidParameterError(
+            f"`dropout` must be 0 with solver='lbfgs'; got {dropout}. Its line search "
+            "compares values of the loss, and dropout draws them anew. Set `solver` to "
+            f"one of {', '.join(map(repr, OPTIMIZERS))}."
+        )
+    if batch_size is not None and solver not in IN_BATCHES:
+        raise InvalidParameterError(
+            f"`batch_size` must be None with solver={solver!r}; got {batch_size}. "
+            f"{_NOT_IN_BATCHES[solver]} Set `solver` to one of "
+            f"{', '.join(map(repr, IN_BATCHES))}."
+        )
 
 
 def hidden_sizes(hidden_layer_sizes: Any, depth: int | None) -> tuple[int, ...]:

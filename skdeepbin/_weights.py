@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import entr
+from scipy.special import xlogy
 from sklearn.utils import check_array
 from sklearn.utils.class_weight import compute_class_weight
 
@@ -130,7 +130,9 @@ def check_both_classes_weigh(classes: np.ndarray, totals: Array) -> None:
             )
 
 
-def class_entropy(totals: Array) -> float:
-    """The mean loss of one who knows only how frequent the classes are."""
-    shares = totals / totals.sum()
-    return float(entr(shares).sum())
+def constant_loss(known: Array, totals: Array) -> float:
+    """The mean loss, by class totals, of one who knows only how frequent classes are.
+
+    known : the class totals that are known.
+    """
+    return -float(xlogy(totals, known / known.sum()).sum() / totals.sum())

@@ -1,6 +1,7 @@
 """That it learns: solvers, stopping, validation, committees, steps one by one."""
 
 import warnings
+from itertools import chain, repeat
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from sklearn.metrics import accuracy_score, log_loss, make_scorer, roc_auc_score
 from sklearn.model_selection import cross_val_score
 
 from skdeepbin import DeepBinaryClassifier
+from skdeepbin.network._initializers import initialize
 from skdeepbin.training._optimizers import OPTIMIZERS
-from skdeepbin.training._solve import SOLVERS
+from skdeepbin.training._solve import IN_BATCHES, SOLVERS
 
 FEW = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -30,14 +32,23 @@ PROBLEMS = {
 }
 
 
+# Ways to train: every solver on all rows, and where it can, on mini-batches.
+WAYS = {name: {"solver": name} for name in SOLVERS}
+WAYS |= {f"{s}, batches": {"solver": s, "batch_size": 32} for s in IN_BATCHES}
+# Those that step by gradients alone.
+STEPS = {name: way for name, way in WAYS.items() if name != "lbfgs"}
+# With dropout the loss is never the same twice: wait longer for a lower one.
+NOISY = {"dropout": 0.3, "n_iter_no_change": 100}
+DROPOUT = {f"{s}, dropout": {"solver": s} | NOISY for s in OPTIMIZERS}
+
+
 @FEW
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("way", WAYS | DROPOUT)
 @pytest.mark.parametrize("problem", PROBLEMS)
-def test_every_solver_learns_what_no_linear_model_can(solver, problem):
+def test_every_solver_learns_what_no_linear_model_can(way, problem):
     X, y = PROBLEMS[problem]
-    model = DeepBinaryClassifier(
-        solver=solver, alpha=0.1, early_stopping=False, random_state=0
-    )
+    model = DeepBinaryClassifier(alpha=0.1, early_stopping=False, random_state=0)
+    model.set_params(**(WAYS | DROPOUT)[way])
     assert model.fit(X, y).score(X, y) > 0.95
 
 
@@ -69,21 +80,16 @@ def test_vanishing_gradients_do_not_stop_it(solver):
 
 
 @FEW
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("way", WAYS | DROPOUT)
 @pytest.mark.parametrize("n_networks", [1, 3])
 def test_a_weight_of_k_is_a_row_k_times_with_early_stopping(
-    solver, n_networks, cancer, rng
+    way, n_networks, cancer, rng
 ):
     X, y = cancer[0][:250], cancer[1][:250]
     k = rng.randint(0, 4, len(y))
     model = DeepBinaryClassifier(
-        8,
-        solver=solver,
-        n_networks=n_networks,
-        early_stopping=True,
-        max_iter=30,
-        random_state=0,
-    )
+        8, n_networks=n_networks, early_stopping=True, max_iter=30, random_state=0
+    ).set_params(**(WAYS | DROPOUT)[way])
     weighted = model.fit(X, y, k)
     repeated = clone(model).fit(X.repeat(k, 0), y.repeat(k))
     assert weighted.n_iter_ == repeated.n_iter_
@@ -93,11 +99,12 @@ def test_a_weight_of_k_is_a_row_k_times_with_early_stopping(
 
 
 @FEW
-@pytest.mark.parametrize("solver", SOLVERS)
-def test_the_order_of_rows_does_not_matter(solver, cancer, rng):
+@pytest.mark.parametrize("way", WAYS | DROPOUT)
+def test_the_order_of_rows_does_not_matter(way, cancer, rng):
     X, y = cancer
     order = rng.permutation(len(y))
-    model = DeepBinaryClassifier(8, solver=solver, max_iter=20, random_state=0)
+    model = DeepBinaryClassifier(8, max_iter=20, random_state=0)
+    model.set_params(**(WAYS | DROPOUT)[way])
     one = clone(model).fit(X, y).decision_function(X)
     other = clone(model).fit(X[order], y[order]).decision_function(X)
     np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-8)
@@ -242,6 +249,46 @@ def test_what_cannot_be_learnt_warns(rng):
     assert "0.5623" in str(caught[0].message)  # the entropy of 1/4
 
 
+def dead_at_first(monkeypatch, n_dead):
+    """Let so many starts have nothing but zeros, from where relu does not come back."""
+    factors = chain([0.0] * n_dead, repeat(1.0))
+
+    def start(*args):
+        return next(factors) * initialize(*args)
+
+    monkeypatch.setattr("skdeepbin._classifier.initialize", start)
+
+
+def test_a_second_start_is_said(moons, monkeypatch):
+    dead_at_first(monkeypatch, 1)
+    with pytest.warns(ConvergenceWarning, match="A second start, from other weights"):
+        model = DeepBinaryClassifier(random_state=0).fit(*moons)
+    assert model.score(*moons) > 0.9
+
+
+def test_there_is_no_third_start(moons, monkeypatch):
+    dead_at_first(monkeypatch, 2)
+    with pytest.warns(ConvergenceWarning, match="second start: nothing was learnt"):
+        DeepBinaryClassifier(random_state=0).fit(*moons)
+
+
+def test_labels_that_do_not_depend_on_x_warn(rng):
+    """The rows of training can be learnt by heart, those held out cannot."""
+    X, y = rng.normal(size=(1000, 30)), np.arange(1000) % 2
+    with pytest.warns(ConvergenceWarning, match="nothing was learnt"):
+        DeepBinaryClassifier(random_state=0).fit(X, y)
+
+
+def test_validation_rows_with_other_frequencies_are_no_failure(moons):
+    """Nine of ten rows are of one class; a constant is worse on them than on X."""
+    X, y = moons
+    rare = np.r_[np.flatnonzero(y == 0), np.flatnonzero(y == 1)[:15]]
+    rng = np.random.RandomState(0)
+    noisy = y ^ (rng.uniform(size=len(y)) < 0.1)
+    model = DeepBinaryClassifier(random_state=0)
+    model.fit(X[rare], y[rare], X_val=X, y_val=noisy)
+
+
 # Committees
 
 
@@ -286,16 +333,15 @@ def test_a_committee_is_better_than_its_networks_on_average(cancer):
 
 
 @FEW
-@pytest.mark.parametrize("solver", OPTIMIZERS)
+@pytest.mark.parametrize("way", STEPS | DROPOUT)
 @pytest.mark.parametrize("n_networks", [1, 2])
-def test_k_calls_of_partial_fit_are_k_iterations(solver, n_networks, cancer):
+def test_k_calls_of_partial_fit_are_k_iterations(way, n_networks, cancer):
     common = {
-        "solver": solver,
         "n_networks": n_networks,
         "early_stopping": False,
-        "learning_rate": "auto" if solver == "gd" else 0.003,
+        "learning_rate": "auto" if way.startswith("gd") else 0.003,
         "random_state": 0,
-    }
+    } | (STEPS | DROPOUT)[way]
     steps = DeepBinaryClassifier(8, **common)
     for _ in range(7):
         steps.partial_fit(*cancer, classes=[0, 1])
@@ -309,11 +355,10 @@ def test_k_calls_of_partial_fit_are_k_iterations(solver, n_networks, cancer):
 
 
 @FEW
-@pytest.mark.parametrize("solver", OPTIMIZERS)
-def test_warm_start_is_one_long_fit(solver, cancer):
-    model = DeepBinaryClassifier(
-        8, solver=solver, max_iter=6, warm_start=True, random_state=0
-    )
+@pytest.mark.parametrize("way", STEPS | DROPOUT)
+def test_warm_start_is_one_long_fit(way, cancer):
+    model = DeepBinaryClassifier(8, max_iter=6, warm_start=True, random_state=0)
+    model.set_params(**(STEPS | DROPOUT)[way])
     twice = clone(model).fit(*cancer).fit(*cancer)
     once = model.set_params(max_iter=12).fit(*cancer)
     np.testing.assert_array_equal(twice.history_["loss"], once.history_["loss"])

@@ -21,6 +21,9 @@ The errors of the last hidden layer are kept in units of its output weights, as
 ``W_L D_L`` is an outer product: ``W_L`` is multiplied with the small matrices of that
 layer instead, which is one pass less over a large one.
 
+Under dropout, ``A_l = [f(Z_l) * M_l; 1]`` with factors ``M_l``, and ``f'(Z_l) * M_l``
+takes the place of ``f'(Z_l)``.
+
 References
 ----------
 Rumelhart, Hinton, Williams (1986), Learning representations by back-propagating
@@ -34,9 +37,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from skdeepbin.network._activations import Activation
+from skdeepbin.network._dropout import Draw, mask
 from skdeepbin.network._loss import log_loss
 from skdeepbin.network._parameters import Array, Layout, Parameters
 
@@ -48,12 +52,14 @@ class Block(NamedTuple):
     y : labels in ``[0, 1]``.
     w : weights in what is minimised.
     v : weights in what is only watched: a row that is held out has none in ``w``.
+    h : odd hashes of the rows, for dropout.
     """
 
     X: Any
     y: Array
     w: Array
     v: Array | None = None
+    h: NDArray[np.uint64] | None = None
 
 
 class Losses(NamedTuple):
@@ -70,20 +76,28 @@ class Workspace(NamedTuple):
     Z : ``Z_1 .. Z_L``; of the hidden layers, views of ``A`` without its row of ones.
     D : ``D_1 .. D_{L-1}``; neighbours alternate between two stretches of memory.
     ones : n times 1.
+    M : with dropout, ``M_1 .. M_{L-1}``.
+    products : with dropout, what they are made from, of the widest layer.
     """
 
     A: Sequence[Array]
     Z: Sequence[Array]
     D: Sequence[Array]
     ones: Array
+    M: Sequence[Array]
+    products: NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
 class Network:
-    """A layout and the activation of its hidden layers, without parameters."""
+    """A layout and the activation of its hidden layers, without parameters.
+
+    dropout : the share of the hidden units that are left out in training.
+    """
 
     layout: Layout
     activation: Activation
+    dropout: float = 0.0
 
     @property
     def hidden(self) -> tuple[int, ...]:
@@ -91,10 +105,11 @@ class Network:
         return self.layout.sizes[1:-1]
 
     def workspace_size(self, n: int) -> int:
-        """Entries of a workspace for ``n`` rows."""
+        """Entries of a workspace for ``n`` rows, in the precision of the data."""
         activations = sum(width + 1 for width in self.hidden)
         errors = 2 * max(self.hidden, default=0)
-        return n * (activations + errors + 2)
+        masks = sum(self.hidden) + errors if self.dropout else 0
+        return n * (activations + errors + masks + 2)
 
     def workspace(self, n: int, dtype: DTypeLike, backward: bool = True) -> Workspace:
         """Memory for the activations of ``n`` rows and, for the way back, errors."""
@@ -102,20 +117,45 @@ class Network:
         for A_l in A:
             A_l[-1] = 1
         Z = [*(A_l[:-1] for A_l in A), np.empty((1, n), dtype)]
+        products = np.empty((0, n), np.uint64)
         if not backward:
-            return Workspace(A, Z, [], np.empty(0, dtype))
+            return Workspace(A, Z, [], np.empty(0, dtype), [], products)
         two = [np.empty((max(self.hidden), n), dtype) for _ in self.hidden[:2]]
         D = [two[layer % 2][:width] for layer, width in enumerate(self.hidden)]
-        return Workspace(A, Z, D, np.ones(n, dtype))
+        M = []
+        if self.dropout:
+            M = [np.empty((width, n), dtype) for width in self.hidden]
+            products = np.empty((max(self.hidden, default=0), n), np.uint64)
+        return Workspace(A, Z, D, np.ones(n, dtype), M, products)
 
-    def logits(self, V: Sequence[Array], X: Any, workspace: Workspace) -> Array:
-        """``z`` of a block, and in the workspace the activations on the way to it."""
+    def logits(
+        self,
+        V: Sequence[Array],
+        X: Any,
+        workspace: Workspace,
+        dropped: Sequence[Array] = (),
+    ) -> Array:
+        """``z`` of a block, and in the workspace the activations on the way to it.
+
+        dropped : the factors ``M`` of dropout, if there is any.
+        """
         A, Z = workspace.A, workspace.Z
         _times_input(V[0], X, Z[0])
         for layer in range(1, len(V)):
             self.activation.forward(Z[layer - 1])
+            if dropped:
+                Z[layer - 1] *= dropped[layer - 1]
             np.dot(V[layer].T, A[layer - 1], out=Z[layer])
         return Z[-1][0]
+
+    def _masks(self, block: Block, workspace: Workspace, r: Draw) -> Sequence[Array]:
+        """The factors of dropout, which leaves rows that are held out as they are."""
+        assert block.h is not None
+        for M, r_l in zip(workspace.M, r):
+            mask(r_l, block.h, self.dropout, workspace.products[: len(M)], M)
+            if block.v is not None:
+                M[:, block.v > 0] = 1
+        return workspace.M
 
     def loss_and_gradient(
         self,
@@ -123,10 +163,15 @@ class Network:
         block: Block,
         workspace: Workspace,
         gradient: Parameters,
+        r: Draw = (),
     ) -> Losses:
-        """The weighted losses of a block; in place, the gradient of the trained one."""
+        """The weighted losses of a block; in place, the gradient of the trained one.
+
+        r : what dropout draws for this gradient, if there is any.
+        """
         dW, db = gradient
-        z = self.logits(V, block.X, workspace)
+        dropped = self._masks(block, workspace, r) if r else ()
+        z = self.logits(V, block.X, workspace, dropped)
         losses, d = log_loss(z, block.y)
         trained = float(np.dot(block.w, losses))
         held_out = 0.0 if block.v is None else float(np.dot(block.v, losses))
@@ -145,7 +190,11 @@ class Network:
             if layer == 0:
                 break
             F, D_below = workspace.Z[layer - 1], workspace.D[layer - 1]
+            if dropped:
+                F *= 1 - self.dropout  # f(Z) again, of the units that were kept
             self.activation.derivative(F, D_below)
+            if dropped:
+                F *= dropped[layer - 1]
             if layer == output:
                 D = np.multiply(F, D, out=F)
             else:

@@ -72,9 +72,14 @@ class Features:
     """
 
     def __init__(self, X: Any, dtype: DTypeLike, block_rows: int) -> None:
-        self.X, self.dtype = X, np.dtype(dtype)
+        self.X, self.dtype, self.block_rows = X, np.dtype(dtype), block_rows
         self.slices = row_slices(X.shape[0], block_rows)
         self._file = _mapped_file(X)
+
+    def some(self, rows: NDArray[np.intp]) -> Features:
+        """A copy of the rows of these numbers."""
+        self._check_file()
+        return Features(self.X[rows], self.dtype, self.block_rows)
 
     def memory(self, n_rows: int, order: Literal["C", "F"] = "F") -> Array | None:
         """Memory for ``A_0`` of a dense block, in order F row after row of the data."""
@@ -84,13 +89,16 @@ class Features:
 
     def load(self, number: int, memory: Array | None) -> Any:
         """One block as the kernels want it, in place in ``memory`` if it is dense."""
-        if self._file is not None:
-            self._file.check()
+        self._check_file()
         X = self.X[self.slices[number]]
         if memory is None:
             return X.astype(self.dtype, copy=False)
         memory[:-1] = X.T
         return memory
+
+    def _check_file(self) -> None:
+        if self._file is not None:
+            self._file.check()
 
 
 class Rows:
@@ -100,6 +108,7 @@ class Rows:
     w : the weight of each row, or None if all are one.
     factors : by which the weights of the first and of the second class are multiplied.
     held_out : whether a row is only watched, or None if no row is.
+    hashes : a number for each row, for dropout.
     """
 
     def __init__(
@@ -109,9 +118,10 @@ class Rows:
         w: Array | None,
         factors: Array,
         held_out: NDArray[np.bool_] | None = None,
+        hashes: NDArray[np.uint64] | None = None,
     ) -> None:
         self.features, self.y, self.w, self.factors = features, y, w, factors
-        self.held_out = held_out
+        self.held_out, self.hashes = held_out, hashes
         self.slices, self.dtype = features.slices, features.dtype
         n_rows, n_features = features.X.shape
         self._kept: list[Block] | None = None
@@ -121,6 +131,18 @@ class Rows:
                 self.load(number, self._memory(rows.stop - rows.start, "C"))
                 for number, rows in enumerate(self.slices)
             ]
+
+    def some(self, rows: NDArray[np.intp]) -> Rows:
+        """A copy of the rows of these numbers, none of them held out."""
+        w = None if self.w is None else self.w[rows]
+        hashes = None if self.hashes is None else self.hashes[rows]
+        features, y = self.features.some(rows), self.y[rows]
+        return Rows(features, y, w, self.factors, hashes=hashes)
+
+    def weight(self) -> float:
+        """The sum of the weights of all rows."""
+        w = self.factors[self.y.view(np.uint8)]
+        return float(w.sum() if self.w is None else w @ self.w)
 
     def memory(self, n_rows: int) -> Block | None:
         """Memory to load a block into, unless all are kept."""
@@ -143,7 +165,8 @@ class Rows:
         if self.held_out is not None and memory.v is not None:
             np.multiply(memory.w, self.held_out[rows], out=memory.v)
             memory.w[:] -= memory.v
-        return memory._replace(X=self.features.load(number, memory.X))
+        h = None if self.hashes is None else self.hashes[rows] | np.uint64(1)
+        return memory._replace(X=self.features.load(number, memory.X), h=h)
 
 
 class MappedFile(NamedTuple):

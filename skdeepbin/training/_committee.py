@@ -11,7 +11,8 @@ loss from 0.94 to 0.95, for a twentieth of the time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,11 +20,12 @@ from numpy.typing import NDArray
 
 from skdeepbin.network._network import Losses, Network
 from skdeepbin.network._parameters import Array
+from skdeepbin.training._batches import MiniBatches
 from skdeepbin.training._blocks import Features, Rows
 from skdeepbin.training._engine import Engine
-from skdeepbin.training._objective import Evaluation, Objective
+from skdeepbin.training._objective import Evaluation, Objective, ObjectiveFunction
 from skdeepbin.training._optimizers import rprop
-from skdeepbin.training._solve import ObjectiveFunction, Solution, descend
+from skdeepbin.training._solve import Solution, descend
 from skdeepbin.training._stopping import Stopping
 from skdeepbin.training._threads import Threads
 from skdeepbin.training._train import Training, train
@@ -37,6 +39,8 @@ class Data(NamedTuple):
     w : the weight of each row, or None if all are one.
     factors : by which the weights of the first and of the second class are multiplied.
     units : those of the features while training.
+    batch_size : rows that a gradient is summed over; None is all.
+    hashes : a number for each row, the same for equal rows; None if not needed.
     """
 
     features: Features
@@ -44,6 +48,15 @@ class Data(NamedTuple):
     w: Array | None
     factors: Array
     units: Units
+    batch_size: int | None
+    hashes: NDArray[np.uint64] | None
+
+    def rows(self, held_out: NDArray[np.bool_] | None) -> Rows:
+        """The rows, of which some are only watched."""
+        return Rows(self.features, self.y, self.w, self.factors, held_out, self.hashes)
+
+
+Batches = Callable[[int], Iterator[Objective]]
 
 
 class Member(NamedTuple):
@@ -76,33 +89,53 @@ def train_committee(
 ) -> list[Solution]:
     """The solution of each member, in the units of training."""
 
-    def objective(member: Member) -> Objective:
-        rows = Rows(data.features, data.y, data.w, data.factors, member.held_out)
+    def objective(rows: Rows, weights: Losses, alpha: float = alpha) -> Objective:
         engine = Engine(network, rows, threads)
         total = data.units.total(engine, network.layout)
-        return Objective(total, member.weights, alpha * network.layout.is_weight)
+        return Objective(total, weights, alpha * network.layout.is_weight)
+
+    def mini_batches(member: Member, rows: Rows) -> Batches:
+        assert data.batch_size is not None
+        assert data.hashes is not None
+        cut = MiniBatches(data.hashes, _is_trained_on(data, member), data.batch_size)
+
+        def of_an_epoch(number: int) -> Iterator[Objective]:
+            for chosen in cut(number):
+                batch = rows.some(chosen)
+                weight = batch.weight()
+                if weight:
+                    share = weight / member.weights.trained
+                    yield objective(batch, Losses(weight, 0.0), share * alpha)
+
+        return of_an_epoch
 
     solutions = []
     for member in members:
-        evaluate: ObjectiveFunction = objective(member)
+        rows = data.rows(member.held_out)
+        evaluate: ObjectiveFunction = objective(rows, member.weights)
         if validate is not None:
             evaluate = _validated(evaluate, network, data.units, member, validate)
-        solution = train(evaluate, member.start, training, member.state)
+        course = training
+        if data.batch_size is not None:
+            batches = mini_batches(member, rows)
+            course = training._replace(solver=partial(training.solver, batches=batches))
+        solution = train(evaluate, member.start, course, member.state)
         if member.held_out is not None and solution.best is not None:
-            solution = _finished(solution, objective(_with_all_rows(member)))
+            weights = Losses(sum(member.weights), 0.0)
+            solution = _finished(solution, objective(data.rows(None), weights))
         solutions.append(solution)
     return solutions
+
+
+def _is_trained_on(data: Data, member: Member) -> Array:
+    """How many rows each row of the data is, none where it is held out."""
+    w = np.ones(len(data.y)) if data.w is None else data.w
+    return w if member.held_out is None else w * ~member.held_out
 
 
 # Small steps on all rows at the end, and how small they start. Twice as many, or steps
 # three times as long, did no better.
 FINISH, FINISH_STEP = 10, 0.001
-
-
-def _with_all_rows(member: Member) -> Member:
-    """The same without rows held out."""
-    weights = Losses(sum(member.weights), 0.0)
-    return member._replace(held_out=None, weights=weights)
 
 
 def _finished(solution: Solution, objective: Objective) -> Solution:

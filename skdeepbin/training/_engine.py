@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import issparse
 
+from skdeepbin.network._dropout import Draw, draw
 from skdeepbin.network._network import Block, Losses, Network, Workspace
 from skdeepbin.network._parameters import Array, Parameters
 from skdeepbin.training._blocks import BLOCK_WORK, Features, Rows
@@ -71,7 +72,7 @@ class Engine:
     """
 
     def __init__(self, network: Network, rows: Rows, threads: Threads) -> None:
-        self.threads = threads
+        self.network, self.threads = network, threads
         self._theta = np.empty(network.layout.n_parameters, rows.dtype)
         V = network.layout.layers(self._theta)
         n_blocks = len(rows.slices)
@@ -84,9 +85,10 @@ class Engine:
     def __call__(self, theta: Array) -> tuple[Losses, Array]:
         """The sums at ``theta``, and a float64 gradient."""
         self._theta[:] = theta
+        r = draw(theta, self.network.hidden) if self.network.dropout else []
         if len(self.groups) == 1:  # nothing to add up
             part = self._spare[0]
-            losses = self._desks[0].sum(self.groups[0], part)
+            losses = self._desks[0].sum(self.groups[0], part, r)
             return losses, part.flat.astype(np.float64)
         total = OrderedSum(theta.size)
 
@@ -94,7 +96,7 @@ class Engine:
             number, group = task
             desk = self._desks[thread]
             part = self._take(desk)
-            self._spare.extend(total.add(number, desk.sum(group, part), part))
+            self._spare.extend(total.add(number, desk.sum(group, part, r), part))
 
         self.threads.run(work, enumerate(self.groups))
         return total.losses, total.gradient
@@ -121,19 +123,23 @@ class Desk:
         flat = np.empty(self.network.layout.n_parameters, self.rows.dtype)
         return Part(flat, self.network.layout.views(flat))
 
-    def sum(self, group: range, into: Part) -> Losses:
-        """The losses of a group of blocks; its gradient in place in ``into``."""
-        losses = self._block(group[0], into)
+    def sum(self, group: range, into: Part, r: Draw) -> Losses:
+        """The losses of a group of blocks; its gradient in place in ``into``.
+
+        r : what dropout draws, if there is any.
+        """
+        losses = self._block(group[0], into, r)
         for number in group[1:]:
-            losses = _plus(losses, self._block(number, self.part))
+            losses = _plus(losses, self._block(number, self.part, r))
             np.add(into.flat, self.part.flat, out=into.flat)
         return losses
 
-    def _block(self, number: int, into: Part) -> Losses:
+    def _block(self, number: int, into: Part, r: Draw) -> Losses:
         rows = self.rows.slices[number]
         workspace, memory = self._memory[rows.stop - rows.start]
         block = self.rows.load(number, memory)
-        return self.network.loss_and_gradient(self.V, block, workspace, into.layers)
+        layers = into.layers
+        return self.network.loss_and_gradient(self.V, block, workspace, layers, r)
 
 
 class OrderedSum:

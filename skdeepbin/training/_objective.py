@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import nan
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from skdeepbin.network._network import Losses
 from skdeepbin.network._parameters import Array
@@ -34,6 +34,9 @@ class Evaluation(NamedTuple):
     penalty: float = 0.0
     validation_loss: float = nan
     validation_score: float = nan
+
+
+ObjectiveFunction: TypeAlias = Callable[[Array], Evaluation]
 
 
 @dataclass(frozen=True)

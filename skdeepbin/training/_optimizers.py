@@ -8,13 +8,14 @@ does not accept a point, it moves back towards the last one that it did.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import frexp, isfinite, ldexp
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from skdeepbin.network._parameters import Array
+from skdeepbin.training._objective import ObjectiveFunction
 
 
 class Move(NamedTuple):
@@ -277,15 +278,46 @@ def _rounded(size: float) -> float:
     return ldexp(round(mantissa * 256) / 256, exponent)
 
 
+class Epoch(NamedTuple):
+    """The number of epochs so far, and the state of the optimiser of their steps."""
+
+    number: int
+    state: Any
+
+
+def in_mini_batches(
+    optimizer: Optimizer, batches: Callable[[int], Iterable[ObjectiveFunction]]
+) -> Optimizer:
+    """The optimiser whose one step is an epoch: a step on each mini-batch of rows.
+
+    batches : number of the epoch -> the objective of each mini-batch.
+    """
+
+    def init(theta: Array) -> Epoch:
+        return Epoch(0, optimizer.init(theta))
+
+    def step(theta: Array, value: float, gradient: Array, epoch: Epoch) -> Move:
+        move = Move(theta, epoch.state, 0.0)
+        for objective in batches(epoch.number):
+            here = objective(move.theta)
+            move = optimizer.step(move.theta, here.value, here.gradient, move.state)
+        return move._replace(state=Epoch(epoch.number + 1, move.state))
+
+    return Optimizer(init, step)
+
+
 class Descent(NamedTuple):
     """How an optimiser is made from the parameters of the estimator.
 
     make : ``(learning_rate, momentum) -> Optimizer``.
     auto : the learning rate that "auto" means, None where it is found by itself.
+    auto_in_batches : the same for mini-batches, None where those cannot be used. On
+        four tables three times as much was too much for one of them.
     """
 
     make: Callable[..., Optimizer]
     auto: float | None
+    auto_in_batches: float | None
 
 
 def _descent(learning_rate: float | None, momentum: float) -> Optimizer:
@@ -295,9 +327,9 @@ def _descent(learning_rate: float | None, momentum: float) -> Optimizer:
 
 
 OPTIMIZERS = {
-    "gd": Descent(_descent, auto=None),
-    "momentum": Descent(momentum, auto=0.1),
-    "nesterov": Descent(nesterov, auto=0.1),
-    "adam": Descent(lambda rate, momentum: adam(rate), auto=0.01),
-    "rprop": Descent(lambda rate, momentum: rprop(rate, LARGEST * rate), auto=0.003),
+    "gd": Descent(_descent, None, 0.3),
+    "momentum": Descent(momentum, 0.1, 0.03),
+    "nesterov": Descent(nesterov, 0.1, 0.03),
+    "adam": Descent(lambda rate, momentum: adam(rate), 0.01, 0.01),
+    "rprop": Descent(lambda rate, momentum: rprop(rate, LARGEST * rate), 0.003, None),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from math import sqrt
 from time import perf_counter
@@ -13,11 +13,10 @@ from scipy.optimize import minimize
 
 from skdeepbin.network._parameters import Array
 from skdeepbin.training._history import History, Step, columns, measurements
-from skdeepbin.training._objective import Evaluation
-from skdeepbin.training._optimizers import OPTIMIZERS, Optimizer
+from skdeepbin.training._objective import Evaluation, ObjectiveFunction
+from skdeepbin.training._optimizers import OPTIMIZERS, Optimizer, in_mini_batches
 from skdeepbin.training._stopping import Progress, Stopping
 
-ObjectiveFunction: TypeAlias = Callable[[Array], Evaluation]
 # ``(objective, theta, stopping, on_step, state) -> Solution``
 Solve: TypeAlias = Callable[..., "Solution"]
 
@@ -31,6 +30,8 @@ class Solution(NamedTuple):
     next : the same, one step on.
     stop_reason : a key of STOP_REASONS.
     history : its course.
+    n_starts : how many starts it took.
+    has_learnt : whether the best step knows more than the frequencies of the classes.
     """
 
     best: Step | None
@@ -39,6 +40,8 @@ class Solution(NamedTuple):
     next: tuple[Array, Any]
     stop_reason: str
     history: History
+    n_starts: int = 1
+    has_learnt: bool = True
 
 
 def one_step_on(solution: Solution) -> Solution:
@@ -176,17 +179,36 @@ def lbfgs(
 SOLVERS = (*OPTIMIZERS, "lbfgs")
 
 
+# Those that can step on mini-batches.
+IN_BATCHES = [name for name, way in OPTIMIZERS.items() if way.auto_in_batches]
+
+
 def solver(
-    name: str, learning_rate: float | None, momentum: float, factor: float = 1
+    name: str,
+    learning_rate: float | None,
+    momentum: float,
+    dropout: bool = False,
+    factor: float = 1,
+    batches: Callable[[int], Iterable[ObjectiveFunction]] | None = None,
 ) -> Solve:
     """The solver of that name.
 
     learning_rate : None is the one that suits the solver.
+    dropout : whether there is any: the loss is then another function at every point.
     factor : on the learning rate, for shorter steps.
+    batches : number of the epoch -> the objective of each mini-batch; None for all rows
+        at once.
     """
     if name == "lbfgs":
         return lbfgs
     descent = OPTIMIZERS[name]
-    rate = descent.auto if learning_rate is None else learning_rate
+    rate = learning_rate
+    if rate is None:
+        rate = descent.auto if batches is None else descent.auto_in_batches
+        if dropout and rate is None:  # no line search
+            rate = descent.auto_in_batches
     rate = None if rate is None else factor * rate
-    return partial(descend, optimizer=descent.make(rate, momentum))
+    optimizer = descent.make(rate, momentum)
+    if batches is not None:
+        optimizer = in_mini_batches(optimizer, batches)
+    return partial(descend, optimizer=optimizer)

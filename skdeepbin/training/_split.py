@@ -49,16 +49,16 @@ def row_hashes(X: Any, seed: int) -> NDArray[np.uint64]:
             hashes[rows] = ends[part.indptr[1:]] - ends[part.indptr[:-1]]
         else:
             hashes[rows] = _bits(part) @ factors
-    return _mixed(hashes)
+    return mixed(hashes)
 
 
 def _bits(values: np.ndarray) -> NDArray[np.uint64]:
     """The mixed bits of numbers as float64, -0 as 0."""
-    return _mixed(np.add(values, 0.0, dtype=np.float64).view(np.uint64))
+    return mixed(np.add(values, 0.0, dtype=np.float64).view(np.uint64))
 
 
-def _mixed(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """One to one, 0 to 0, with every bit of the result depending on every bit."""
+def mixed(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Other numbers, one to one, 0 to 0: every bit depends on every bit."""
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         hashes = (hashes ^ (hashes >> np.uint64(shift))) * np.uint64(factor)
     return hashes ^ (hashes >> np.uint64(31))

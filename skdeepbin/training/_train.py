@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from skdeepbin.network._network import Losses
 from skdeepbin.network._parameters import Array
 from skdeepbin.training._history import Step, joined
-from skdeepbin.training._solve import ObjectiveFunction, Solution, Solve
+from skdeepbin.training._objective import ObjectiveFunction
+from skdeepbin.training._solve import Solution, Solve
 from skdeepbin.training._stopping import Stopping
 
 RETRIES = 3
 SHORTER = 0.1
-# With a loss this close to the entropy of the classes a network has learnt nothing.
+# With this share of the loss of a constant a network has learnt nothing.
 STUCK = 0.999
 
 
@@ -26,13 +28,13 @@ class Training(NamedTuple):
 
     solver : the factor on its steps -> the solver.
     stopping : when to end.
-    entropy : the loss of one who knows only the frequencies of the classes.
+    constant : the losses of one who knows only the frequencies of the classes.
     on_step : is told of every step.
     """
 
-    solver: Callable[[float], Solve]
+    solver: Callable[..., Solve]
     stopping: Stopping
-    entropy: float
+    constant: Losses
     on_step: Callable[[Step], None]
 
 
@@ -48,20 +50,21 @@ def train(
     state : of the optimiser, where it goes on.
     """
     solution = _descend(objective, start(), training, state)
-    at_rest = solution.stop_reason != "max_iter" and state is None
-    if at_rest and has_learnt_nothing(solution, training.entropy):
+    at_rest = solution.stop_reason in ("converged", "early_stopping")
+    if at_rest and state is None and not solution.has_learnt:
         second = _descend(objective, start(), training, None)
-        if not has_learnt_nothing(second, training.entropy):
-            return second
+        solution = second if second.has_learnt else solution
+        solution = solution._replace(n_starts=2)
     return solution
 
 
-def has_learnt_nothing(solution: Solution, entropy: float) -> bool:
-    """Whether all that a network has found are the frequencies of the classes."""
-    if solution.stop_reason == "diverged":
-        return False
-    losses = solution.history["loss"] - solution.history["penalty"]
-    return bool(losses.min() >= STUCK * entropy)
+def _has_learnt(step: Step, constant: Losses) -> bool:
+    """Whether a network knows more than the frequencies of the classes.
+
+    On the rows it is trained on, and on those that validate, if any do.
+    """
+    losses = step.loss - step.penalty, step.validation_loss
+    return not any(ours >= STUCK * known for ours, known in zip(losses, constant))
 
 
 def _descend(
@@ -82,4 +85,6 @@ def _descend(
             training.on_step,
         )
         history = joined(history, solution.history)
-    return solution._replace(history=history)
+    best = solution.best
+    has_learnt = best is not None and _has_learnt(best, training.constant)
+    return solution._replace(history=history, has_learnt=has_learnt)

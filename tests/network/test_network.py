@@ -89,7 +89,7 @@ def test_held_out_rows_are_watched_but_not_trained_on(name, rng):
     losses, gradient = loss_and_gradient(network, theta, block._replace(w=w, v=v))
 
     def of(rows):
-        A, y, w, _ = block
+        A, y, w, *_ = block
         return loss_and_gradient(network, theta, Block(A[:, rows], y[rows], w[rows]))
 
     trained, watched = of(~held_out), of(held_out)

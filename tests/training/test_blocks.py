@@ -60,7 +60,7 @@ def all_blocks(rows):
     """Every block of some rows, as copies."""
     for number, where in enumerate(rows.slices):
         memory = rows.memory(where.stop - where.start)
-        X, y, w, _ = rows.load(number, memory)
+        X, y, w, *_ = rows.load(number, memory)
         X = X.toarray().T if sparse.issparse(X) else X[:-1]
         yield X.T.copy(), y.copy(), w.copy()
 

@@ -1,0 +1,341 @@
+"""What the user gives to `debug_backprop`, checked and brought into rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skdeepbin.diagnosis._passes import Problem
+from skdeepbin.diagnosis._pieces import Mistake
+from skdeepbin.diagnosis._search import Given, is_same
+from skdeepbin.network._activations import ACTIVATIONS
+from skdeepbin.network._parameters import Array
+
+# What counts as equal, as relative error: of float64 with room for the 1e-8 that people
+# add to probabilities, and of float32 with room for sums over many rows.
+TOLERANCE, TOLERANCE_32 = 1e-6, 3e-4
+
+
+def as_numbers(name: str, value: Any) -> np.ndarray:
+    """An array of real numbers in float64."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(
+            f"`{name}` must hold real numbers; got entries of type {array.dtype}."
+        )
+    return array.astype(np.float64)
+
+
+class Convention(NamedTuple):
+    """How the user writes arrays.
+
+    columns : whether the rows of the data are columns of X.
+    bias_axes : of each layer, the axes of length one that its biases have, before or
+        after that of the units: (0, 0), (1, 0) or (0, 1).
+    y_axes : the same of the labels.
+    dtypes : of parameters and X, and of the labels.
+    """
+
+    columns: bool
+    bias_axes: Sequence[tuple[int, int]] = ()
+    y_axes: tuple[int, int] = (0, 0)
+    dtypes: tuple[np.dtype, np.dtype] = (np.dtype(float), np.dtype(float))
+
+    def turned(self, array: np.ndarray) -> np.ndarray:
+        """A matrix of the user in rows, or one in rows as the user's."""
+        return array.T if self.columns else array
+
+    def arrays(
+        self, problem: Problem
+    ) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray, np.ndarray]:
+        """Weights, biases, X and y as the user would have them."""
+        dtype, of_labels = self.dtypes
+        W = [self.turned(w).astype(dtype) for w in problem.weights]
+        b = [
+            _with_axes(b, axes).astype(dtype)
+            for b, axes in zip(problem.biases, self.bias_axes)
+        ]
+        y = _with_axes(problem.y.ravel(), self.y_axes).astype(of_labels)
+        return W, b, self.turned(problem.X).astype(dtype), y
+
+    def shape(self, rows: int, columns: int) -> tuple[int, int]:
+        """How the user's array is shaped that has this shape in rows."""
+        return (columns, rows) if self.columns else (rows, columns)
+
+
+def _axes(array: Any) -> tuple[int, int]:
+    """The axes of length one before and after that of a vector."""
+    shape = np.shape(array)
+    if len(shape) < 2:
+        return (0, 0)
+    return (1, 0) if shape[0] == 1 else (0, 1)
+
+
+def _with_axes(vector: np.ndarray, axes: tuple[int, int]) -> np.ndarray:
+    before, after = axes
+    return vector.reshape((1,) * before + vector.shape + (1,) * after)
+
+
+def check_problem(
+    weights: Sequence[Any],
+    biases: Sequence[Any],
+    X: Any,
+    y: Any,
+    activation: str | Sequence[str],
+    samples: str | None,
+    reduction: str,
+    alpha: float,
+) -> tuple[Problem, Convention]:
+    """The problem in rows, and the convention it came in."""
+    given = biases, y
+    dtypes = np.result_type(*weights, X), np.asarray(y).dtype
+    W = [as_numbers(f"weights[{i}]", w) for i, w in enumerate(weights)]
+    for i, w in enumerate(W):
+        if w.ndim != 2:
+            raise ValueError(
+                f"`weights[{i}]` must be a matrix; got an array of shape {w.shape}."
+            )
+    X = as_numbers("X", X)
+    if X.ndim != 2:
+        raise ValueError(f"`X` must be a matrix; got an array of shape {X.shape}.")
+    if not W:
+        raise ValueError("`weights` must hold the weights of each layer; got none.")
+    y = as_numbers("y", y).ravel()
+    convention = _convention(W, X, len(y), samples)
+    W, X = [convention.turned(w) for w in W], convention.turned(X)
+    _check_labels(y)
+    b = _check_biases(biases, W)
+    activations = _check_activations(activation, len(W) - 1)
+    if reduction not in ("mean", "sum"):
+        raise ValueError(f"`reduction` must be 'mean' or 'sum'; got {reduction!r}.")
+    if not (np.isfinite(alpha) and alpha >= 0):
+        raise ValueError(f"`alpha` must be a non-negative number; got {alpha!r}.")
+    for name, arrays in (("weights", W), ("biases", b), ("X", [X])):
+        for i, array in enumerate(arrays):
+            if not np.isfinite(array).all():
+                raise ValueError(
+                    f"`{name}` must be finite; got nan or inf in layer {i + 1}."
+                    if name != "X"
+                    else "`X` must be finite; got nan or inf."
+                )
+    divisor = float(len(X)) if reduction == "mean" else 1.0
+    problem = Problem(W, b, X, y[:, np.newaxis], activations, divisor, float(alpha))
+    return problem, convention._replace(
+        bias_axes=[_axes(b) for b in given[0]], y_axes=_axes(given[1]), dtypes=dtypes
+    )
+
+
+def _convention(
+    W: Sequence[np.ndarray], X: np.ndarray, n: int, samples: str | None
+) -> Convention:
+    """The one in which the shapes fit, or that the user says."""
+    if samples not in (None, "rows", "columns"):
+        raise ValueError(f"`samples` must be 'rows' or 'columns'; got {samples!r}.")
+    asked = [c for c in (False, True) if samples in (None, ("rows", "columns")[c])]
+    problems = {columns: _misfit(W, X, n, columns) for columns in asked}
+    fitting = [columns for columns, problem in problems.items() if problem is None]
+    if len(fitting) == 1:
+        return Convention(fitting[0])
+    if fitting:
+        raise ValueError(
+            "The shapes of `weights` and `X` fit with samples in rows and in columns. "
+            "Give `samples='rows'`, for X of shape (n_samples, n_features), or "
+            "`samples='columns'`."
+        )
+    raise ValueError(" Or, ".join(str(problem) for problem in problems.values()))
+
+
+def _misfit(
+    W: Sequence[np.ndarray], X: np.ndarray, n: int, columns: bool
+) -> str | None:
+    """What does not fit in a convention."""
+    turned = Convention(columns).turned
+    where = "columns" if columns else "rows"
+    rows, width = turned(X).shape
+    if rows != n:
+        return (
+            f"with samples in {where}, `X` has {rows} samples, its shape is {X.shape}, "
+            f"but `y` has {n} labels."
+        )
+    last = "the features of X"
+    for i, w in enumerate(W):
+        fan_in, fan_out = turned(w).shape
+        if fan_in != width:
+            expected = Convention(columns).shape(width, fan_out)
+            return (
+                f"with samples in {where}, `weights[{i}]` must be of shape {expected}, "
+                f"for {last}; got {w.shape}."
+            )
+        width, last = fan_out, f"the {fan_out} units of layer {i + 1}"
+    if width != 1:
+        return (
+            f"with samples in {where}, the last of `weights` must lead to 1 unit, the "
+            f"logit; got shape {W[-1].shape}."
+        )
+    return None
+
+
+def _check_labels(y: np.ndarray) -> None:
+    if not np.isin(y, (0, 1)).all():
+        raise ValueError(
+            f"`y` must hold labels 0 and 1; got {np.unique(y)[:5].tolist()}."
+        )
+
+
+def _check_biases(biases: Sequence[Any], W: Sequence[np.ndarray]) -> list[np.ndarray]:
+    if len(biases) != len(W):
+        raise ValueError(
+            f"`biases` must be one array for each of the {len(W)} `weights`; got "
+            f"{len(biases)}."
+        )
+    checked = []
+    for i, (b, w) in enumerate(zip(biases, W)):
+        b, k = as_numbers(f"biases[{i}]", b), w.shape[1]
+        if b.shape not in ((k,), (k, 1), (1, k)) and not (k == 1 and b.size == 1):
+            raise ValueError(
+                f"`biases[{i}]` must be of shape ({k},), ({k}, 1) or (1, {k}), for the "
+                f"units of layer {i + 1}; got {b.shape}."
+            )
+        checked.append(b.ravel())
+    return checked
+
+
+def _check_activations(activation: str | Sequence[str], n_hidden: int) -> list[str]:
+    names = [activation] * n_hidden if isinstance(activation, str) else [*activation]
+    names = ["logistic" if name == "sigmoid" else name for name in names]
+    if len(names) == n_hidden + 1 and names[-1] == "logistic":
+        names = names[:-1]  # with that of the output
+    if len(names) != n_hidden or not set(names) <= set(ACTIVATIONS):
+        allowed = ", ".join(map(repr, (*ACTIVATIONS, "sigmoid")))
+        raise ValueError(
+            f"`activation` must be one of {allowed}, or one of them for each of the "
+            f"{n_hidden} hidden layers; got {activation!r}."
+        )
+    return names
+
+
+class Seen(NamedTuple):
+    """The gradients in rows, and what their shapes alone tell.
+
+    notes : on arrays that could not be compared.
+    """
+
+    given: Given
+    mistakes: tuple[Mistake, ...]
+    notes: tuple[str, ...]
+
+
+def compared(
+    problem: Problem,
+    convention: Convention,
+    weight_grads: Sequence[Any],
+    bias_grads: Sequence[Any],
+    is_single: bool,
+) -> Seen:
+    """The user's gradients as far as they can be compared."""
+    depth = problem.depth
+    for name, grads in (("weight_grads", weight_grads), ("bias_grads", bias_grads)):
+        if len(grads) != depth:
+            raise ValueError(
+                f"`{name}` must be one array for each of the {depth} layers; got "
+                f"{len(grads)}."
+            )
+    mistakes: list[Mistake] = []
+    notes: list[str] = []
+    dW: list[Array | None] = []
+    db: list[Array | None] = []
+    for layer in range(1, depth + 1):
+        G = as_numbers(f"weight_grads[{layer - 1}]", weight_grads[layer - 1])
+        g = as_numbers(f"bias_grads[{layer - 1}]", bias_grads[layer - 1])
+        for value, arrays, of in (
+            (G, dW, _weight_gradient),
+            (g, db, _bias_gradient),
+        ):
+            array, mistake = of(problem, convention, layer, value)
+            arrays.append(array)
+            if mistake is not None:
+                mistakes.append(mistake)
+    for what, arrays in (("dW", dW), ("db", db)):
+        for layer in range(depth, 0, -1):
+            array = arrays[layer - 1]
+            if array is not None and not np.isfinite(array).all():
+                notes.append(f"{what}{layer} holds nan or inf.")
+                arrays[layer - 1] = None
+    if notes:
+        notes[0] += " Going backwards it is the first: look there."
+    tolerance = TOLERANCE_32 if is_single else TOLERANCE
+    return Seen(Given(dW, db, tolerance), tuple(mistakes), tuple(notes))
+
+
+def _weight_gradient(
+    problem: Problem, convention: Convention, layer: int, G: np.ndarray
+) -> tuple[Array | None, Mistake | None]:
+    """``dW_l`` in rows, or what its shape tells."""
+    W = problem.weights[layer - 1]
+    place = problem.depth - layer
+    if G.shape == convention.shape(*W.shape):
+        return convention.turned(G), None
+    if G.shape == convention.shape(*W.T.shape):
+        return convention.turned(G).T, Mistake(
+            "transposed",
+            place,
+            f"dW{layer} of shape {G.shape}",
+            f"dW{layer} of shape {convention.shape(*W.shape)}, that of W{layer}",
+            "It cannot be subtracted from the weights, or is broadcast against them.",
+        )
+    if layer == problem.depth and set(G.shape) == {W.shape[0], problem.n}:
+        return None, Mistake(
+            "labels of shape (n,) broadcast against (n, 1)",
+            0,
+            f"a{layer} - y is a matrix of n rows and n columns, so dW{layer} has shape "
+            f"{G.shape}",
+            f"a{layer} - y with y of shape {convention.shape(problem.n, 1)}",
+            "Every row is compared with the labels of all rows.",
+        )
+    raise ValueError(
+        f"`weight_grads[{layer - 1}]` must be of shape "
+        f"{convention.shape(*W.shape)}, that of its weights; got {G.shape}."
+    )
+
+
+def _bias_gradient(
+    problem: Problem, convention: Convention, layer: int, g: np.ndarray
+) -> tuple[Array | None, Mistake | None]:
+    """``db_l``, or what its shape tells."""
+    k, n, place = problem.weights[layer - 1].shape[1], problem.n, problem.depth - layer
+    if g.shape in ((k,), (k, 1), (1, k)):
+        return g.ravel(), None
+    if g.size == 1:
+        return np.full(k, g.ravel()[0]), None
+    right = f"db{layer} = sum(dZ{layer} over rows) / n, of shape ({k},)"
+    if g.shape in ((n, k), (k, n)):
+        return None, Mistake(
+            "not summed over the rows",
+            place,
+            f"db{layer} = dZ{layer}, of shape {g.shape}",
+            right,
+            "Broadcast against the biases, every row has biases of its own.",
+        )
+    if g.size == n:
+        return None, Mistake(
+            "summed over the units, not over the rows",
+            place,
+            f"db{layer} = sum(dZ{layer} over units), of shape {g.shape}",
+            right,
+            "Broadcast against the biases, every row has biases of its own.",
+        )
+    raise ValueError(
+        f"`bias_grads[{layer - 1}]` must be of shape ({k},), ({k}, 1) or (1, {k}), for "
+        f"the units of layer {layer}; got {g.shape}."
+    )
+
+
+def is_right(problem: Problem, given: Given) -> bool:
+    """Whether all gradients that can be compared are the true ones."""
+    true_W, true_b = problem.gradient
+    pairs = [*zip(given.dW, true_W), *zip(given.db, true_b)]
+    return all(
+        user is None or is_same(user, true, given.tolerance) for user, true in pairs
+    )

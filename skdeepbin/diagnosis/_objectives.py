@@ -1,0 +1,55 @@
+"""What a fitted classifier minimises, as functions of its arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skdeepbin.network._activations import ACTIVATIONS
+from skdeepbin.network._network import Losses, Network
+from skdeepbin.network._parameters import Array, Layout
+from skdeepbin.training._blocks import Features, Rows, block_rows
+from skdeepbin.training._engine import Engine
+from skdeepbin.training._objective import Objective
+from skdeepbin.training._threads import Threads
+
+Loss = Callable[[list[Array]], float]
+Gradients = Callable[[list[Array]], list[Array]]
+
+
+def of_the_classifier(clf: Any, X: Any, y: Any) -> tuple[Loss, Gradients, list[Array]]:
+    """Loss, gradients and parameters ``[W; b]`` of each layer, on rows of weight one.
+
+    In the units that the classifier was trained in; of a committee its first network.
+    """
+    check_is_fitted(clf)
+    if not hasattr(clf, "_units"):
+        raise TypeError(
+            "`loss` must be a function or a fitted DeepBinaryClassifier; got "
+            f"{type(clf).__name__}."
+        )
+    X, y = np.asarray(X, dtype=np.float64), np.asarray(y) == clf.classes_[1]
+    weights = [W if W.ndim == 2 else W[0] for W in clf.coefs_]
+    biases = [b if b.ndim == 1 else b[0] for b in clf.intercepts_]
+    layout = Layout((weights[0].shape[0], *map(len, biases)))
+    network = Network(layout, ACTIVATIONS[clf._fitted_activation])
+    features = Features(X, np.float64, block_rows(network, len(X), 8))
+    rows = Rows(features, y, None, np.ones(2))
+    pairs = [np.vstack(pair) for pair in zip(weights, biases)]
+    theta = np.concatenate([pair.ravel() for pair in pairs]).astype(np.float64)
+    theta = clf._units.from_user(theta, layout)
+    threads = Threads(1)
+    total = clf._units.total(Engine(network, rows, threads), layout)
+    penalty = float(clf.alpha) * layout.is_weight
+    objective = Objective(total, Losses(float(len(X)), 0.0), penalty)
+
+    def at(params: list[Array]) -> Array:
+        return np.concatenate([p.ravel() for p in params])
+
+    def gradients(params: list[Array]) -> list[Array]:
+        return layout.layers(objective(at(params)).gradient)
+
+    return lambda params: objective(at(params)).value, gradients, layout.layers(theta)

@@ -1,0 +1,406 @@
+"""Wrong pieces are found by their numbers, and right code is never accused."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from skdeepbin.diagnosis import debug_backprop
+from skdeepbin.diagnosis._output_pieces import OUTPUTS
+from tests.diagnosis.sabotage import pieces, random_problem, sabotaged
+
+ACTIVATIONS = ("tanh", "relu", "logistic")
+DTYPES = (np.float64, np.float32)
+SIZES = ((4, 6, 1), (4, 5, 5, 5, 1), (7, 8, 6, 5, 4, 1))
+
+
+def examined(problem, gradients, columns=False, dtype=np.float64, **options):
+    """The report on gradients, in either convention."""
+    dW, db = gradients
+    arrays = [[*problem.weights], [*problem.biases], problem.X, problem.y, dW, db]
+    if columns:
+        arrays = [
+            [array.T for array in part] if isinstance(part, list) else part.T
+            for part in arrays
+        ]
+        arrays[1] = [b[:, np.newaxis] for b in arrays[1]]
+        arrays[5] = [b[:, np.newaxis] for b in arrays[5]]
+    W, b, X, y, dW, db = (
+        [a.astype(dtype) for a in p] if isinstance(p, list) else p.astype(dtype)
+        for p in arrays
+    )
+    common = {
+        "activation": list(problem.activations),
+        "samples": "columns" if columns else "rows",
+        "reduction": "sum" if problem.divisor == 1 else "mean",
+        "alpha": problem.alpha,
+    }
+    return debug_backprop(W, b, X, y, dW, db, **(common | options))
+
+
+def named(report):
+    """All that the report says the mistake may be."""
+    return [
+        text
+        for mistake in report.mistakes
+        for text in (mistake.name, *mistake.same_numbers)
+    ]
+
+
+def is_named(report, piece):
+    names = [piece.name] + ([piece.also.name] if piece.also else [])
+    return all(any(name in text for text in named(report)) for name in names)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("kind", ["output", "down", "derivative", "weights", "biases"])
+def test_every_piece_of_the_catalogue_is_found(activation, kind):
+    missed, n_found = [], 0
+    those = [piece for of_kind, piece in pieces(activation) if of_kind == kind]
+    for number, piece in enumerate(those):
+        columns, dtype = number % 2 == 1, DTYPES[number % 3 == 2]
+        sizes = SIZES[number % 3]
+        problem = random_problem(sizes, activation, seed=number, dtype=dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            gradients = sabotaged(problem, (kind, None, piece))
+        if gradients is None:
+            continue
+        report = examined(problem, gradients, columns, dtype)
+        n_found += 1
+        if not (report.ok or is_named(report, piece)):
+            missed.append((piece.name, piece.wrong, named(report)[:3]))
+    assert not missed
+    assert n_found > len(those) / 3
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_piece_wrong_in_one_layer_is_placed_there(activation):
+    problem = random_problem(SIZES[2], activation)
+    kinds = {"down": (1, 2, 3), "derivative": (1, 3), "weights": (2, 5), "biases": (3,)}
+    for kind, piece in pieces(activation)[::7]:
+        for layer in kinds.get(kind, ()):
+            gradients = sabotaged(problem, (kind, layer, piece))
+            if gradients is None:
+                continue
+            report = examined(problem, gradients)
+            if report.ok:
+                continue
+            places = {mistake.layer for mistake in report.mistakes}
+            place = problem.depth - layer
+            assert places == {place}, (piece.wrong, layer, named(report))
+            assert report.first_wrong_layer == place
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_two_mistakes_in_different_layers_are_both_named(activation):
+    rng = np.random.RandomState(0)
+    problem = random_problem(SIZES[2], activation)
+    kinds = {"output": [5], "down": [1, 2], "derivative": [1, 2, 3], "weights": [1, 4]}
+    usable = [(kind, piece) for kind, piece in pieces(activation) if kind in kinds]
+    n_tried, n_named = 0, 0
+    while n_tried < 40:
+        pair = [usable[rng.randint(len(usable))] for _ in range(2)]
+        places = [rng.choice(kinds[kind]) for kind, _ in pair]
+        if places[0] == places[1]:
+            continue
+        wrong = [
+            (kind, place, p) for (kind, p), place in zip(pair, places, strict=True)
+        ]
+        with np.errstate(over="ignore", invalid="ignore"):
+            alone = [sabotaged(problem, one) for one in wrong]
+            gradients = sabotaged(problem, *wrong)
+            hidden = gradients is None or any(
+                one is None or examined(problem, one).ok for one in alone
+            )
+            same = not hidden and any(
+                all(np.array_equal(a, b) for a, b in zip(gradients[0], one[0]))
+                for one in alone
+            )
+        if hidden or same:  # one of the two leaves no trace
+            continue
+        n_tried += 1
+        report = examined(problem, gradients)
+        n_named += all(is_named(report, piece) for _, piece in pair)
+    assert n_named >= 0.9 * n_tried
+
+
+@pytest.mark.parametrize("columns", [False, True])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("alpha", [0.0, 0.3])
+def test_right_gradients_are_never_accused(columns, dtype, reduction, alpha):
+    rng = np.random.RandomState(0)
+    for seed in range(65):
+        widths = rng.randint(1, 12, rng.randint(1, 6))
+        activation = ACTIVATIONS[seed % 3]
+        sizes = (rng.randint(1, 9), *widths, 1)
+        problem = random_problem(
+            sizes, activation, seed, rng.randint(2, 90), alpha, reduction, dtype
+        )
+        gradients = problem.gradient
+        if dtype == np.float32:  # as they are computed in it
+            rounded = rng.uniform(-1, 1, 2) * 2.0**-22
+            gradients = [
+                [g * (1 + noise) for g in part]
+                for part, noise in zip(gradients, rounded, strict=True)
+            ]
+        report = examined(problem, gradients, columns, dtype)
+        assert report.ok, str(report)
+        assert report.mistakes == () == report.notes
+        assert report.first_wrong_layer is None
+
+
+@pytest.mark.parametrize("rate", [1.0, 0.1, 0.01])
+@pytest.mark.parametrize("columns", [False, True])
+def test_weights_updated_before_the_error_goes_through_them(rate, columns):
+    problem = random_problem(SIZES[1], "tanh")
+    dW, db = [None] * 4, [None] * 4
+    delta = problem.p - problem.y
+    for layer in range(4, 0, -1):
+        dW[layer - 1] = problem.A[layer - 1].T @ delta / problem.n
+        db[layer - 1] = delta.mean(axis=0)
+        if layer > 1:
+            W = problem.weights[layer - 1] - rate * dW[layer - 1]
+            delta = delta @ W.T * problem.derivative(layer - 1)
+    report = examined(problem, (dW, db), columns)
+    (mistake,) = report.mistakes
+    assert "updated before" in mistake.name
+    assert f"{rate:g} * dW" in mistake.wrong
+    assert mistake.layer is None
+
+
+FACTORS = {
+    "not divided by n": lambda n: n,
+    "divided by n twice": lambda n: 1 / n,
+    "doubled": lambda n: 2,
+    "a constant factor, 3.7": lambda n: 3.7,
+}
+
+
+@pytest.mark.parametrize("name", FACTORS)
+def test_a_constant_factor_has_its_name(name):
+    problem = random_problem(SIZES[1], "tanh", n=57)
+    factor = FACTORS[name](problem.n)
+    gradients = [[factor * g for g in part] for part in problem.gradient]
+    (mistake,) = examined(problem, gradients).mistakes
+    assert any(name in text for text in (mistake.name, *mistake.same_numbers))
+    assert mistake.layer in (None, 0)
+
+
+PENALTIES = {
+    "missing": 0,
+    "has the wrong sign": -1,
+    "not divided by n": 60,
+    "doubled": 2,
+    "off by a factor, 3.5": 3.5,
+}
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_a_wrong_penalty_has_its_name(name):
+    problem = random_problem(SIZES[1], "tanh", alpha=0.7)
+    dW, db = problem.gradient
+    excess = (PENALTIES[name] - 1) * 0.7 / 60
+    wrong = [g + excess * W for g, W in zip(dW, problem.weights, strict=True)]
+    (mistake,) = examined(problem, (wrong, db)).mistakes
+    assert name in mistake.name
+    assert mistake.layer is None
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def question(weights, biases, X, Y):
+    """The backward pass of the question that this project began with, as written."""
+    A, Z = [X], [None]
+    for W, b in zip(weights, biases, strict=True):
+        Z.append(W @ A[-1] + b)
+        A.append(np.tanh(Z[-1]) if len(A) < len(weights) else sigmoid(Z[-1]))
+    dA = -(Y / A[-1] + (1 - Y) / (1 - A[-1]))
+    dW, db = [], []
+    for layer in range(len(weights), 0, -1):
+        dZ = dA * (1 - Z[layer] ** 2)
+        dW.insert(0, dZ @ A[layer - 1].T / Y.shape[1])
+        db.insert(0, dZ.sum(axis=1, keepdims=True) / Y.shape[1])
+        dA = weights[layer - 1].T @ dZ
+    return dW, db
+
+
+def in_columns(problem):
+    W, b = [w.T for w in problem.weights], [b[:, np.newaxis] for b in problem.biases]
+    return W, b, problem.X.T, problem.y.T
+
+
+@pytest.mark.parametrize("by_function", [False, True])
+def test_the_mistakes_of_the_question_are_named(by_function):
+    arrays = in_columns(random_problem((6, 8, 7, 5, 1), "tanh"))
+    if by_function:
+        report = debug_backprop(*arrays, grad_fn=question)
+    else:
+        report = debug_backprop(*arrays, *question(*arrays))
+    lines = [(mistake.layer, mistake.wrong) for mistake in report.mistakes]
+    assert lines == [
+        (0, "dA4 = -(y / p + (1 - y) / (1 - p))"),
+        (0, "dZ4 = dA4 * (1 - z4**2)"),
+        (None, "dZ_l = dA_l * (1 - z_l**2)"),
+    ]
+    assert "sign slip" in str(report)
+
+
+def test_a_function_is_asked_where_a_mistake_shows():
+    """Near zero the derivative at the activation is that at the pre-activation."""
+
+    def gradients(weights, biases, X, y):
+        (W1, W2), (b1, b2) = weights, biases
+        a1 = np.tanh(X @ W1 + b1)
+        dz2 = sigmoid(a1 @ W2 + b2) - y[:, np.newaxis]
+        dz1 = dz2 @ W2.T * (1 - np.tanh(a1) ** 2)
+        n = len(y)
+        return [X.T @ dz1 / n, a1.T @ dz2 / n], [dz1.mean(0), dz2.mean(0)]
+
+    problem = random_problem((4, 6, 1), "tanh")
+    W, b = [1e-3 * w for w in problem.weights], [0 * b for b in problem.biases]
+    arrays = W, b, problem.X, problem.y.ravel()
+    assert debug_backprop(*arrays, *gradients(*arrays)).ok
+    report = debug_backprop(*arrays, grad_fn=gradients)
+    assert not report.ok
+    assert report.mistakes[0].wrong == "dZ1 = dA1 * (1 - tanh(a1)**2)"
+
+
+def test_an_unknown_mistake_is_not_named_as_if_it_were_known(rng):
+    problem = random_problem(SIZES[1], "tanh")
+    dW, db = map(list, problem.gradient)
+    dW[1] = dW[1] + 0.1 * rng.normal(size=dW[1].shape)
+    report = examined(problem, (dW, db))
+    assert report.mistakes == ()
+    assert report.first_wrong_layer == 2
+    assert "No known mistake" in report.notes[0]
+    assert "look at the product that gives dW2" in report.notes[-1]
+    db[0] = db[0] ** 2
+    report = examined(problem, (problem.gradient[0], db))
+    assert "Only gradients of biases differ" in report.notes[-1]
+
+
+SHAPES = {
+    "not summed over the rows": lambda problem: problem.A[2] - problem.A[2].mean(),
+    "summed over the units": lambda problem: problem.A[2].sum(axis=1),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_shape_of_a_bias_gradient_is_a_finding(name):
+    problem = random_problem((3, 4, 5, 1), "tanh", n=20)
+    dW, db = map(list, problem.gradient)
+    db[1] = SHAPES[name](problem)
+    (mistake,) = examined(problem, (dW, db)).mistakes
+    assert name in mistake.name
+    assert mistake.layer == 1
+
+
+def test_labels_that_are_broadcast_are_a_finding():
+    problem = random_problem((3, 4, 1), "tanh", n=20)
+    dW, db = map(list, problem.gradient)
+    dW[1] = problem.A[1].T @ (problem.p - problem.y.ravel()) / 20
+    report = examined(problem, (dW, db))
+    assert "broadcast" in report.mistakes[0].name
+
+
+def test_nan_is_said_and_the_rest_is_examined():
+    problem = random_problem(SIZES[1], "tanh")
+    dW, db = map(list, problem.gradient)
+    dW[1], dW[0] = np.nan * dW[1], np.nan * dW[0]
+    db[2] = 2 * db[2]
+    report = examined(problem, (dW, db))
+    assert report.notes[0].startswith("dW2 holds nan or inf. Going backwards")
+    assert any("db doubled" in text for text in named(report))
+    assert not report.ok
+
+
+def test_the_report_in_its_forms():
+    problem = random_problem(SIZES[0], "relu")
+    piece = OUTPUTS[1]
+    report = examined(problem, sabotaged(problem, ("output", None, piece)))
+    as_dict = report.to_dict()
+    assert as_dict["mistakes"][0]["name"] == piece.name
+    assert [layer["number"] for layer in as_dict["layers"]] == [2, 1]
+    assert piece.name in str(report)
+    html = report._repr_html_()
+    assert "<script" not in html
+    assert "sigmoid&#x27;" in html
+    assert report.numeric_error < 1e-7
+
+
+GOOD = random_problem((3, 4, 1), "tanh", n=10)
+BAD = [
+    ({"X": np.ones((10, 4))}, r"with samples in rows, `weights\[0\]` must .*\(4, 4\)"),
+    ({"y": np.zeros(9)}, "`X` has 10 samples, .* but `y` has 9 labels"),
+    ({"y": np.full(10, 2)}, "`y` must hold labels 0 and 1; got"),
+    ({"weights": [np.ones((3, 4)), np.ones((4, 2))]}, "lead to 1 unit"),
+    ({"weights": [np.ones(3), np.ones((4, 1))]}, r"`weights\[0\]` must be a matrix"),
+    (
+        {"weights": [np.full((3, 4), np.nan), np.ones((4, 1))]},
+        "`weights` must be finite",
+    ),
+    ({"biases": [np.ones(3), np.ones(1)]}, r"`biases\[0\]` must be of shape \(4,\)"),
+    ({"biases": [np.ones(4)]}, "`biases` must be one array for each of the 2"),
+    ({"weight_grads": [np.ones((3, 4))]}, "`weight_grads` must be one array for each"),
+    (
+        {"weight_grads": [np.ones((3, 5)), np.ones((4, 1))]},
+        r"must be of shape \(3, 4\)",
+    ),
+    ({"bias_grads": [np.ones(7), np.ones(1)]}, r"`bias_grads\[0\]` must be of shape"),
+    ({"bias_grads": None}, "must be given, or `grad_fn`"),
+    ({"activation": "selu"}, "`activation` must be one of .* got 'selu'"),
+    ({"activation": ["tanh", "tanh"]}, "for each of the 1 hidden"),
+    ({"samples": "row"}, "`samples` must be 'rows' or 'columns'"),
+    ({"reduction": "none"}, "`reduction` must be 'mean' or 'sum'"),
+    ({"alpha": -1}, "`alpha` must be a non-negative number"),
+    ({"X": np.full((10, 3), "a")}, "`X` must hold real numbers"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BAD)
+def test_bad_input_is_named(change, message):
+    dW, db = GOOD.gradient
+    arguments = {
+        "weights": GOOD.weights,
+        "biases": GOOD.biases,
+        "X": GOOD.X,
+        "y": GOOD.y,
+        "weight_grads": dW,
+        "bias_grads": db,
+    }
+    with pytest.raises(ValueError, match=message):
+        debug_backprop(**(arguments | change))
+
+
+def test_shapes_that_fit_both_ways_ask_for_the_convention():
+    one = [np.array([[1.0]])]
+    arrays = one, [np.zeros(1)], one[0], [1], [np.array([[-0.26894142]])], [-0.26894142]
+    with pytest.raises(ValueError, match="Give `samples='rows'`"):
+        debug_backprop(*arrays)
+    for samples in ("rows", "columns"):
+        assert debug_backprop(*arrays, samples=samples).ok
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), product([(0, 0), (1, 0), (0, 1)], [(0, 0), (1, 0), (0, 1)])
+)
+def test_a_function_gets_arrays_as_the_user_has_them(before, after):
+    problem = random_problem((3, 4, 1), "tanh", n=10)
+
+    def shaped(vector, axes):
+        return vector.reshape((1,) * axes[0] + vector.shape + (1,) * axes[1])
+
+    b = [shaped(b, before) for b in problem.biases]
+    y = shaped(problem.y.ravel().astype(int), after)
+    seen = []
+
+    def gradients(weights, biases, X, y):
+        seen.append((y.shape, y.dtype, [b.shape for b in biases]))
+        return [0 * W for W in weights], [0 * b for b in biases]
+
+    debug_backprop(problem.weights, b, problem.X, y, grad_fn=gradients)
+    assert seen[-1] == (y.shape, y.dtype, [array.shape for array in b])
+    assert {len(shapes[0]) for shapes in seen} == {y.ndim}

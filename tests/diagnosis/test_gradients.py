@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+
+from skdeepbin import DeepBinaryClassifier
+from skdeepbin.diagnosis import check_gradients
+from skdeepbin.diagnosis._passes import Problem
+from tests.diagnosis.sabotage import random_problem
+
+
+def functions(problem, factor=1.0):
+    """Loss and gradients of a network as functions of a list of arrays."""
+    depth = problem.depth
+
+    def at(params):
+        return problem.at(params[:depth], params[depth:])
+
+    def gradients(params):
+        dW, db = at(params).gradient
+        return [*dW, *(factor * g for g in db)]
+
+    return (
+        lambda params: at(params).loss(),
+        gradients,
+        [*problem.weights, *problem.biases],
+    )
+
+
+@pytest.mark.parametrize("activation", ["tanh", "logistic", "relu", "identity"])
+@pytest.mark.parametrize("alpha", [0.0, 0.5])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_the_true_gradient_is_right(activation, alpha, reduction):
+    problem = random_problem((3, 5, 4, 1), activation, 0, 30, alpha, reduction)
+    check = check_gradients(*functions(problem))
+    assert check.ok, str(check)
+    assert check.n_checked == (15, 20, 4, 5, 4, 1)
+
+
+def test_a_wrong_gradient_is_found_in_its_array():
+    check = check_gradients(*functions(random_problem((3, 5, 1), "tanh"), factor=1.1))
+    assert not check.ok
+    assert [error > 1e-2 for error in check.errors] == [False, False, True, True]
+    assert "WRONG" in str(check)
+
+
+def test_large_arrays_are_sampled():
+    params = [np.ones((100, 100))]
+    check = check_gradients(
+        lambda p: float(p[0].sum()), lambda p: [0 * p[0] + 1], params
+    )
+    assert check.n_checked == (50,)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_parameters_of_any_size(scale):
+    params = [scale * np.array([1.0, -2.0, 3.0])]
+    check = check_gradients(
+        lambda p: float((p[0] ** 2).sum()) / scale, lambda p: [2 * p[0] / scale], params
+    )
+    assert check.ok
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("parameters", [{}, {"activation": "tanh", "depth": 3}])
+@pytest.mark.parametrize("n_networks", [1, 2])
+def test_the_classifier_has_the_right_gradient(parameters, n_networks, cancer):
+    model = DeepBinaryClassifier(8, n_networks=n_networks, max_iter=20, **parameters)
+    check = check_gradients(model.fit(*cancer), *cancer)
+    assert check.ok, str(check)
+
+
+def test_shapes_must_fit():
+    with pytest.raises(ValueError, match="`grads` must return arrays of the shapes"):
+        check_gradients(lambda p: 0.0, lambda p: [np.ones(3)], [np.ones(2)])
+
+
+def test_only_our_classifier(cancer):
+    from sklearn.linear_model import LogisticRegression
+
+    with pytest.raises(TypeError, match="got LogisticRegression"):
+        check_gradients(LogisticRegression(C=1e-9).fit(*cancer), *cancer)
+
+
+def test_the_passes_are_those_of_the_formulas():
+    problem = random_problem((2, 3, 1), "tanh", n=5)
+    assert isinstance(problem, Problem)
+    p = 1 / (1 + np.exp(-problem.Z[-1]))
+    loss = -np.mean(problem.y * np.log(p) + (1 - problem.y) * np.log(1 - p))
+    assert problem.loss() == pytest.approx(loss)

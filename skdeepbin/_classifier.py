@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from functools import partial
-from math import inf, log, nan
+from math import log, nan
 from typing import Any
 
 import numpy as np
@@ -230,7 +230,10 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         What was measured at the start and after each iteration: "loss",
         "penalty" (the part of the loss that is the penalty), "validation_loss" and
         "validation_score" (nan where there is none), "gradient_norm", "step_size" and
-        "seconds" since the start.
+        "seconds" since the start; and, with one axis more for the layers,
+        "gradient_norms" and "update_ratios": of each layer the norm of its gradient,
+        and of the next step relative to the norm of its parameters, all in units of
+        the features' spread.
 
     stop_reason_ : {"converged", "early_stopping", "max_iter", "diverged"}
         Why training ended; of a committee, the worst.
@@ -430,7 +433,7 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
                 )
             stopping = Stopping(self.max_iter, self.tol, self.n_iter_no_change, watched)
             validate = self._validate(problem, given)
-            training = self._training(stopping, problem.constant_losses(given))
+            training = self._training(problem, stopping, given)
             solutions = self._train(problem, masks, training, validate, goes_on, rng)
             self._keep(solutions, problem, goes_on)
             self._warn(solutions, problem)
@@ -482,7 +485,7 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
             problem = self._with_hashes(problem, splits=False)
             stopping = Stopping(max_iter=0, tol=0, n_iter_no_change=1)
             masks = [None] * self.n_networks
-            training = self._training(stopping, Losses(inf, inf))
+            training = self._training(problem, stopping, None)
             solutions = self._train(problem, masks, training, None, goes_on, rng)
             self._keep([one_step_on(s) for s in solutions], problem, goes_on, ahead=1)
         return self
@@ -675,12 +678,20 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
 
         return validate
 
-    def _training(self, stopping: Stopping, constant: Losses) -> Training:
-        """How to train; ``constant`` are the losses of what has learnt nothing."""
+    def _training(
+        self, problem: Problem, stopping: Stopping, given: Rows | None
+    ) -> Training:
+        """How to train; ``given`` are the rows that the user gave to validate on."""
         rate = None if self.learning_rate == "auto" else float(self.learning_rate)
-        dropout = self.dropout > 0
-        way = partial(solver, self.solver, rate, self.momentum, dropout)
-        return Training(way, stopping, constant, self._report)
+        way = partial(
+            solver,
+            self.solver,
+            rate,
+            self.momentum,
+            self.dropout > 0,
+            problem.network.layout.slices,
+        )
+        return Training(way, stopping, problem.constant_losses(given), self._report)
 
     def _train(
         self,

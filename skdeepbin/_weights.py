@@ -135,4 +135,5 @@ def constant_loss(known: Array, totals: Array) -> float:
 
     known : the class totals that are known.
     """
-    return -float(xlogy(totals, known / known.sum()).sum() / totals.sum())
+    with np.errstate(invalid="ignore"):  # of no rows, nan
+        return -float(xlogy(totals, known / known.sum()).sum() / totals.sum())

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import prod
 from typing import NamedTuple, TypeAlias
 
@@ -55,17 +55,21 @@ class Layout:
             V[-1] = False
         return mask
 
+    @cached_property
+    def slices(self) -> list[slice]:
+        """Where ``V_1 .. V_L`` lie in ``theta``."""
+        ends = [0, *accumulate(map(prod, self.shapes))]
+        return [slice(start, stop) for start, stop in pairwise(ends)]
+
     def layers(self, theta: NDArray) -> list[NDArray]:
         """``V_1 .. V_L`` as views of ``theta``: to write one is to write both.
 
         Of several networks, ``theta`` and the views have one axis more, in front.
         """
-        layers, start = [], 0
-        for shape in self.shapes:
-            stop = start + prod(shape)
-            layers.append(theta[..., start:stop].reshape(*theta.shape[:-1], *shape))
-            start = stop
-        return layers
+        return [
+            theta[..., where].reshape(*theta.shape[:-1], *shape)
+            for where, shape in zip(self.slices, self.shapes)
+        ]
 
     def views(self, theta: Array) -> Parameters:
         """Weights and biases as views of ``theta``."""

@@ -25,6 +25,9 @@ class Step(NamedTuple):
     seconds : time since the start.
     validation_loss : mean loss of the held-out rows there; nan if none are.
     validation_score : what the user's scorer says of them; nan without one.
+    gradient_norms : norm of the gradient of each layer.
+    update_ratios : for each layer, norm of the change that the next trial is away, by
+        that of its parameters.
     """
 
     iteration: int
@@ -36,6 +39,8 @@ class Step(NamedTuple):
     seconds: float
     validation_loss: float = nan
     validation_score: float = nan
+    gradient_norms: tuple[float, ...] = ()
+    update_ratios: tuple[float, ...] = ()
 
 
 History: TypeAlias = dict[str, NDArray[np.float64]]
@@ -48,15 +53,20 @@ COLUMNS = (
     "step_size",
     "seconds",
 )
+# These have one number for each layer, on the last axis.
+BY_LAYER = ("gradient_norms", "update_ratios")
 
 
-def columns(rows: list[tuple[float, ...]]) -> History:
+def columns(rows: list[tuple]) -> History:
     """The rows of ``measurements`` as one array a column."""
-    return dict(zip(COLUMNS, np.array(rows, dtype=np.float64).T.copy()))
+    return {
+        name: np.array(values, dtype=np.float64)
+        for name, values in zip((*COLUMNS, *BY_LAYER), zip(*rows))
+    }
 
 
-# The numbers of a step that are kept for every iteration.
-measurements: Callable[[Step], tuple[float, ...]] = attrgetter(*COLUMNS)
+# What is kept of a step for every iteration.
+measurements: Callable[[Step], tuple] = attrgetter(*COLUMNS, *BY_LAYER)
 
 
 def joined(first: History, second: History, common: int = 1) -> History:
@@ -65,7 +75,11 @@ def joined(first: History, second: History, common: int = 1) -> History:
     common : points at the end of the first that the second starts with.
     """
     second = second | {"seconds": second["seconds"] + first["seconds"][..., -1:]}
-    return {c: np.hstack([first[c], second[c][..., common:]]) for c in COLUMNS}
+    history = {c: np.hstack([first[c], second[c][..., common:]]) for c in COLUMNS}
+    for c in BY_LAYER:
+        parts = first[c], second[c][..., common:, :]
+        history[c] = np.concatenate(parts, axis=-2)
+    return history
 
 
 def together(histories: list[History]) -> History:
@@ -76,7 +90,10 @@ def together(histories: list[History]) -> History:
     if len(histories) == 1:
         return histories[0]
     length = max(len(history["loss"]) for history in histories)
-    whole = {c: np.full((len(histories), length), np.nan) for c in COLUMNS}
+    whole = {
+        c: np.full((len(histories), length, *values.shape[1:]), np.nan)
+        for c, values in histories[0].items()
+    }
     for number, history in enumerate(histories):
         for column, values in history.items():
             whole[column][number, : len(values)] = values

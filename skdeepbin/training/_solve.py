@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from math import sqrt
+from math import hypot, inf, sqrt
 from time import perf_counter
 from typing import Any, NamedTuple, TypeAlias
 
@@ -54,8 +54,13 @@ def one_step_on(solution: Solution) -> Solution:
 class Recorder:
     """Keeps what each step measured, and knows when to stop."""
 
-    def __init__(self, stopping: Stopping, on_step: Callable[[Step], None]) -> None:
-        self.stopping, self.on_step = stopping, on_step
+    def __init__(
+        self,
+        stopping: Stopping,
+        on_step: Callable[[Step], None],
+        layers: Sequence[slice],
+    ) -> None:
+        self.stopping, self.on_step, self.layers = stopping, on_step, layers
         self.progress = Progress()
         self.reason: str | None = None
         self._start = perf_counter()
@@ -66,18 +71,24 @@ class Recorder:
         """Steps so far."""
         return len(self._rows)
 
-    def record(self, theta: Array, evaluation: Evaluation, step_size: float) -> None:
-        """One more step."""
+    def record(
+        self, theta: Array, evaluation: Evaluation, step_size: float, change: Array
+    ) -> None:
+        """One more step; ``change`` is what the next trial is away."""
+        gradient_norms = _norms(evaluation.gradient, self.layers)
+        sizes = zip(_norms(change, self.layers), _norms(theta, self.layers))
         step = Step(
             self.n_steps,
             theta,
             evaluation.value,
             evaluation.penalty,
-            sqrt(float(evaluation.gradient @ evaluation.gradient)),
+            hypot(*gradient_norms),
             step_size,
             perf_counter() - self._start,
             evaluation.validation_loss,
             evaluation.validation_score,
+            gradient_norms,
+            tuple(moved / size if size else inf for moved, size in sizes),
         )
         self._rows.append(measurements(step))
         self.on_step(step)
@@ -91,6 +102,16 @@ class Recorder:
         return Solution(self.progress.best, theta, state, after, self.reason, history)
 
 
+def _norms(vector: Array, layers: Sequence[slice]) -> tuple[float, ...]:
+    """The Euclidean norm of each layer's part."""
+    parts = [vector[where] for where in layers]
+    return tuple([sqrt(part.dot(part)) for part in parts])
+
+
+# The parameters as one layer.
+ALL = (slice(None),)
+
+
 def descend(
     objective: ObjectiveFunction,
     theta: Array,
@@ -99,6 +120,7 @@ def descend(
     state: Any = None,
     *,
     optimizer: Optimizer,
+    layers: Sequence[slice] = ALL,
 ) -> Solution:
     """Follow the optimiser from ``theta``: one evaluation an iteration.
 
@@ -108,14 +130,14 @@ def descend(
     4. Stop if there is a reason to.
     """
     state = optimizer.init(theta) if state is None else state
-    recorder = Recorder(stopping, on_step)
+    recorder = Recorder(stopping, on_step, layers)
     here: tuple[Array, Evaluation]
     while True:
         evaluation = objective(theta)
         move = optimizer.step(theta, evaluation.value, evaluation.gradient, state)
         if move.accepted or not recorder.n_steps:
             here = theta, evaluation
-        recorder.record(*here, move.step_size)
+        recorder.record(*here, move.step_size, move.theta - here[0])
         if recorder.reason is not None:
             return recorder.solution(theta, state, (move.theta, move.state))
         theta, state = move.theta, move.state
@@ -127,6 +149,8 @@ def lbfgs(
     stopping: Stopping,
     on_step: Callable[[Step], None],
     state: None = None,
+    *,
+    layers: Sequence[slice] = ALL,
 ) -> Solution:
     """SciPy's L-BFGS-B: a line search, of one evaluation or a few, an iteration.
 
@@ -135,7 +159,7 @@ def lbfgs(
     Liu, Nocedal (1989), On the limited memory BFGS method for large scale optimization,
     https://doi.org/10.1007/BF01589116.
     """
-    recorder = Recorder(stopping, on_step)
+    recorder = Recorder(stopping, on_step, layers)
     evaluations: dict[bytes, Evaluation] = {}
     here, there = theta, objective(theta)
     evaluations[theta.tobytes()] = there
@@ -148,15 +172,16 @@ def lbfgs(
 
     def after_iteration(theta: Array) -> None:
         nonlocal here, there
-        moved = np.linalg.norm(theta - here) / np.linalg.norm(there.gradient)
+        change = theta - here
+        moved = np.linalg.norm(change) / np.linalg.norm(there.gradient)
         here, there = theta.copy(), evaluations[theta.tobytes()]
         evaluations.clear()
         evaluations[here.tobytes()] = there
-        recorder.record(here, there, float(moved))
+        recorder.record(here, there, float(moved), change)
         if recorder.reason is not None:
             raise StopIteration
 
-    recorder.record(here, there, 0.0)
+    recorder.record(here, there, 0.0, np.zeros_like(here))
     if recorder.reason is None:
         minimize(
             value_and_gradient,
@@ -187,7 +212,8 @@ def solver(
     name: str,
     learning_rate: float | None,
     momentum: float,
-    dropout: bool = False,
+    dropout: bool,
+    layers: Sequence[slice],
     factor: float = 1,
     batches: Callable[[int], Iterable[ObjectiveFunction]] | None = None,
 ) -> Solve:
@@ -195,12 +221,13 @@ def solver(
 
     learning_rate : None is the one that suits the solver.
     dropout : whether there is any: the loss is then another function at every point.
+    layers : where the parameters of each layer lie.
     factor : on the learning rate, for shorter steps.
     batches : number of the epoch -> the objective of each mini-batch; None for all rows
         at once.
     """
     if name == "lbfgs":
-        return lbfgs
+        return partial(lbfgs, layers=layers)
     descent = OPTIMIZERS[name]
     rate = learning_rate
     if rate is None:
@@ -211,4 +238,4 @@ def solver(
     optimizer = descent.make(rate, momentum)
     if batches is not None:
         optimizer = in_mini_batches(optimizer, batches)
-    return partial(descend, optimizer=optimizer)
+    return partial(descend, optimizer=optimizer, layers=layers)

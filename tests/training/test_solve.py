@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skdeepbin.training._history import COLUMNS, joined
+from skdeepbin.training._history import BY_LAYER, COLUMNS, joined, together
 from skdeepbin.training._objective import Evaluation
 from skdeepbin.training._optimizers import barzilai_borwein, gradient_descent
 from skdeepbin.training._solve import descend
@@ -89,7 +89,7 @@ def test_a_rejected_trial_leaves_the_descent_where_it_was():
 
 def test_history_has_a_row_for_every_step():
     solution, steps = solve(max_iter=6)
-    assert tuple(solution.history) == COLUMNS
+    assert tuple(solution.history) == (*COLUMNS, *BY_LAYER)
     for column in COLUMNS:
         expected = [getattr(step, column) for step in steps]
         np.testing.assert_array_equal(solution.history[column], expected)
@@ -110,3 +110,34 @@ def test_every_reason_has_a_sentence():
         solve(rising_validation_loss, watched=validation_loss)[0].stop_reason,
     }
     assert reasons == set(STOP_REASONS)
+
+
+def by_layer(max_iter=6):
+    """Layers of one parameter each, and a step of a tenth of it."""
+    return descend(
+        parabola,
+        np.array([1.0, -2.0]),
+        Stopping(max_iter, 0.0, 10),
+        lambda step: None,
+        optimizer=gradient_descent(0.1),
+        layers=(slice(0, 1), slice(1, 2)),
+    ).history
+
+
+def test_layers_are_measured_apart():
+    history = by_layer()
+    sizes = 0.9 ** np.arange(7)
+    np.testing.assert_allclose(history["gradient_norms"], np.outer(sizes, [1, 2]))
+    np.testing.assert_allclose(history["update_ratios"], 0.1)
+    whole = np.linalg.norm(history["gradient_norms"], axis=1)
+    np.testing.assert_allclose(whole, history["gradient_norm"])
+
+
+def test_layers_are_joined_and_put_together():
+    short, long = by_layer(3), by_layer()
+    assert joined(short, long)["update_ratios"].shape == (4 + 6, 2)
+    both = together([short, long])
+    assert both["gradient_norms"].shape == (2, 7, 2)
+    np.testing.assert_array_equal(both["gradient_norms"][1], long["gradient_norms"])
+    assert np.isnan(both["gradient_norms"][0, 4:]).all()
+    assert joined(both, both)["gradient_norms"].shape == (2, 13, 2)

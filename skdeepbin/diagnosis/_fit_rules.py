@@ -1,0 +1,360 @@
+"""Rules about what can be learnt: the size of the network, the labels, the features."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.preprocessing import StandardScaler
+
+from skdeepbin.diagnosis._evidence import Evidence
+from skdeepbin.diagnosis._experiments import LONG_WORK, Laboratory, n_steps, tried
+from skdeepbin.diagnosis._findings import Finding
+from skdeepbin.diagnosis._training_rules import (
+    DEAD,
+    better_on_held_out,
+    failing,
+    losses,
+    on_held_out,
+    remedy,
+    setting,
+    severity,
+    stuck,
+)
+
+# Standard errors by which the AUC of a model must exceed 0.5 to be a sign that the
+# labels depend on the features.
+SIGNAL = 2.5
+# Standard deviations of features, largest over smallest, and mean over standard
+# deviation, from which they count as unscaled; UMLAUT's and DeepDiagnosis' range of
+# [-1, 1] accuses standardised features as well.
+RATIO, LARGE, SMALL, OFF_CENTRE = 10.0, 10.0, 0.1, 3.0
+# An entry so many standard deviations from the mean hides the others.
+OUTLIER = 30.0
+# A narrowest layer of this width is suspected.
+NARROW = 8
+# Penalties above the default by this factor are suspected.
+STRONG = 10.0
+# Of the rows that a model is most sure of, the share of wrong labels from which it is
+# the labels that are wrong, and that share over the one of all rows: classes that
+# overlap are wrong in between.
+NOISE, NOISE_EVENLY = 0.1, 0.6
+# Held-out loss over the best of another model, and over that of training.
+WORSE, GAP = 1.5, 1.5
+# A validation loss that ends so far above its minimum has turned (SageMaker has 0.1).
+TURNED = 1.1
+# SageMaker's ClassImbalance: 10 to 1; and the share of the rare class that is found.
+RARE, FOUND = 0.1, 0.3
+# AUC of one feature from which it may be a copy of the label.
+LEAK, LEAK_GAP = 0.99, 0.25
+
+
+def no_variation(e: Evidence) -> Finding | None:
+    """A table of constant features."""
+    constant = e.columns.constant
+    if len(constant) < e.X.shape[1]:
+        return None
+    found = {"constant features": float(len(constant))}
+    cause = "All features are constant: there is nothing to tell rows apart by"
+    what = "Check how X is made"
+    return Finding("constant_features", "error", None, found, cause, what)
+
+
+def _defaults(e: Evidence) -> dict[str, Any]:
+    """The settings of a network that learns most tables."""
+    if not e.subject.scales_itself:
+        return {
+            "hidden_layer_sizes": (50, 50),
+            "activation": "relu",
+            "solver": "adam",
+            "learning_rate_init": 0.01,
+            "alpha": 1e-4,
+        }
+    default = type(e.subject.estimator)()
+    names = ("hidden_layer_sizes", "activation", "depth", "init", "solver")
+    names += ("learning_rate", "alpha", "dropout", "batch_size")
+    return {name: getattr(default, name) for name in names}
+
+
+def labels_unlearnable(e: Evidence) -> Finding | None:
+    """Labels that do not depend on the features, as far as any model can see."""
+    references = e.references
+    if references.best_z >= SIGNAL:
+        return None
+    if e.subject.validation.size and e.subject.validation.min() < 0.95 * e.entropy:
+        return None
+    trial = Laboratory(e).try_out(_defaults(e), scaler=StandardScaler())
+    if trial.held_out < 0.95 * e.entropy:
+        return None
+    found = {
+        "entropy of the class frequencies": e.entropy,
+        **{f"loss of a {name} model": v for name, v in references.losses.items()},
+    }
+    cause = (
+        "No model predicts the labels of rows it has not seen, neither a linear one "
+        "nor neighbours, trees or a network of default settings"
+    )
+    what = (
+        "Check that the rows of X and y belong together, and look for features that y "
+        "depends on"
+    )
+    return Finding("labels_unlearnable", "error", None, found, cause, what)
+
+
+def unscaled_features(e: Evidence) -> Finding | None:
+    """Features in units in which no step suits all weights."""
+    if not _are_unscaled(e) or not failing(e):
+        return None
+    found_scaler = Laboratory(e).scaled()
+    if found_scaler is None:
+        return None
+    name, trial = found_scaler
+    found = losses(e) | _scales(e)
+    cause = (
+        "Features of very different or very large scale let a few weights decide all"
+    )
+    what = (
+        f"Put sklearn.preprocessing.{name}() before the classifier in a pipeline: "
+        f"{tried(trial, e.loss)}"
+    )
+    return Finding("unscaled_features", severity(e), None, found, cause, what)
+
+
+def _are_unscaled(e: Evidence) -> bool:
+    spread = e.columns.spread[e.columns.spread > 0]
+    if not len(spread):
+        return False
+    if e.subject.scales_itself:
+        return e.columns.outlier > OUTLIER
+    off = abs(e.columns.mean[e.columns.spread > 0]) / spread
+    return bool(
+        spread.max() > LARGE
+        or spread.max() < SMALL
+        or spread.max() > RATIO * spread.min()
+        or off.max() > OFF_CENTRE
+    )
+
+
+def _scales(e: Evidence) -> dict[str, float]:
+    spread = e.columns.spread[e.columns.spread > 0]
+    return {
+        "largest standard deviation of a feature": spread.max(),
+        "smallest": spread.min(),
+    }
+
+
+def over_regularized(e: Evidence) -> Finding | None:
+    """A penalty or a dropout that leaves no weights to learn with."""
+    subject = e.subject
+    if not failing(e):
+        return None
+    alpha, usual = subject.parameters["alpha"], subject.usual_alpha
+    dropout = subject.parameters.get("dropout", 0.0)
+    changes = []
+    if alpha > STRONG * usual:
+        changes.append({"alpha": usual})
+    if dropout > 0.5:  # UMLAUT's limit
+        changes.append({"dropout": 0.0})
+    if len(changes) == 2:
+        changes.append(changes[0] | changes[1])
+    laboratory = Laboratory(e)
+    trial = laboratory.first_that_moves(*changes)
+    if trial is None:
+        return None
+    if not better_on_held_out(e, laboratory.try_out({}), trial):
+        return None
+    found = losses(e)
+    if "alpha" in trial.change:
+        found["alpha"] = alpha
+        found["size of the weights over that of a start"] = float(e.layers.scale.mean())
+    if "dropout" in trial.change:
+        found["dropout"] = dropout
+    cause = "The penalty holds the weights so small that the network cannot fit"
+    if "alpha" not in trial.change:
+        cause = "So many units are left out in training that too few are left to fit"
+    what = remedy(e, trial, "")
+    code = "over_regularized"
+    return Finding(code, severity(e), None, found, cause, what, trial.change)
+
+
+def class_imbalance(e: Evidence) -> Finding | None:
+    """A rare class that is hardly ever predicted."""
+    share = float(np.mean(e.y))
+    rare = share < 0.5
+    few = min(share, 1 - share)
+    if few >= RARE:
+        return None
+    predicted = (e.logits > 0) == rare
+    recall = float(predicted[e.y == rare].mean())
+    if recall >= FOUND:
+        return None
+    found = {"share of the rare class": few, "share of it that is predicted": recall}
+    cause = "One class is rare, and for a low loss the network hardly ever predicts it"
+    what = "Lower the threshold on predict_proba"
+    change: dict[str, Any] = {}
+    if "class_weight" in e.subject.parameters:
+        change = {"class_weight": "balanced"}
+        what = "Set class_weight='balanced', or lower the threshold on predict_proba"
+    return Finding("class_imbalance", "warning", None, found, cause, what, change)
+
+
+def too_few_units(e: Evidence) -> Finding | None:
+    """A layer that is too narrow for what is to be told apart."""
+    hidden = e.subject.hidden
+    if not hidden or min(hidden) > NARROW or not failing(e):
+        return None
+    wider = tuple(max(width, 50) for width in hidden)
+    trial, control = _wider(e, {"hidden_layer_sizes": wider})
+    if not better_on_held_out(e, control, trial):
+        return None
+    layer = int(np.argmin(hidden)) + 1
+    found = losses(e) | {"units of the narrowest layer": float(min(hidden))}
+    cause = f"Hidden layer {layer} is too narrow for what is to be told apart"
+    what = f"Set {setting(trial.change)}: {on_held_out(control, trial)}"
+    code = "too_few_units"
+    return Finding(code, severity(e), layer, found, cause, what, trial.change)
+
+
+def _wider(e: Evidence, change: dict[str, Any]) -> Any:
+    """A trial with another network, and one without, of the same length."""
+    laboratory = Laboratory(e)
+    sizes = change.get("hidden_layer_sizes", e.subject.hidden)
+    steps = n_steps(len(laboratory.train), e.X.shape[1], sizes, LONG_WORK)
+    return laboratory.try_out(change, steps), laboratory.try_out({}, steps)
+
+
+def underfitting(e: Evidence) -> Finding | None:
+    """A network that has not the form, or not the training, for what others find."""
+    if not failing(e):
+        return None
+    subject = e.subject
+    linear = not subject.hidden or subject.activation == "identity"
+    changes = []
+    if linear:
+        changes.append({"hidden_layer_sizes": (50, 50), "activation": "relu"})
+    else:
+        changes.append(
+            {"hidden_layer_sizes": tuple(max(w, 100) for w in subject.hidden)}
+        )
+    changes.append(_defaults(e))
+    found = losses(e)
+    cause = f"A {e.references.best_name} model predicts rows it has not seen far better"
+    if linear:
+        cause = (
+            "Without a hidden layer of units that bend, the network is a linear model"
+        )
+    for change in changes:
+        trial, control = _wider(e, change)
+        if better_on_held_out(e, control, trial):
+            what = f"Set {setting(trial.change)}: {on_held_out(control, trial)}"
+            bad = severity(e)
+            return Finding("underfitting", bad, None, found, cause, what, trial.change)
+    name = {"linear": "a linear model", "neighbours": "nearest neighbours"}.get(
+        e.references.best_name, "a forest"
+    )
+    what = f"Prefer {name} for this table, or give features that suit a network"
+    bad = "error" if stuck(e) else "info"
+    return Finding("underfitting", bad, None, found, cause, what)
+
+
+def label_noise(e: Evidence) -> Finding | None:
+    """Labels that are wrong even where a model is sure."""
+    references = e.references
+    sure, error = references.confident_error, references.error
+    if sure < NOISE or sure < NOISE_EVENLY * error or references.best_z < SIGNAL:
+        return None
+    found = {"share of other labels": error, "the same where a model is surest": sure}
+    cause = "Labels differ from those of similar rows as often where the class is clear"
+    what = (
+        "Check how y was collected; against fitting the noise set early_stopping=True"
+    )
+    change = {"early_stopping": True}
+    return Finding("label_noise", "warning", None, found, cause, what, change)
+
+
+def overfitting(e: Evidence) -> Finding | None:
+    """A network that knows its own rows and no others."""
+    subject = e.subject
+    change: dict[str, Any] = {"early_stopping": True}
+    cause = "The network fits its own rows far better than rows it has not seen"
+    curve = subject.validation
+    if curve.size > 1 and not subject.validated and curve[-1] > TURNED * curve.min():
+        found = {"validation loss at the end": curve[-1], "at its least": curve.min()}
+        found["loss of training"] = e.loss
+        what = "Set early_stopping=True, which keeps the weights of the least"
+        return Finding("overfitting", "warning", None, found, cause, what, change)
+    if subject.validated or e.loss > e.reachable or failing(e):
+        return None
+    laboratory = Laboratory(e)
+    most = n_steps(len(laboratory.train), e.X.shape[1], subject.hidden, LONG_WORK)
+    trial = laboratory.try_out({}, steps=min(subject.n_iter, 3 * most))
+    worse = trial.held_out > WORSE * e.reachable
+    if not worse or trial.held_out < GAP * max(trial.loss, e.loss):
+        return None
+    if trial.held_out - e.reachable < 0.1 * e.entropy:
+        return None
+    found = {
+        "loss of its own rows": e.loss,
+        "loss of rows held out of a refit": trial.held_out,
+        f"loss of a {e.references.best_name} model on such rows": e.reachable,
+        "parameters for each row": e.network[0].layout.n_parameters / e.n_rows,
+    }
+    known = e.n_rows == len(e.y)  # else a refit on fewer rows fits others worse
+    what = "Set early_stopping=True, a larger `alpha` or fewer units"
+    bad = "warning" if known and trial.held_out > e.entropy * 0.9 else "info"
+    return Finding("overfitting", bad, None, found, cause, what, change)
+
+
+def leaking_feature(e: Evidence) -> Finding | None:
+    """One feature that alone predicts what all others together do not."""
+    columns = e.columns
+    best = int(columns.auc.argmax())
+    others = columns.auc[~columns.same_as_best]
+    if columns.auc[best] < LEAK or others.max(initial=0.5) >= LEAK:
+        return None
+    sure = columns.auc[best] > 0.999 and columns.gap > LEAK_GAP
+    found = {
+        "AUC of the feature alone": columns.auc[best],
+        "AUC of the next": others.max(initial=0.5),
+    }
+    cause = f"Feature {best} alone all but tells the label, as if it were made from it"
+    what = f"Check how feature {best} is made, and drop it if it is not known in time"
+    bad = "warning" if sure else "info"
+    return Finding("leaking_feature", bad, None, found, cause, what)
+
+
+def constant_features(e: Evidence) -> Finding | None:
+    """Features that say nothing, or nothing new."""
+    constant, duplicate = e.columns.constant, e.columns.duplicate
+    if not len(constant) + len(duplicate) or len(constant) == e.X.shape[1]:
+        return None
+    found = {"constant": float(len(constant)), "duplicate": float(len(duplicate))}
+    listed = ", ".join(map(str, [*constant, *duplicate][:5]))
+    cause = f"Features are constant or repeat others: {listed}"
+    what = "Drop them, or put sklearn.feature_selection.VarianceThreshold() before"
+    return Finding("constant_features", "info", None, found, cause, what)
+
+
+def unscaled_but_harmless(e: Evidence) -> Finding | None:
+    """Features of very different scale that have done no visible harm."""
+    spread = e.columns.spread[e.columns.spread > 0]
+    if not len(spread) or spread.max() < RATIO**2 * spread.min() or failing(e):
+        return None
+    harm = "trains in units of their spread, so that this does no harm"
+    if not e.subject.scales_itself:
+        harm = "has learnt all the same"
+    cause = f"Features are of very different scale; the network {harm}"
+    what = "Put sklearn.preprocessing.StandardScaler() before it to compare weights"
+    return Finding("unscaled_features", "info", None, _scales(e), cause, what)
+
+
+def dead_but_harmless(e: Evidence) -> Finding | None:
+    """Dead units in a network that learnt."""
+    shares = e.layers.dead
+    if shares.max(initial=0) < DEAD or failing(e):
+        return None
+    found = {"share of dead units": shares.max()}
+    layer = int(shares.argmax()) + 1
+    cause = "Most units of the layer are zero for every row and do nothing"
+    what = "Make the layer narrower, or set activation='tanh'"
+    return Finding("dead_relu", "info", layer, found, cause, what)

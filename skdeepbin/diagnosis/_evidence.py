@@ -1,21 +1,11 @@
-"""What is measured, once, about a network and a sample of its rows.
-
-With ``A_l`` the activations and ``D_l = dz / dZ_l`` of a row, for each layer::
-
-    spread_l       median over its units of the standard deviation over the rows
-    sensitivity_l  root mean square over the rows of  |a_{l-1}| |d_l|
-
-The first falls where all rows come to look alike, going forward; the second is the size
-of dz / dW_l, without the sum over the rows, whose signs would cancel, and falls or
-rises from layer to layer where the gradient does.
-"""
+"""What is measured, once, about a network and a sample of its rows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +14,11 @@ from scipy.special import expit, xlogy
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.class_weight import compute_class_weight
 
+from skdeepbin.diagnosis._layers import Layers, measure
 from skdeepbin.diagnosis._subject import Subject, subjects
 from skdeepbin.diagnosis._tables import Columns, References, columns, references
 from skdeepbin.network._activations import ACTIVATIONS
-from skdeepbin.network._initializers import INITIALIZERS
+from skdeepbin.network._initializers import initialize
 from skdeepbin.network._loss import log_loss
 from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Array, Layout, Parameters
@@ -35,30 +26,6 @@ from skdeepbin.training._units import units_of
 
 # Rows and entries of X that are looked at.
 ROWS, ENTRIES = 2000, 10**7
-
-# Where a unit counts as saturated: |tanh| > 0.99, TheDeepChecker's and DeepDiagnosis'
-# |z| >= 5 rounded to what loses 98 % of the slope; for the logistic function the same.
-SATURATED = {"tanh": 0.99, "logistic": 0.98}
-
-
-class Layers(NamedTuple):
-    """What is measured of each layer, from the first hidden one to the output.
-
-    spread, sensitivity : as the module says.
-    gradient : norm of the gradient of the mean loss.
-    dead : share of the units that are zero for every row, of relu.
-    saturated : share of the activations that are near the ends of the function.
-    scale : root mean square of the weights over what the activation's start has.
-    start : the same of a start that was given as a number, else of the weights.
-    """
-
-    spread: Array
-    sensitivity: Array
-    gradient: Array
-    dead: Array
-    saturated: Array
-    scale: Array
-    start: Array
 
 
 @dataclass(frozen=True)
@@ -69,6 +36,7 @@ class Evidence:
     y : whether a row is of the second class.
     w : weights of the rows by `class_weight`; they sum to one.
     n_rows : of the whole table.
+    trials : the experiments that were made, by what was changed.
     """
 
     subject: Subject
@@ -76,6 +44,7 @@ class Evidence:
     y: NDArray[np.bool_]
     w: Array
     n_rows: int
+    trials: dict[Any, Any] = field(default_factory=dict)
 
     @cached_property
     def entropy(self) -> float:
@@ -99,7 +68,7 @@ class Evidence:
     @cached_property
     def logits(self) -> Array:
         """The logit of each row."""
-        return self._passes[0]
+        return self.layers.logits
 
     @cached_property
     def probabilities(self) -> Array:
@@ -122,58 +91,41 @@ class Evidence:
     @cached_property
     def layers(self) -> Layers:
         """What is measured of each layer."""
-        _, A, D, gradient = self._passes
         network, theta, X = self.network
-        W = network.layout.views(theta).weights
-        inputs = [X.T, *A]
-        with np.errstate(all="ignore"):
-            spread = [np.median(a.std(axis=1)) for a in (*A, self.logits[np.newaxis])]
-            lengths = [
-                np.sqrt(np.mean((a**2).sum(axis=0) * (d**2).sum(axis=0)))
-                for a, d in zip(inputs, D)
-            ]
-            scale = [np.sqrt(np.mean(V**2)) / ideal for V, ideal in zip(W, self.ideal)]
-        init = self.subject.init
-        start = scale if init is None else [init / ideal for ideal in self.ideal]
-        activation = self.subject.activation
-        dead = [np.mean(~(a > 0).any(axis=1)) if activation == "relu" else 0 for a in A]
-        found = (spread, lengths, gradient, dead, self._saturated(A), scale, start)
-        return Layers(*(np.asarray(values, float) for values in found))
-
-    def _saturated(self, A: Sequence[Array]) -> list[float]:
-        activation = self.subject.activation
-        if activation not in SATURATED:
-            return [0.0 for _ in A]
-        middle = 0.5 if activation == "logistic" else 0.0
-        half = 1 - middle
-        return [
-            float(np.mean(abs(a - middle) > SATURATED[activation] * half)) for a in A
-        ]
-
-    @property
-    def ideal(self) -> list[float]:
-        """The standard deviation that the weights of each layer should start with."""
-        rule = INITIALIZERS[ACTIVATIONS[self.subject.activation].init]
-        sizes = self.network[0].layout.sizes
-        return [rule(*shape) for shape in zip(sizes, sizes[1:])]
+        return measure(network, self.subject.activation, theta, X, self.y, self.w)
 
     @cached_property
-    def _passes(self) -> tuple[Array, list[Array], list[Array], list[float]]:
-        """Logits, activations, ``dz / dZ_l``, and the norm of each layer's gradient."""
-        network, theta, X = self.network
-        V = network.layout.layers(theta)
-        workspace = network.workspace(len(X), float, backward=False)
-        with np.errstate(all="ignore"):
-            X_1 = np.vstack([X.T, np.ones(len(X))])
-            z = network.logits(V, X_1, workspace).copy()
-            A = [a.copy() for a in workspace.Z[:-1]]
-            D = _backward(network, V, A)
-            error = self.w * (expit(z) - self.y)
-            inputs = [X_1, *workspace.A]
-            norms = [
-                float(np.linalg.norm(a @ (error * d).T)) for a, d in zip(inputs, D)
-            ]
-        return z, A, D, norms
+    def start(self) -> Layers:
+        """What is measured of each layer at a start like the one of the network."""
+        network, _, X = self.network
+        rng = np.random.RandomState(0)
+        theta = initialize(network.layout, self.subject.start, rng)
+        return measure(network, self.subject.activation, theta, X, self.y, self.w)
+
+    @cached_property
+    def scale(self) -> Array:
+        """Of each layer, the size of the weights over that of a usual start."""
+        sizes = self.network[0].layout.sizes
+        usual = [self.subject.usual_start(*shape) for shape in pairwise(sizes)]
+        return self.layers.size / usual
+
+    @cached_property
+    def given_scale(self) -> float:
+        """The size of the starting weights of hidden layers over the usual one.
+
+        Of an estimator whose start is not a parameter, that of the weights as they are.
+        """
+        subject = self.subject
+        sizes = self.network[0].layout.sizes[:-1]
+        if len(sizes) < 2 or (subject.scales_itself and subject.init is None):
+            return 1.0
+        if subject.init is None:
+            factors = self.scale[:-1]
+        else:
+            shapes = pairwise(sizes)
+            factors = np.array([subject.init / subject.usual_start(*s) for s in shapes])
+        with np.errstate(divide="ignore"):
+            return float(np.exp(np.mean(np.log(factors))))
 
     @cached_property
     def references(self) -> References:
@@ -193,16 +145,6 @@ class Evidence:
     def gain(self, loss: float) -> float:
         """The share of what other models gain over the class frequencies."""
         return (self.entropy - loss) / max(self.entropy - self.reachable, 1e-3)
-
-
-def _backward(network: Network, V: Sequence[Array], A: Sequence[Array]) -> list[Array]:
-    """``dz / dZ_l`` of each row, from the first layer to the output."""
-    D = [np.ones((1, A[0].shape[1] if A else 1))]
-    for layer in range(len(A), 0, -1):
-        F = A[layer - 1].copy()
-        network.activation.derivative(F, np.empty_like(F))
-        D.insert(0, (V[layer][:-1] @ D[0]) * F)
-    return D
 
 
 def gather(clf: Any, X: Any, y: Any) -> list[Evidence]:

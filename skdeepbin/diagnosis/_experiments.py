@@ -10,11 +10,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
+from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 from skdeepbin.diagnosis._evidence import Evidence, sample
@@ -23,12 +25,14 @@ from skdeepbin.network._parameters import Array
 
 # Multiplications that an experiment may take, about half a second, and the iterations.
 WORK, LONG_WORK = 1.2e9, 4e9
-FEWEST, MOST = 20, 200
+FEWEST, MOST, MOST_IF_LONG = 20, 120, 300
 # Rows that an experiment trains on; the rest of the sample validates.
 SHARE = 0.7
 # An experiment moves the loss if it closes this share of the distance to what another
 # model reaches, and that is this share of the entropy of the classes.
 CLOSES, OF_ENTROPY = 0.25, 0.02
+# Where a fit without the change moves as well, the change must reach this share of it.
+HALF = 0.5
 # A network that knows no more than the frequencies of the classes has been at rest or
 # still is after all its iterations: for it, a start is enough. The share of the entropy
 # is that of the calibration in rule "stuck".
@@ -66,13 +70,18 @@ class Laboratory:
 
         scaler : a transformer, fitted here, that X goes through first.
         """
+        steps = steps or self._steps(change)
+        key = sorted(change.items()).__repr__(), steps, type(scaler).__name__
+        if key not in self.evidence.trials:
+            self.evidence.trials[key] = self._try_out(change, steps, scaler)
+        return self.evidence.trials[key]
+
+    def _try_out(self, change: Mapping[str, Any], steps: int, scaler: Any) -> Trial:
         evidence = self.evidence
         X = evidence.X if scaler is None else scaler.fit_transform(evidence.X)
         train = self.train
         change = dict(change)
         rest = np.setdiff1d(np.arange(len(X)), train)
-        sizes = change.get("hidden_layer_sizes", evidence.subject.hidden)
-        steps = steps or n_steps(len(train), X.shape[1], sizes, WORK)
         model = self._clone(change, steps)
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -85,6 +94,10 @@ class Laboratory:
             return Trial(change, np.inf, np.inf, steps)
         losses = [evidence.loss_of(z[rows], rows) for rows in (train, rest)]
         return Trial(change, losses[0], losses[1], steps)
+
+    def _steps(self, change: Mapping[str, Any]) -> int:
+        sizes = change.get("hidden_layer_sizes", self.evidence.subject.hidden)
+        return n_steps(len(self.train), self.evidence.X.shape[1], sizes, WORK)
 
     @property
     def labels(self) -> np.ndarray:
@@ -120,7 +133,12 @@ class Laboratory:
         alpha = settings.get("alpha", subject.parameters["alpha"])
         if subject.scales_itself:  # it is divided by the number of rows
             alpha = alpha * len(self.train) / self.evidence.n_rows
-        return clone(subject.estimator).set_params(**(settings | {"alpha": alpha}))
+        fresh = clone(subject.estimator)
+        if not subject.scales_itself:  # one that is derived may start otherwise
+            names = MLPClassifier().get_params()
+            known = {k: v for k, v in fresh.get_params().items() if k in names}
+            fresh = MLPClassifier(**known)
+        return fresh.set_params(**(settings | {"alpha": alpha}))
 
     def moves(self, trial: Trial, before: float | None = None) -> bool:
         """Whether the loss is lower than it was, by what is worth a remedy."""
@@ -133,13 +151,27 @@ class Laboratory:
             return fall > OF_ENTROPY_IF_STUCK * evidence.entropy
         return fall > max(CLOSES * missing, OF_ENTROPY * evidence.entropy)
 
-    def first_that_moves(self, *changes: Mapping[str, Any]) -> Trial | None:
+    def explains(self, trial: Trial) -> bool:
+        """Whether the loss moves for the change, and not for a fit as it was."""
+        if not self.moves(trial):
+            return False
+        control = self.try_out({}, trial.steps)
+        if not self.moves(control):
+            return True
+        return trial.loss < HALF * control.loss
+
+    def first_that_explains(self, *changes: Mapping[str, Any]) -> Trial | None:
         """The first of some changes that makes the loss move."""
         for change in changes:
             trial = self.try_out(change)
-            if self.moves(trial):
+            if self.explains(trial):
                 return trial
         return None
+
+    def fit_anew(self) -> Trial | None:
+        """A fit as it was, if it makes the loss move: then no setting is to blame."""
+        trial = self.try_out({})
+        return trial if self.moves(trial) else None
 
     def scaled(self) -> tuple[str, Trial] | None:
         """A scaler that makes the loss move, and what it does."""
@@ -151,16 +183,18 @@ class Laboratory:
             if name == "StandardScaler" and self.evidence.subject.scales_itself:
                 continue
             trial = self.try_out({}, scaler=scaler)
-            if self.moves(trial):
+            if self.explains(trial):
                 return name, trial
         return None
 
 
-def n_steps(n_rows: int, n_features: int, hidden: Any, work: float) -> int:
+def n_steps(
+    n_rows: int, n_features: int, hidden: Any, work: float, most: int = MOST
+) -> int:
     """Iterations of a network on so many rows that are about so much work."""
     sizes = n_features, *np.atleast_1d(hidden).astype(int).tolist(), 1
-    weights = sum(a * b for a, b in zip(sizes, sizes[1:]))
-    return int(np.clip(work / (3 * n_rows * weights), FEWEST, MOST))
+    weights = sum(a * b for a, b in pairwise(sizes))
+    return int(np.clip(work / (3 * n_rows * weights), FEWEST, most))
 
 
 def tried(trial: Trial, before: float, named: str = "with it") -> str:

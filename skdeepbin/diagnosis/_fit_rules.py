@@ -8,10 +8,18 @@ import numpy as np
 from sklearn.preprocessing import StandardScaler
 
 from skdeepbin.diagnosis._evidence import Evidence
-from skdeepbin.diagnosis._experiments import LONG_WORK, Laboratory, n_steps, tried
+from skdeepbin.diagnosis._experiments import (
+    LONG_WORK,
+    MOST_IF_LONG,
+    Laboratory,
+    n_steps,
+    tried,
+)
 from skdeepbin.diagnosis._findings import Finding
+from skdeepbin.diagnosis._tables import overlap
 from skdeepbin.diagnosis._training_rules import (
     DEAD,
+    FAR,
     better_on_held_out,
     failing,
     losses,
@@ -29,16 +37,18 @@ SIGNAL = 2.5
 # deviation, from which they count as unscaled; UMLAUT's and DeepDiagnosis' range of
 # [-1, 1] accuses standardised features as well.
 RATIO, LARGE, SMALL, OFF_CENTRE = 10.0, 10.0, 0.1, 3.0
-# An entry so many standard deviations from the mean hides the others.
-OUTLIER = 30.0
+# Standard deviation over what the quartiles suggest: a few entries hide the others.
+TAIL = 30.0
 # A narrowest layer of this width is suspected.
 NARROW = 8
 # Penalties above the default by this factor are suspected.
 STRONG = 10.0
-# Of the rows that a model is most sure of, the share of wrong labels from which it is
-# the labels that are wrong, and that share over the one of all rows: classes that
-# overlap are wrong in between.
-NOISE, NOISE_EVENLY = 0.1, 0.6
+# Labels that are wrong where a model is surest: the least share, and how far that is
+# from what overlapping classes give, 0, to what labels changed at random give, 1. From
+# a share of wrong labels in all, the two are hard to tell apart.
+NOISE, NOISE_EVENLY, HARD_TO_TELL = 0.08, 0.4, 0.35
+# Rows for each feature, below which no model finds a weak dependence.
+ENOUGH_ROWS = 5.0
 # Held-out loss over the best of another model, and over that of training.
 WORSE, GAP = 1.5, 1.5
 # A validation loss that ends so far above its minimum has turned (SageMaker has 0.1).
@@ -71,8 +81,8 @@ def _defaults(e: Evidence) -> dict[str, Any]:
             "alpha": 1e-4,
         }
     default = type(e.subject.estimator)()
-    names = ("hidden_layer_sizes", "activation", "depth", "init", "solver")
-    names += ("learning_rate", "alpha", "dropout", "batch_size")
+    names = ["hidden_layer_sizes", "activation", "depth", "init", "solver"]
+    names += ["learning_rate", "alpha", "dropout", "batch_size"]
     return {name: getattr(default, name) for name in names}
 
 
@@ -82,6 +92,8 @@ def labels_unlearnable(e: Evidence) -> Finding | None:
     if references.best_z >= SIGNAL:
         return None
     if e.subject.validation.size and e.subject.validation.min() < 0.95 * e.entropy:
+        return None
+    if e.n_rows < ENOUGH_ROWS * e.X.shape[1] and not stuck(e):
         return None
     trial = Laboratory(e).try_out(_defaults(e), scaler=StandardScaler())
     if trial.held_out < 0.95 * e.entropy:
@@ -125,7 +137,7 @@ def _are_unscaled(e: Evidence) -> bool:
     if not len(spread):
         return False
     if e.subject.scales_itself:
-        return e.columns.outlier > OUTLIER
+        return e.columns.tail > TAIL
     off = abs(e.columns.mean[e.columns.spread > 0]) / spread
     return bool(
         spread.max() > LARGE
@@ -158,7 +170,7 @@ def over_regularized(e: Evidence) -> Finding | None:
     if len(changes) == 2:
         changes.append(changes[0] | changes[1])
     laboratory = Laboratory(e)
-    trial = laboratory.first_that_moves(*changes)
+    trial = laboratory.first_that_explains(*changes)
     if trial is None:
         return None
     if not better_on_held_out(e, laboratory.try_out({}), trial):
@@ -166,7 +178,7 @@ def over_regularized(e: Evidence) -> Finding | None:
     found = losses(e)
     if "alpha" in trial.change:
         found["alpha"] = alpha
-        found["size of the weights over that of a start"] = float(e.layers.scale.mean())
+        found["size of the weights over that of a start"] = float(e.scale.mean())
     if "dropout" in trial.change:
         found["dropout"] = dropout
     cause = "The penalty holds the weights so small that the network cannot fit"
@@ -219,7 +231,7 @@ def _wider(e: Evidence, change: dict[str, Any]) -> Any:
     """A trial with another network, and one without, of the same length."""
     laboratory = Laboratory(e)
     sizes = change.get("hidden_layer_sizes", e.subject.hidden)
-    steps = n_steps(len(laboratory.train), e.X.shape[1], sizes, LONG_WORK)
+    steps = n_steps(len(laboratory.train), e.X.shape[1], sizes, LONG_WORK, MOST_IF_LONG)
     return laboratory.try_out(change, steps), laboratory.try_out({}, steps)
 
 
@@ -247,7 +259,7 @@ def underfitting(e: Evidence) -> Finding | None:
         trial, control = _wider(e, change)
         if better_on_held_out(e, control, trial):
             what = f"Set {setting(trial.change)}: {on_held_out(control, trial)}"
-            bad = severity(e)
+            bad = severity(e) if e.gain(e.loss) < FAR else "info"
             return Finding("underfitting", bad, None, found, cause, what, trial.change)
     name = {"linear": "a linear model", "neighbours": "nearest neighbours"}.get(
         e.references.best_name, "a forest"
@@ -260,16 +272,21 @@ def underfitting(e: Evidence) -> Finding | None:
 def label_noise(e: Evidence) -> Finding | None:
     """Labels that are wrong even where a model is sure."""
     references = e.references
-    sure, error = references.confident_error, references.error
-    if sure < NOISE or sure < NOISE_EVENLY * error or references.best_z < SIGNAL:
+    sure, error = references.sure_error, references.error
+    natural = overlap(error)
+    chance = 2 * np.sqrt(natural * (1 - natural) / max(len(e.y) / 3, 1))
+    evenly = natural + NOISE_EVENLY * (error - natural)
+    if sure < max(NOISE, evenly, natural + chance) or references.best_z < SIGNAL:
         return None
     found = {"share of other labels": error, "the same where a model is surest": sure}
+    found["what overlapping classes would give there"] = natural
     cause = "Labels differ from those of similar rows as often where the class is clear"
     what = (
         "Check how y was collected; against fitting the noise set early_stopping=True"
     )
     change = {"early_stopping": True}
-    return Finding("label_noise", "warning", None, found, cause, what, change)
+    bad = "warning" if error < HARD_TO_TELL else "info"
+    return Finding("label_noise", bad, None, found, cause, what, change)
 
 
 def overfitting(e: Evidence) -> Finding | None:
@@ -286,8 +303,8 @@ def overfitting(e: Evidence) -> Finding | None:
     if subject.validated or e.loss > e.reachable or failing(e):
         return None
     laboratory = Laboratory(e)
-    most = n_steps(len(laboratory.train), e.X.shape[1], subject.hidden, LONG_WORK)
-    trial = laboratory.try_out({}, steps=min(subject.n_iter, 3 * most))
+    most = n_steps(len(laboratory.train), e.X.shape[1], subject.hidden, LONG_WORK, 600)
+    trial = laboratory.try_out({}, steps=min(subject.n_iter, most))
     worse = trial.held_out > WORSE * e.reachable
     if not worse or trial.held_out < GAP * max(trial.loss, e.loss):
         return None

@@ -11,16 +11,27 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.neural_network import MLPClassifier
 
+from skdeepbin.network._activations import ACTIVATIONS
+from skdeepbin.network._initializers import INITIALIZERS, xavier
 from skdeepbin.network._parameters import Array
 from skdeepbin.training._optimizers import OPTIMIZERS
 
 EXPECTED = (
-    "a fitted DeepBinaryClassifier, a fitted binary MLPClassifier of scikit-learn, or a "
-    "fitted pipeline that ends in one"
+    "a fitted DeepBinaryClassifier, a fitted MLPClassifier of scikit-learn for two "
+    "classes, or a fitted pipeline that ends in one"
 )
 
 # What MLPClassifier's own defaults are, by solver: steps and penalty.
 MLP_RATES = {"sgd": 0.001, "adam": 0.001}
+# Rates that are rarely too high, whichever the table.
+RARELY_TOO_HIGH = {
+    "gd": 3.0,
+    "momentum": 1.0,
+    "nesterov": 1.0,
+    "sgd": 0.3,
+    "adam": 0.03,
+    "rprop": 0.05,
+}
 MLP_ALPHA = 1e-4
 # The learning rate of "gd" and of plain steps that suits most networks in units of the
 # features' spread; where a line search is the default, there is none to compare with.
@@ -92,6 +103,24 @@ class Subject:
         """The standard deviation of the starting weights where that was a number."""
         value = self.parameters.get("init", "auto")
         return None if isinstance(value, str) else float(value)
+
+    def usual_start(self, fan_in: int, fan_out: int) -> float:
+        """The standard deviation of the weights of a layer in a usual start."""
+        if self.scales_itself:
+            return INITIALIZERS[ACTIVATIONS[self.activation].init](fan_in, fan_out)
+        # Uniform, of the standard deviation of "xavier"; Glorot and Bengio's for tanh
+        # is divided by the square root of 3 where it is for the logistic function.
+        shrunk = sqrt(1 / 3) if self.activation == "logistic" else 1.0
+        return shrunk * xavier(fan_in, fan_out)
+
+    def start(self, fan_in: int, fan_out: int) -> float:
+        """The standard deviation of the weights of a layer in the start it had."""
+        rule = self.parameters.get("init", "auto")
+        if rule in INITIALIZERS:
+            return INITIALIZERS[rule](fan_in, fan_out)
+        if self.init is not None:
+            return self.init
+        return self.usual_start(fan_in, fan_out)
 
     @property
     def hidden(self) -> tuple[int, ...]:

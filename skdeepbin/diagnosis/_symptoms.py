@@ -41,6 +41,7 @@ from skdeepbin.diagnosis._training_rules import (
     learning_rate_too_low,
     not_finite,
     saturated_tanh,
+    still_falling,
     too_few_iterations,
     vanishing_gradient,
     zero_init,
@@ -66,11 +67,12 @@ CAUSES: tuple[Rule, ...] = (
     forward_collapse,
     learning_rate_too_low,
     too_few_iterations,
+    label_noise,
     class_imbalance,
     too_few_units,
     underfitting,
-    label_noise,
     overfitting,
+    still_falling,
 )
 NOTES: tuple[Rule, ...] = (
     leaking_feature,

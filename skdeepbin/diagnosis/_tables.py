@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
+from scipy.special import expit
+from scipy.stats import norm, rankdata
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -23,20 +24,23 @@ from skdeepbin.network._parameters import Array
 NEIGHBOURS, SURE = 10, 0.01
 
 
+# Between the quartiles of a normal distribution, in standard deviations.
+QUARTILES = 1.35
+
+
 class References(NamedTuple):
     """What simple models, fitted to other rows, say of the rows.
 
     losses : the mean log loss of each model.
     z : by how many of its standard errors the AUC of each exceeds 0.5.
-    confident_error : share of wrong labels among the third of the rows that the best
-        model is most sure of.
-    error : the same of all rows.
+    error : share of the labels that the best model gets wrong.
+    sure_error : the same among the third of the rows that it is surest of.
     """
 
     losses: Mapping[str, float]
     z: Mapping[str, float]
-    confident_error: float
     error: float
+    sure_error: float
 
     @property
     def best_name(self) -> str:
@@ -59,7 +63,8 @@ class Columns(NamedTuple):
 
     constant, duplicate : which are constant, and which repeat an earlier one.
     mean, spread : of each feature.
-    outlier : the largest distance of an entry from the mean, in standard deviations.
+    tail : of the feature where it is largest, the standard deviation over the one that
+        its quartiles suggest.
     auc : how well a feature alone orders the rows by class, 0.5 to 1.
     gap : between the classes, in the best feature, in its standard deviations.
     same_as_best : which features go with the best one.
@@ -69,7 +74,7 @@ class Columns(NamedTuple):
     duplicate: NDArray[np.intp]
     mean: Array
     spread: Array
-    outlier: float
+    tail: float
     auc: Array
     gap: float
     same_as_best: NDArray[np.bool_]
@@ -77,7 +82,7 @@ class Columns(NamedTuple):
 
 def references(X: Array, y: NDArray[np.bool_], w: Array) -> References:
     """Cross-validate a linear model, one of neighbours, and one of trees."""
-    folds = int(min(4, y.sum(), (~y).sum()))
+    folds = int(min(3, y.sum(), (~y).sum()))
     if folds < 2:
         return References({"linear": np.inf}, {"linear": 0.0}, 0.0, 0.0)
     cv = StratifiedKFold(folds, shuffle=True, random_state=0)
@@ -85,7 +90,7 @@ def references(X: Array, y: NDArray[np.bool_], w: Array) -> References:
     models = {
         "linear": make_pipeline(StandardScaler(), LogisticRegression(C=0.1)),
         "neighbours": make_pipeline(StandardScaler(), KNeighborsClassifier(k)),
-        "forest": ExtraTreesClassifier(40, min_samples_leaf=2, random_state=0),
+        "forest": ExtraTreesClassifier(25, min_samples_leaf=2, random_state=0),
     }
     said = {}
     with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -101,7 +106,18 @@ def references(X: Array, y: NDArray[np.bool_], w: Array) -> References:
     best = said[min(losses, key=lambda name: losses[name])]
     wrong = (best > 0.5) != y
     surest = np.argsort(-abs(best - 0.5), kind="stable")[: max(len(y) // 3, 1)]
-    return References(losses, z, float(wrong[surest].mean()), float(wrong.mean()))
+    return References(losses, z, float(wrong.mean()), float(wrong[surest].mean()))
+
+
+def overlap(error: float) -> float:
+    """What `sure_error` is where the classes are normal and overlap, by `error`.
+
+    Of rows at x from classes around +-m of standard deviation one, the share
+    ``1 / (1 + e^(2 m |x|))`` is of the other class.
+    """
+    m = -norm.ppf(np.clip(error, 1e-6, 0.5))
+    x = abs(m + norm.ppf((np.arange(300) + 0.5) / 300))
+    return float(np.mean(expit(-2 * m * np.sort(x)[200:])))
 
 
 def auc(values: Array, y: NDArray[np.bool_]) -> Array:
@@ -123,10 +139,13 @@ def columns(X: Array, y: NDArray[np.bool_]) -> Columns:
     varies = spread > 1e-10 * abs(mean)
     scale = np.where(varies, spread, 1)
     Z = (X - mean) / scale
+    lower, upper = np.percentile(X, [25, 75], axis=0)
+    middle = (upper - lower) / QUARTILES
+    known = varies & (middle > 0)
     keys: dict[bytes, int] = {}
     repeats = [
         j
-        for j in np.flatnonzero(varies)
+        for j in np.flatnonzero(varies).tolist()
         if keys.setdefault(np.round(Z[:, j], 8).tobytes(), j) != j
     ]
     alone = auc(X, y)
@@ -140,7 +159,7 @@ def columns(X: Array, y: NDArray[np.bool_]) -> Columns:
         np.array(repeats, dtype=np.intp),
         mean,
         np.where(varies, spread, 0),
-        float(abs(Z[:, varies]).max(initial=0)),
+        float((spread[known] / middle[known]).max(initial=1)),
         alone,
         float(gap),
         correlation > 0.98,

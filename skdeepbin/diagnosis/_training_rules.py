@@ -13,10 +13,14 @@ import numpy as np
 from skdeepbin.diagnosis._evidence import Evidence
 from skdeepbin.diagnosis._experiments import STUCK, Laboratory, Trial, tried
 from skdeepbin.diagnosis._findings import Finding, shown
+from skdeepbin.diagnosis._layers import Layers
+from skdeepbin.diagnosis._subject import RARELY_TOO_HIGH
 
 # Of the gain of other models over the class frequencies, on rows they were not fitted
 # to, a network that learnt has this share, on its own rows; tests/diagnosis/setups.py.
 LEARNT = 0.7
+# Below this one it is no matter of taste.
+FAR = 0.5
 # Standard deviation of the starting weights over that of "he" or "xavier", outside of
 # which a start is suspected. Each layer multiplies the signal by about this.
 SMALL_START, LARGE_START = 1 / 2, 2.0
@@ -24,8 +28,9 @@ SMALL_START, LARGE_START = 1 / 2, 2.0
 ZERO = 1e-8
 # Units whose weights agree to this share of their size are the same unit.
 SAME = 1e-6
-# A loss that is this many times the least it was has run away (TheDeepChecker).
-DIVERGED = 2.0
+# A loss that is this many times the one at the start has run away; TheDeepChecker's
+# twice the least is reached by steps that are only too long.
+DIVERGED = 10.0
 # Update-to-weight ratios outside of which steps are suspected (TheDeepChecker's
 # log10 from -4 to -1; Karpathy and CS231n want about 1e-3).
 SHORT_STEPS, LONG_STEPS = 1e-4, 1e-1
@@ -100,7 +105,7 @@ FIT_ANEW = "Fit anew from random weights, with warm_start=False"
 
 
 def not_finite(e: Evidence) -> Finding | None:
-    """Weights that are infinite or not numbers."""
+    """Weights that are infinite or not a number."""
     subject = e.subject
     for number, V in enumerate(zip(subject.weights, subject.biases), start=1):
         if all(np.isfinite(part).all() for part in V):
@@ -117,88 +122,80 @@ def not_finite(e: Evidence) -> Finding | None:
 def zero_init(e: Evidence) -> Finding | None:
     """Hidden units that are all the same: their gradients stay the same, too."""
     network, theta, _ = e.network
-    hidden = network.layout.layers(theta)[:-1]
-    for number, V in enumerate(hidden, start=1):
-        size = abs(V).max()
-        none = size < ZERO
-        twins = V.shape[1] > 1 and bool(np.ptp(V, axis=1).max() <= SAME * size)
-        if not (none or twins) or not failing(e):
+    for number, V in enumerate(network.layout.layers(theta)[:-1], start=1):
+        size = float(abs(V[:-1]).max())
+        twins = V.shape[1] > 1 and bool(np.ptp(V, axis=1).max() <= SAME * abs(V).max())
+        if not (size < ZERO or twins) or not failing(e):
             continue
-        trial = Laboratory(e).first_that_moves(fresh_start(e))
-        if trial is None:
-            return None
         cause = (
-            f"All {V.shape[1]} units of hidden layer {number} have the same weights, so "
-            "that they get the same gradient and stay one unit"
+            f"All {V.shape[1]} units of hidden layer {number} have the same weights, "
+            "so that they get the same gradient and remain one unit"
         )
-        if none:
-            cause = (
-                f"The weights of hidden layer {number} are zero, and no signal passes"
-            )
-        found = {**losses(e), "largest weight": size}
+        if size < ZERO:
+            cause = f"The weights of hidden layer {number} are zero: no signal passes"
+        trial = Laboratory(e).try_out(fresh_start(e))
         what = remedy(e, trial, FIT_ANEW)
+        found = {**losses(e), "largest weight": size}
         return Finding(
             "zero_init", severity(e), number, found, cause, what, trial.change
         )
     return None
 
 
-def _start(e: Evidence) -> float:
-    """The mean factor between a given start and the one that the activation needs."""
-    factors = e.layers.start[:-1]
-    with np.errstate(divide="ignore"):
-        return float(np.exp(np.mean(np.log(factors)))) if len(factors) else 1.0
+def _from_usual_start(e: Evidence) -> Trial | None:
+    """A fit from a usual start, if that makes the loss move."""
+    laboratory = Laboratory(e)
+    if not failing(e):
+        return None
+    if e.subject.init is None:
+        return laboratory.fit_anew()
+    return laboratory.first_that_explains(fresh_start(e))
 
 
 def init_too_small(e: Evidence) -> Finding | None:
     """A start in which every layer makes the signal smaller."""
-    start = _start(e)
-    if start >= SMALL_START or not failing(e):
-        return None
-    trial = Laboratory(e).first_that_moves(fresh_start(e))
+    trial = _from_usual_start(e) if e.given_scale < SMALL_START else None
     if trial is None:
         return None
     cause = (
-        f"The starting weights are too small for {len(e.subject.hidden)} hidden layers "
-        f"of {e.subject.activation}: each layer shrinks the signal, and to the output "
-        "all rows look alike"
+        f"The weights started too small for {len(e.subject.hidden)} hidden layers of "
+        f"{e.subject.activation}: each shrinks the signal, until to the output all rows "
+        "look alike"
     )
-    found = losses(e) | {"standard deviation over what is needed": start}
-    found["spread over the rows in the last hidden layer"] = e.layers.spread[-2]
+    found = losses(e) | {"their size over the usual": e.given_scale}
+    spread = e.start.spread if e.subject.init is not None else e.layers.spread
+    found["spread over the rows in the last hidden layer"] = spread[-2]
     what = remedy(e, trial, FIT_ANEW)
-    layer = int(e.layers.spread.argmin()) + 1
+    layer = len(e.subject.hidden)
     code = "init_too_small"
     return Finding(code, severity(e), layer, found, cause, what, trial.change)
 
 
 def init_too_large(e: Evidence) -> Finding | None:
     """A start in which every layer makes the signal larger, or saturates."""
-    start = _start(e)
-    if start <= LARGE_START or (e.subject.init is None and not failing(e)):
+    if e.given_scale <= LARGE_START:
         return None
-    laboratory = Laboratory(e)
-    trial = laboratory.try_out(fresh_start(e))
-    found = losses(e) | {"standard deviation over what is needed": start}
-    if failing(e) and laboratory.moves(trial):
+    found = losses(e) | {"their size over the usual": e.given_scale}
+    trial = _from_usual_start(e)
+    if trial is not None:
         what = remedy(e, trial, FIT_ANEW)
+    elif e.subject.init is None:
+        return None
     else:
-        control = laboratory.try_out({})
+        laboratory = Laboratory(e)
+        trial, control = laboratory.try_out(fresh_start(e)), laboratory.try_out({})
         if not better_on_held_out(e, control, trial):
             return None
-        found["loss of rows held out"] = control.held_out
         what = f"Set {setting(trial.change)}: {on_held_out(control, trial)}"
-    effect = (
-        "saturates its units"
-        if e.layers.saturated.max(initial=0) > SATURATED
-        else ("makes the signal larger")
-    )
+    effect = "makes the signal larger"
+    if e.start.saturated.max(initial=0) > SATURATED:
+        effect = "sends its units to the flat ends"
     cause = (
-        f"The starting weights are too large for {e.subject.activation}: each layer "
+        f"The weights started too large for {e.subject.activation}: each layer "
         f"{effect}, and the first answers are far off"
     )
-    layer = 1
     code = "init_too_large"
-    return Finding(code, severity(e), layer, found, cause, what, trial.change)
+    return Finding(code, severity(e), 1, found, cause, what, trial.change)
 
 
 def better_on_held_out(e: Evidence, control: Trial, trial: Trial) -> bool:
@@ -232,31 +229,32 @@ def _slower(e: Evidence) -> list[dict[str, Any]]:
     if rate is None:
         return []
     usual = subject.usual_rate or rate
-    rates = [usual] if rate > usual else []
+    rates: list[Any] = [usual] if rate > usual else []
     rates += [rate / 10, rate / 100]
-    return [{subject.rate_name: float(f"{value:.3g}")} for value in rates]
+    rates = [float(f"{value:.3g}") for value in rates]
+    if subject.scales_itself:
+        rates.insert(0, "auto")
+    return [{subject.rate_name: value} for value in rates]
 
 
 def diverged(e: Evidence) -> Finding | None:
     """A loss that ran away and did not come back."""
-    subject = e.subject
-    curve = subject.loss
-    least = np.nanmin(curve)
-    away = curve[-1] > DIVERGED * max(least, e.entropy) and not subject.scales_itself
+    subject, curve = e.subject, e.subject.loss
+    first = max(float(curve[0]), e.entropy)
+    away = not subject.scales_itself and curve[-1] > DIVERGED * first
     if not (subject.stop_reason == "diverged" or away or not np.isfinite(curve[-1])):
         return None
     if not failing(e):
         return None
-    found = {"largest loss": float(np.nanmax(curve)), "least loss": float(least)}
+    found = {"largest loss": float(np.nanmax(curve))} | losses(e)
     if subject.rate is not None:
         found[subject.rate_name] = subject.rate
-    trial = Laboratory(e).first_that_moves(*_slower(e))
+    trial = Laboratory(e).first_that_explains(*_slower(e))
     cause = (
-        "The loss ran away upwards: every step went beyond the valley it was to enter"
+        "The loss ran away upwards: each step went beyond the valley it was to enter"
     )
-    if trial is None:
-        what, change = "Scale X, and check it for values far from the others", {}
-    else:
+    what, change = "Scale X, and check it for values far from the others", {}
+    if trial is not None:
         what, change = remedy(e, trial, FIT_ANEW), dict(trial.change)
     return Finding("diverged", "error", None, found, cause, what, change)
 
@@ -264,33 +262,55 @@ def diverged(e: Evidence) -> Finding | None:
 def learning_rate_too_high(e: Evidence) -> Finding | None:
     """Steps that go beyond the valley."""
     subject = e.subject
-    if subject.rate is None or subject.usual_rate is None or not failing(e):
+    if subject.rate is None or subject.usual_rate is None:
         return None
     rises, worst = _curve(e)
     ratio = subject.step_ratio(float(np.linalg.norm(e.layers.gradient)))
-    far = subject.rate > FAR_FROM_USUAL * subject.usual_rate
-    if not (far or (rises > RISES and worst > 1.05) or ratio > LONG_STEPS):
-        return None
-    trial = Laboratory(e).first_that_moves(*_slower(e))
-    if trial is None:
+    far = subject.rate > RARELY_TOO_HIGH[subject.parameters["solver"]]
+    jumps = rises > RISES and worst > 1.05
+    if not (far or jumps or ratio > LONG_STEPS):
         return None
     found = losses(e) | {subject.rate_name: subject.rate}
     found["share of iterations at which the loss rose"] = rises
-    dead = e.layers.dead.max(initial=0)
+    found["largest loss"] = float(np.nanmax(subject.loss))
     cause = "The steps are too long, so that the loss jumps instead of falling"
+    code, laboratory = "learning_rate_too_high", Laboratory(e)
+    if not failing(e):
+        return _jumpy(e, found, cause) if far else None
+    trial = laboratory.first_that_explains(*_slower(e))
+    if trial is None:
+        return _jumpy(e, found, cause) if far else None
+    dead = e.layers.dead.max(initial=0)
     if dead > DEAD:
-        cause = "The steps are too long: they have thrown most units where relu is zero"
+        cause = "The steps are too long: they threw most units where relu is zero"
         found["share of dead units in the worst layer"] = dead
-    code = "learning_rate_too_high"
     what = remedy(e, trial, FIT_ANEW)
     return Finding(code, severity(e), None, found, cause, what, trial.change)
 
 
+def _jumpy(e: Evidence, found: dict[str, float], cause: str) -> Finding | None:
+    """The finding about long steps that led to a lower loss all the same."""
+    laboratory, code = Laboratory(e), "learning_rate_too_high"
+    control = laboratory.try_out({})
+    for change in _slower(e):
+        trial = laboratory.try_out(change)
+        if better_on_held_out(e, control, trial):
+            what = f"Set {setting(change)}: {on_held_out(control, trial)}"
+            return Finding(code, "warning", None, found, cause, what, change)
+    if _curve(e)[1] < DIVERGED:
+        return None
+    change = _slower(e)[0]
+    bad = "warning" if failing(e) else "info"
+    return Finding(code, bad, None, found, cause, f"Set {setting(change)}", change)
+
+
 def _other_ways(e: Evidence, *activations: str) -> list[dict[str, Any]]:
-    """Another start, shorter steps, another activation, fewer layers."""
+    """The start that suits the activation, another activation, fewer layers."""
     subject = e.subject
-    ways = [fresh_start(e)] if subject.init is not None or not fresh_start(e) else []
-    ways += [{"activation": name} for name in activations]
+    ways: list[dict[str, Any]] = []
+    if subject.parameters.get("init", "auto") != "auto":
+        ways.append({"init": "auto"})
+    ways += [{"activation": a} for a in activations if a != subject.activation]
     if len(subject.hidden) > 2:
         ways.append({"hidden_layer_sizes": subject.hidden[:2]})
     return ways
@@ -301,16 +321,13 @@ def saturated_tanh(e: Evidence) -> Finding | None:
     shares = e.layers.saturated
     if e.subject.activation != "tanh" or shares.max(initial=0) < SATURATED:
         return None
-    ways = _other_ways(e, "relu")
-    return _by_mechanism(
-        e,
-        "saturated_tanh",
-        int(shares.argmax()) + 1,
-        {"share of saturated activations": shares.max()},
+    measured = {"share of saturated activations": shares.max()}
+    cause = (
         "Most units of the layer are at the flat ends of tanh, where its slope is below "
-        "2 % and no gradient passes",
-        ways,
+        "2 % and hardly a gradient passes"
     )
+    layer = int(shares.argmax()) + 1
+    return _by_mechanism(e, "saturated_tanh", layer, measured, cause, "relu")
 
 
 def dead_relu(e: Evidence) -> Finding | None:
@@ -318,82 +335,67 @@ def dead_relu(e: Evidence) -> Finding | None:
     shares = e.layers.dead
     if shares.max(initial=0) < DEAD:
         return None
-    return _by_mechanism(
-        e,
-        "dead_relu",
-        int(shares.argmax()) + 1,
-        {"share of dead units": shares.max()},
+    measured = {"share of dead units": shares.max()}
+    cause = (
         "Most units of the layer are zero for every row: they pass no gradient and "
-        "cannot come back",
-        _other_ways(e, "tanh"),
+        "cannot come back"
     )
+    layer = int(shares.argmax()) + 1
+    return _by_mechanism(e, "dead_relu", layer, measured, cause, "tanh")
 
 
-def _ratio(e: Evidence) -> float:
+def _ratio(layers: Layers) -> float:
     """The sensitivity of the logit to the first weights over that to the last."""
-    first, last = e.layers.sensitivity[[0, -1]]
+    first, last = layers.sensitivity[[0, -1]]
     return float(first / last) if last > 0 else np.nan
 
 
 def exploding_gradient(e: Evidence) -> Finding | None:
     """Gradients that grow from layer to layer on the way back."""
-    ratio = _ratio(e)
+    ratio = _ratio(e.layers)
     if len(e.subject.hidden) < 2 or not ratio > EXPLODES:
         return None
-    return _by_mechanism(
-        e,
-        "exploding_gradient",
-        1,
-        {"gradient of the first layer over that of the last": ratio},
+    measured = {"gradient of the first layer over that of the last": ratio}
+    cause = (
         "The gradient grows from layer to layer on its way back, so that no step suits "
-        "all layers",
-        _other_ways(e, "tanh"),
+        "all layers"
     )
+    return _by_mechanism(e, "exploding_gradient", 1, measured, cause, "tanh")
 
 
 def vanishing_gradient(e: Evidence) -> Finding | None:
-    """Gradients that shrink from layer to layer on the way back."""
-    depth, ratio = len(e.subject.hidden), _ratio(e)
+    """Gradients that shrink from layer to layer on the way back, from the start."""
+    depth, ratio = len(e.subject.hidden), _ratio(e.start)
     if depth < 3 or not ratio ** (1 / depth) < VANISHES:
         return None
     slope = ""
     if e.subject.activation == "logistic":
         slope = ", as the slope of the logistic function is 1/4 at most"
-    return _by_mechanism(
-        e,
-        "vanishing_gradient",
-        1,
-        {
-            "gradient of the first layer over that of the last": ratio,
-            "spread over the rows in the last hidden layer": e.layers.spread[-2],
-        },
-        f"The gradient shrinks from layer to layer on its way back through {depth} hidden "
-        f"layers{slope}",
-        _other_ways(e, *[a for a in ("tanh", "relu") if a != e.subject.activation]),
+    measured = {
+        "gradient of the first layer over that of the last": ratio,
+        "spread over the rows in the last hidden layer": e.layers.spread[-2],
+    }
+    cause = (
+        "The gradient shrinks from layer to layer on its way back through "
+        f"{depth} hidden layers{slope}"
     )
+    return _by_mechanism(e, "vanishing_gradient", 1, measured, cause, "tanh", "relu")
 
 
 def forward_collapse(e: Evidence) -> Finding | None:
-    """Rows that look more alike from layer to layer."""
-    spread = e.layers.spread[:-1]
-    if len(spread) < 2:
+    """Rows that look more alike from layer to layer, from the start."""
+    spread = e.start.spread[:-1]
+    if len(spread) < 2 or spread[-1] > max(COLLAPSED, COLLAPSES * spread[0]):
         return None
-    if spread[-1] > max(COLLAPSED, COLLAPSES * spread[0]):
-        return None
-    ways = _other_ways(e, *[a for a in ("tanh", "relu") if a != e.subject.activation])
-    if e.subject.scales_itself and isinstance(e.subject.parameters["init"], str):
-        ways.insert(0, {"init": "auto"})
-    return _by_mechanism(
-        e,
-        "forward_collapse",
-        int(spread.argmin()) + 1,
-        {
-            "spread over the rows in the first hidden layer": spread[0],
-            "spread in the last": spread[-1],
-        },
-        "From layer to layer the rows become more alike, so that the output sees one row",
-        ways,
+    measured = {
+        "spread over the rows in the first hidden layer at the start": spread[0],
+        "in the last": spread[-1],
+    }
+    cause = (
+        "From layer to layer the rows become more alike, until the output sees one row"
     )
+    layer, code = len(spread), "forward_collapse"
+    return _by_mechanism(e, code, layer, measured, cause, "tanh", "relu")
 
 
 def _by_mechanism(
@@ -402,10 +404,14 @@ def _by_mechanism(
     layer: int,
     measured: dict[str, float],
     cause: str,
-    ways: list[dict[str, Any]],
+    *activations: str,
 ) -> Finding | None:
     """The finding that a mechanism explains a failure, if a way around it helps."""
-    trial = Laboratory(e).first_that_moves(*ways) if failing(e) else None
+    if not failing(e):
+        return None
+    laboratory = Laboratory(e)
+    trial = laboratory.first_that_explains(*_other_ways(e, *activations))
+    trial = trial or laboratory.fit_anew()
     if trial is None:
         return None
     what = remedy(e, trial, FIT_ANEW)
@@ -426,7 +432,7 @@ def learning_rate_too_low(e: Evidence) -> Finding | None:
     rates = [subject.usual_rate] if far else []
     rates += [subject.rate * factor for factor in (10, 100, 1000)]
     changes = [{subject.rate_name: float(f"{rate:.3g}")} for rate in rates]
-    trial = Laboratory(e).first_that_moves(*changes)
+    trial = Laboratory(e).first_that_explains(*changes)
     if trial is None:
         return None
     found = losses(e) | {subject.rate_name: subject.rate}
@@ -452,21 +458,39 @@ def _still_falls(e: Evidence) -> float:
 
 
 def too_few_iterations(e: Evidence) -> Finding | None:
-    """A loss that still fell when `max_iter` was reached."""
-    falls, n = _still_falls(e), e.subject.n_iter
-    short = failing(e)
-    if falls < STILL_FALLING and not (short and e.subject.ended_at_max_iter):
+    """Training that ended before it had learnt what it could."""
+    if not failing(e):
         return None
-    found = losses(e) | {"share by which it fell over the last tenth": falls}
+    subject, n = e.subject, e.subject.n_iter
     enough = max(4 * n, 200)
-    change = {"max_iter": enough}
-    what = f"Set max_iter={enough}"
-    if short:
-        laboratory = Laboratory(e)
-        trial = laboratory.try_out(change, steps=min(enough, 10 * n, 400))
-        if not laboratory.moves(trial):
+    laboratory = Laboratory(e)
+    trial = laboratory.try_out({}, steps=min(enough, 400))
+    if not laboratory.moves(trial):
+        return None
+    cause = f"Training ended after {n} iterations, before the loss had fallen far"
+    change: dict[str, Any] = {"max_iter": enough}
+    if not subject.ended_at_max_iter:
+        if trial.steps <= n:
             return None
-        what = f"Set max_iter={enough}: {tried(trial, e.loss, 'going on')}"
+        cause = f"Training ended on a plateau after {n} iterations"
+        change = {"n_iter_no_change": enough, "tol": 1e-6}
+        if subject.validated:
+            change = {"n_iter_no_change": enough}
+    what = f"Set {setting(change)}: {tried(trial, e.loss)}"
+    found = losses(e) | {"fall of the loss over the last tenth": _still_falls(e)}
+    bad, code = severity(e), "too_few_iterations"
+    if not subject.ended_at_max_iter and e.gain(e.loss) > FAR:
+        bad = "info"
+    return Finding(code, bad, None, found, cause, what, change)
+
+
+def still_falling(e: Evidence) -> Finding | None:
+    """A loss that is low, and still fell when `max_iter` was reached."""
+    falls, n = _still_falls(e), e.subject.n_iter
+    if falls < STILL_FALLING:
+        return None
+    found = losses(e) | {"fall of the loss over the last tenth": falls}
+    change = {"max_iter": 4 * n}
     cause = f"The loss was still falling when training ended after {n} iterations"
-    bad = severity(e) if short else "info"
-    return Finding("too_few_iterations", bad, None, found, cause, what, change)
+    what = f"Set {setting(change)}"
+    return Finding("too_few_iterations", "info", None, found, cause, what, change)

@@ -17,6 +17,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 ALLOWED = {
     "network": set(),
     "training": {"network"},
+    "diagnosis": {"network", "training"},
     "_validation": {"network", "training"},
     "_weights": {"network", "training", "_validation"},
     "_problem": {"network", "training", "_weights"},
@@ -27,6 +28,7 @@ ALLOWED = {
 LIBRARIES = {
     "network": {"scipy"},
     "training": {"joblib", "scipy", "threadpoolctl"},
+    "diagnosis": {"scipy", "sklearn"},
     "_validation": {"sklearn"},
     "_weights": {"scipy", "sklearn"},
     "_problem": set(),

@@ -160,10 +160,12 @@ class Laboratory:
             return True
         return trial.loss < HALF * control.loss
 
-    def first_that_explains(self, *changes: Mapping[str, Any]) -> Trial | None:
+    def first_that_explains(
+        self, *changes: Mapping[str, Any], steps: int | None = None
+    ) -> Trial | None:
         """The first of some changes that makes the loss move."""
         for change in changes:
-            trial = self.try_out(change)
+            trial = self.try_out(change, steps)
             if self.explains(trial):
                 return trial
         return None
@@ -183,9 +185,15 @@ class Laboratory:
             if name == "StandardScaler" and self.evidence.subject.scales_itself:
                 continue
             trial = self.try_out({}, scaler=scaler)
-            if self.explains(trial):
+            if self.explains(trial) or (self.moves(trial) and self._sooner(scaler)):
                 return name, trial
         return None
+
+    def _sooner(self, scaler: Any) -> bool:
+        """Whether scaled features get far in the iterations that there were."""
+        steps = min(max(self.evidence.subject.n_iter, FEWEST), MOST)
+        control = self.try_out({}, steps)
+        return self.try_out({}, steps, scaler).loss < HALF * control.loss
 
 
 def n_steps(

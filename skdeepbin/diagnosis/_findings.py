@@ -46,7 +46,7 @@ class Finding:
     >>> evidence = {"largest column": 1e4}
     >>> cause, remedy = "One column is large", "Scale X"
     >>> print(Finding("unscaled_features", "warning", None, evidence, cause, remedy))
-    One column is large (largest column 1e+04). Scale X.
+    One column is large (largest column 10,000). Scale X.
     """
 
     code: str

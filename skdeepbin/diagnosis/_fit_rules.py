@@ -12,6 +12,7 @@ from skdeepbin.diagnosis._experiments import (
     LONG_WORK,
     MOST_IF_LONG,
     Laboratory,
+    Trial,
     n_steps,
     tried,
 )
@@ -39,8 +40,8 @@ SIGNAL = 2.5
 RATIO, LARGE, SMALL, OFF_CENTRE = 10.0, 10.0, 0.1, 3.0
 # Standard deviation over what the quartiles suggest: a few entries hide the others.
 TAIL = 30.0
-# A narrowest layer of this width is suspected.
-NARROW = 8
+# A narrowest layer of this width is suspected, even of a network that has learnt.
+NARROW, VERY_NARROW = 8, 3
 # Penalties above the default by this factor are suspected.
 STRONG = 10.0
 # Labels that are wrong where a model is surest: the least share, and how far that is
@@ -169,11 +170,11 @@ def over_regularized(e: Evidence) -> Finding | None:
         changes.append({"dropout": 0.0})
     if len(changes) == 2:
         changes.append(changes[0] | changes[1])
-    laboratory = Laboratory(e)
-    trial = laboratory.first_that_explains(*changes)
+    laboratory, steps = Laboratory(e), _long(e, subject.hidden)
+    trial = laboratory.first_that_explains(*changes, steps=steps)
     if trial is None:
         return None
-    if not better_on_held_out(e, laboratory.try_out({}), trial):
+    if not better_on_held_out(e, laboratory.try_out({}, steps), trial):
         return None
     found = losses(e)
     if "alpha" in trial.change:
@@ -213,12 +214,13 @@ def class_imbalance(e: Evidence) -> Finding | None:
 def too_few_units(e: Evidence) -> Finding | None:
     """A layer that is too narrow for what is to be told apart."""
     hidden = e.subject.hidden
-    if not hidden or min(hidden) > NARROW or not failing(e):
+    if not hidden or min(hidden) > (NARROW if failing(e) else VERY_NARROW):
         return None
     wider = tuple(max(width, 50) for width in hidden)
-    trial, control = _wider(e, {"hidden_layer_sizes": wider})
-    if not better_on_held_out(e, control, trial):
+    tried_out = _first_better(e, wider, (50, 50))
+    if tried_out is None:
         return None
+    trial, control = tried_out
     layer = int(np.argmin(hidden)) + 1
     found = losses(e) | {"units of the narrowest layer": float(min(hidden))}
     cause = f"Hidden layer {layer} is too narrow for what is to be told apart"
@@ -227,46 +229,61 @@ def too_few_units(e: Evidence) -> Finding | None:
     return Finding(code, severity(e), layer, found, cause, what, trial.change)
 
 
-def _wider(e: Evidence, change: dict[str, Any]) -> Any:
-    """A trial with another network, and one without, of the same length."""
+def _long(e: Evidence, sizes: Any) -> int:
+    """Iterations of a long experiment."""
+    n = len(Laboratory(e).train)
+    return n_steps(n, e.X.shape[1], sizes, LONG_WORK, MOST_IF_LONG)
+
+
+def _first_better(
+    e: Evidence, *sizes: tuple[int, ...], **others: Any
+) -> tuple[Trial, Trial] | None:
+    """The first network of other sizes that does better, and one as it is."""
     laboratory = Laboratory(e)
-    sizes = change.get("hidden_layer_sizes", e.subject.hidden)
-    steps = n_steps(len(laboratory.train), e.X.shape[1], sizes, LONG_WORK, MOST_IF_LONG)
-    return laboratory.try_out(change, steps), laboratory.try_out({}, steps)
+    for hidden in sizes:
+        steps = _long(e, hidden)
+        trial = laboratory.try_out({"hidden_layer_sizes": hidden, **others}, steps)
+        control = laboratory.try_out({}, steps)
+        if better_on_held_out(e, control, trial):
+            return trial, control
+    return None
+
+
+def linear_network(e: Evidence) -> Finding | None:
+    """A network without units that bend."""
+    if e.subject.hidden and e.subject.activation != "identity":
+        return None
+    tried_out = _first_better(e, (50, 50), activation="relu")
+    if tried_out is None:
+        return None
+    trial, control = tried_out
+    found, code = losses(e), "underfitting"
+    cause = "Without a hidden layer of units that bend, the network is a linear model"
+    what = f"Set {setting(trial.change)}: {on_held_out(control, trial)}"
+    return Finding(code, severity(e), None, found, cause, what, trial.change)
 
 
 def underfitting(e: Evidence) -> Finding | None:
     """A network that has not the form, or not the training, for what others find."""
     if not failing(e):
         return None
-    subject = e.subject
-    linear = not subject.hidden or subject.activation == "identity"
-    changes = []
-    if linear:
-        changes.append({"hidden_layer_sizes": (50, 50), "activation": "relu"})
-    else:
-        changes.append(
-            {"hidden_layer_sizes": tuple(max(w, 100) for w in subject.hidden)}
-        )
-    changes.append(_defaults(e))
-    found = losses(e)
+    found, code = losses(e), "underfitting"
     cause = f"A {e.references.best_name} model predicts rows it has not seen far better"
-    if linear:
-        cause = (
-            "Without a hidden layer of units that bend, the network is a linear model"
-        )
-    for change in changes:
-        trial, control = _wider(e, change)
-        if better_on_held_out(e, control, trial):
-            what = f"Set {setting(trial.change)}: {on_held_out(control, trial)}"
-            bad = severity(e) if e.gain(e.loss) < FAR else "info"
-            return Finding("underfitting", bad, None, found, cause, what, trial.change)
-    name = {"linear": "a linear model", "neighbours": "nearest neighbours"}.get(
-        e.references.best_name, "a forest"
+    bad = severity(e) if e.gain(e.loss) < FAR else "info"
+    wider = tuple(max(width, 100) for width in e.subject.hidden)
+    settings = _defaults(e)
+    sizes = settings.pop("hidden_layer_sizes")
+    tried_out = _first_better(e, wider) or _first_better(e, sizes, **settings)
+    if tried_out is not None:
+        trial, control = tried_out
+        what = f"Set {setting(trial.change)}: {on_held_out(control, trial)}"
+        return Finding(code, bad, None, found, cause, what, trial.change)
+    what = (
+        "Prefer such a model for this table, or make features of which the logit is a "
+        "smoother function"
     )
-    what = f"Prefer {name} for this table, or give features that suit a network"
     bad = "error" if stuck(e) else "info"
-    return Finding("underfitting", bad, None, found, cause, what)
+    return Finding(code, bad, None, found, cause, what)
 
 
 def label_noise(e: Evidence) -> Finding | None:

@@ -32,6 +32,7 @@ class Layers(NamedTuple):
 
     logits : of the rows.
     spread, sensitivity : as the module says.
+    error : root mean square over the rows of |d_l|.
     gradient : norm of the gradient of the mean loss.
     dead : share of the units that are zero for every row, of relu; hidden layers only.
     saturated : share of the activations that are near the ends of the function.
@@ -41,6 +42,7 @@ class Layers(NamedTuple):
     logits: Array
     spread: Array
     sensitivity: Array
+    error: Array
     gradient: Array
     dead: Array
     saturated: Array
@@ -74,9 +76,18 @@ def measure(
             np.sqrt(np.mean((a[:-1] ** 2).sum(axis=0) * (d**2).sum(axis=0)))
             for a, d in zip(inputs, D)
         ]
+        errors = [np.sqrt(np.mean((d**2).sum(axis=0))) for d in D]
         size = [np.sqrt(np.mean(W**2)) for W in network.layout.views(theta).weights]
     dead = [np.mean(~(a > 0).any(axis=1)) if activation == "relu" else 0 for a in A]
-    measured = (spread, lengths, gradient, dead, _saturated(activation, A), size)
+    measured = (
+        spread,
+        lengths,
+        errors,
+        gradient,
+        dead,
+        _saturated(activation, A),
+        size,
+    )
     return Layers(z, *(np.asarray(values, float) for values in measured))
 
 

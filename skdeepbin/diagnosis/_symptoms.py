@@ -4,7 +4,7 @@
 the others are not asked, as one cause shows in many symptoms. They are ordered from
 what would deceive all the rules after it to what is left when all else is excluded:
 labels before the network, what the user set before what came of it, the start before
-the steps, the steps before their number, and that before the size of the network.
+the steps, the steps before the size of the network, and that before their number.
 ``NOTES`` are asked as well, each for itself.
 """
 
@@ -22,6 +22,7 @@ from skdeepbin.diagnosis._fit_rules import (
     label_noise,
     labels_unlearnable,
     leaking_feature,
+    linear_network,
     no_variation,
     over_regularized,
     overfitting,
@@ -66,17 +67,18 @@ CAUSES: tuple[Rule, ...] = (
     vanishing_gradient,
     forward_collapse,
     learning_rate_too_low,
+    linear_network,
+    too_few_units,
     too_few_iterations,
     label_noise,
     class_imbalance,
-    too_few_units,
     underfitting,
     overfitting,
     still_falling,
 )
 NOTES: tuple[Rule, ...] = (
-    leaking_feature,
     constant_features,
+    leaking_feature,
     unscaled_but_harmless,
     dead_but_harmless,
 )

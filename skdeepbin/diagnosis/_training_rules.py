@@ -51,6 +51,8 @@ COLLAPSED, COLLAPSES = 3e-3, 0.1
 # The loss still falls if it fell by this share over the last tenth of the iterations,
 # as in training/_stopping.py.
 STILL_FALLING = 0.01
+# More iterations must lower the loss of rows held out by this share, too.
+MORE = 0.02
 
 
 def stuck(e: Evidence) -> bool:
@@ -159,8 +161,8 @@ def init_too_small(e: Evidence) -> Finding | None:
         return None
     cause = (
         f"The weights started too small for {len(e.subject.hidden)} hidden layers of "
-        f"{e.subject.activation}: each shrinks the signal, until to the output all rows "
-        "look alike"
+        f"{e.subject.activation}: each shrinks the signal, until to the output all "
+        "rows look alike"
     )
     found = losses(e) | {"their size over the usual": e.given_scale}
     spread = e.start.spread if e.subject.init is not None else e.layers.spread
@@ -323,8 +325,8 @@ def saturated_tanh(e: Evidence) -> Finding | None:
         return None
     measured = {"share of saturated activations": shares.max()}
     cause = (
-        "Most units of the layer are at the flat ends of tanh, where its slope is below "
-        "2 % and hardly a gradient passes"
+        "Most units of the layer are at the flat ends of tanh, where its slope is "
+        "below 2 % and hardly a gradient passes"
     )
     layer = int(shares.argmax()) + 1
     return _by_mechanism(e, "saturated_tanh", layer, measured, cause, "relu")
@@ -352,12 +354,12 @@ def _ratio(layers: Layers) -> float:
 
 def exploding_gradient(e: Evidence) -> Finding | None:
     """Gradients that grow from layer to layer on the way back."""
-    ratio = _ratio(e.layers)
+    ratio = float(e.layers.error[0] / e.layers.error[-1])
     if len(e.subject.hidden) < 2 or not ratio > EXPLODES:
         return None
-    measured = {"gradient of the first layer over that of the last": ratio}
+    measured = {"error in the first layer over that in the last": ratio}
     cause = (
-        "The gradient grows from layer to layer on its way back, so that no step suits "
+        "The error grows from layer to layer on its way back, so that no step suits "
         "all layers"
     )
     return _by_mechanism(e, "exploding_gradient", 1, measured, cause, "tanh")
@@ -465,7 +467,8 @@ def too_few_iterations(e: Evidence) -> Finding | None:
     enough = max(4 * n, 200)
     laboratory = Laboratory(e)
     trial = laboratory.try_out({}, steps=min(enough, 400))
-    if not laboratory.moves(trial):
+    elsewhere = trial.held_out < (1 - MORE) * min(e.loss, e.entropy)
+    if not (laboratory.moves(trial) and elsewhere):
         return None
     cause = f"Training ended after {n} iterations, before the loss had fallen far"
     change: dict[str, Any] = {"max_iter": enough}

@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.datasets import (
     load_breast_cancer,
     load_diabetes,
@@ -21,6 +22,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skdeepbin import DeepBinaryClassifier
+
+
+def _kill(clf):
+    """Add 80 dead units to the first layer."""
+    clf.coefs_[0] = np.hstack([clf.coefs_[0], np.zeros((2, 80))])
+    clf.intercepts_[0] = np.concatenate([clf.intercepts_[0], np.full(80, -1.0)])
+    clf.coefs_[1] = np.vstack([clf.coefs_[1], np.ones((80, 20))])
 
 
 class Setup(NamedTuple):
@@ -216,7 +224,7 @@ SICK = [
         "mlp adam 1",
         ("learning_rate_too_high",),
         "circles",
-        mlp(30, 30, learning_rate_init=1.0),
+        mlp(30, 30, learning_rate_init=3.0),
     ),
     Setup(
         "mlp sgd 5",
@@ -430,7 +438,7 @@ SICK = [
         "xor",
         mlp(1, max_iter=1000, tol=1e-6, learning_rate_init=0.01),
     ),
-    Setup("bottleneck", ("too_few_units",), "circles", ours(1, 1, activation="tanh")),
+    Setup("bottleneck", ("too_few_units",), "xor", ours(1, 50)),
     Setup("identity", ("underfitting",), "circles", ours(activation="identity")),
     Setup(
         "no layer",
@@ -607,6 +615,15 @@ HEALTHY = [
     Setup("x 1e4", (), "moons", ours(), times(1e4)),
     Setup("strings", (), "blobs", ours(), lambda X, y: (X, np.where(y, "yes", "no"))),
     Setup("no early stopping", (), "moons", ours(early_stopping=False)),
+    Setup("still falling", (), "informative", mlp(30, max_iter=60)),
+    Setup("raw cancer", (), "raw cancer", ours()),
+    Setup(
+        "dead but learnt",
+        (),
+        "moons",
+        ours(20, 20),
+        after=lambda clf, X, y: _kill(clf),
+    ),
 ]
 
 
@@ -616,14 +633,21 @@ def table(name):
     return TABLES[name]()
 
 
+def fit_quietly(clf, X, y):
+    """Fit, whatever the estimator has to say about it."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        return clf.fit(X, y)
+
+
 def fitted(setup):
-    """The estimator, fitted and spoilt, with its rows."""
+    """A new estimator, fitted and spoilt, with its rows."""
     X, y = table(setup.table)
     if setup.before is not None:
         X, y = setup.before(X, y)
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        clf = setup.clf.fit(X, y)
-        if setup.after is not None:
+    clf = fit_quietly(clone(setup.clf), X, y)
+    if setup.after is not None:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
             setup.after(clf, X, y)
     return clf, X, y

@@ -175,25 +175,31 @@ class Laboratory:
         trial = self.try_out({})
         return trial if self.moves(trial) else None
 
-    def scaled(self) -> tuple[str, Trial] | None:
-        """A scaler that makes the loss move, and what it does."""
+    def scaled(self, change: Mapping[str, Any]) -> tuple[str, Trial] | None:
+        """A scaler that makes the loss move where it would not without."""
         quantiles = QuantileTransformer(
             n_quantiles=min(100, len(self.evidence.y)), output_distribution="normal"
         )
         scalers = {"StandardScaler": StandardScaler(), "QuantileTransformer": quantiles}
+        if self.evidence.subject.scales_itself:
+            scalers.pop("StandardScaler")
         for name, scaler in scalers.items():
-            if name == "StandardScaler" and self.evidence.subject.scales_itself:
-                continue
-            trial = self.try_out({}, scaler=scaler)
-            if self.explains(trial) or (self.moves(trial) and self._sooner(scaler)):
+            trial = self.try_out(change, scaler=scaler)
+            if self.moves(trial) and self._needed(scaler, change):
                 return name, trial
         return None
 
-    def _sooner(self, scaler: Any) -> bool:
-        """Whether scaled features get far in the iterations that there were."""
-        steps = min(max(self.evidence.subject.n_iter, FEWEST), MOST)
-        control = self.try_out({}, steps)
-        return self.try_out({}, steps, scaler).loss < HALF * control.loss
+    def _needed(self, scaler: Any, change: Mapping[str, Any]) -> bool:
+        """Whether without the scaler it takes longer, or for ever."""
+        soon = min(max(self.evidence.subject.n_iter, FEWEST), MOST)
+        for steps in (soon, self._steps(change)):
+            control = self.try_out(change, steps)
+            trial = self.try_out(change, steps, scaler)
+            if self.moves(trial) and not self.moves(control):
+                return True
+            if trial.loss < HALF * control.loss:
+                return True
+        return False
 
 
 def n_steps(

@@ -55,7 +55,7 @@ WORSE, GAP = 1.5, 1.5
 # A validation loss that ends so far above its minimum has turned (SageMaker has 0.1).
 TURNED = 1.1
 # SageMaker's ClassImbalance: 10 to 1; and the share of the rare class that is found.
-RARE, FOUND = 0.1, 0.3
+RARE, FOUND, NEARLY_ALL = 0.1, 0.4, 0.9
 # AUC of one feature from which it may be a copy of the label.
 LEAK, LEAK_GAP = 0.99, 0.25
 
@@ -118,16 +118,20 @@ def unscaled_features(e: Evidence) -> Finding | None:
     """Features in units in which no step suits all weights."""
     if not _are_unscaled(e) or not failing(e):
         return None
-    found_scaler = Laboratory(e).scaled()
+    laboratory = Laboratory(e)
+    found_scaler = laboratory.scaled({})
+    if found_scaler is None and not e.subject.scales_itself:
+        found_scaler = laboratory.scaled({"solver": "adam", "learning_rate_init": 0.01})
     if found_scaler is None:
         return None
     name, trial = found_scaler
+    also = f", and set {setting(trial.change)}" if trial.change else ""
     found = losses(e) | _scales(e)
     cause = (
         "Features of very different or very large scale let a few weights decide all"
     )
     what = (
-        f"Put sklearn.preprocessing.{name}() before the classifier in a pipeline: "
+        f"Put sklearn.preprocessing.{name}() before the classifier in a pipeline{also}: "
         f"{tried(trial, e.loss)}"
     )
     return Finding("unscaled_features", severity(e), None, found, cause, what)
@@ -199,16 +203,17 @@ def class_imbalance(e: Evidence) -> Finding | None:
         return None
     predicted = (e.logits > 0) == rare
     recall = float(predicted[e.y == rare].mean())
-    if recall >= FOUND:
+    if recall >= NEARLY_ALL:
         return None
     found = {"share of the rare class": few, "share of it that is predicted": recall}
-    cause = "One class is rare, and for a low loss the network hardly ever predicts it"
+    cause = "One class is rare, and the network predicts it for only a part of its rows"
     what = "Lower the threshold on predict_proba"
     change: dict[str, Any] = {}
     if "class_weight" in e.subject.parameters:
         change = {"class_weight": "balanced"}
         what = "Set class_weight='balanced', or lower the threshold on predict_proba"
-    return Finding("class_imbalance", "warning", None, found, cause, what, change)
+    bad = "warning" if recall < FOUND else "info"
+    return Finding("class_imbalance", bad, None, found, cause, what, change)
 
 
 def too_few_units(e: Evidence) -> Finding | None:
@@ -372,13 +377,17 @@ def constant_features(e: Evidence) -> Finding | None:
 def unscaled_but_harmless(e: Evidence) -> Finding | None:
     """Features of very different scale that have done no visible harm."""
     spread = e.columns.spread[e.columns.spread > 0]
-    if not len(spread) or spread.max() < RATIO**2 * spread.min() or failing(e):
+    if not len(spread) or failing(e):
         return None
     harm = "trains in units of their spread, so that this does no harm"
     if not e.subject.scales_itself:
-        harm = "has learnt all the same"
-    cause = f"Features are of very different scale; the network {harm}"
-    what = "Put sklearn.preprocessing.StandardScaler() before it to compare weights"
+        harm = "has learnt all the same, if more slowly"
+    elif spread.max() < RATIO**2 * spread.min():
+        return None
+    if not (e.subject.scales_itself or _are_unscaled(e)):
+        return None
+    cause = f"Features are not of one scale; the network {harm}"
+    what = "Put sklearn.preprocessing.StandardScaler() before it, to compare weights"
     return Finding("unscaled_features", "info", None, _scales(e), cause, what)
 
 

@@ -74,11 +74,11 @@ CAUSES: tuple[Rule, ...] = (
     class_imbalance,
     underfitting,
     overfitting,
+    unscaled_but_harmless,
     still_falling,
 )
 NOTES: tuple[Rule, ...] = (
     constant_features,
     leaking_feature,
-    unscaled_but_harmless,
     dead_but_harmless,
 )

@@ -173,9 +173,16 @@ def init_too_small(e: Evidence) -> Finding | None:
     return Finding(code, severity(e), layer, found, cause, what, trial.change)
 
 
+def _is_fast(e: Evidence) -> bool:
+    """Whether the learning rate is one that is too high for most tables."""
+    subject = e.subject
+    most = RARELY_TOO_HIGH.get(subject.parameters["solver"], np.inf)
+    return subject.rate is not None and subject.rate > most
+
+
 def init_too_large(e: Evidence) -> Finding | None:
     """A start in which every layer makes the signal larger, or saturates."""
-    if e.given_scale <= LARGE_START:
+    if e.given_scale <= LARGE_START or (e.subject.init is None and _is_fast(e)):
         return None
     found = losses(e) | {"their size over the usual": e.given_scale}
     trial = _from_usual_start(e)
@@ -268,7 +275,7 @@ def learning_rate_too_high(e: Evidence) -> Finding | None:
         return None
     rises, worst = _curve(e)
     ratio = subject.step_ratio(float(np.linalg.norm(e.layers.gradient)))
-    far = subject.rate > RARELY_TOO_HIGH[subject.parameters["solver"]]
+    far = _is_fast(e)
     jumps = rises > RISES and worst > 1.05
     if not (far or jumps or ratio > LONG_STEPS):
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -33,7 +35,7 @@ from skdeepbin.diagnosis._training_rules import (
 
 # Standard errors by which the AUC of a model must exceed 0.5 to be a sign that the
 # labels depend on the features.
-SIGNAL = 2.5
+SIGNAL = 3.0
 # Standard deviations of features, largest over smallest, and mean over standard
 # deviation, from which they count as unscaled; UMLAUT's and DeepDiagnosis' range of
 # [-1, 1] accuses standardised features as well.
@@ -121,20 +123,24 @@ def unscaled_features(e: Evidence) -> Finding | None:
     laboratory = Laboratory(e)
     found_scaler = laboratory.scaled({})
     if found_scaler is None and not e.subject.scales_itself:
-        found_scaler = laboratory.scaled({"solver": "adam", "learning_rate_init": 0.01})
+        found_scaler = laboratory.scaled(laboratory.helps[-1])
     if found_scaler is None:
         return None
     name, trial = found_scaler
     also = f", and set {setting(trial.change)}" if trial.change else ""
-    found = losses(e) | _scales(e)
+    return _unscaled(e, name, tried(trial, e.loss), also)
+
+
+def _unscaled(e: Evidence, scaler: str, effect: str, also: str) -> Finding:
+    """The finding that features must be scaled."""
     cause = (
         "Features of very different or very large scale let a few weights decide all"
     )
     what = (
-        f"Put sklearn.preprocessing.{name}() before the classifier in a pipeline{also}: "
-        f"{tried(trial, e.loss)}"
+        f"Put sklearn.preprocessing.{scaler}() before it in a pipeline{also}: {effect}"
     )
-    return Finding("unscaled_features", severity(e), None, found, cause, what)
+    found, code = losses(e) | _scales(e), "unscaled_features"
+    return Finding(code, severity(e), None, found, cause, what)
 
 
 def _are_unscaled(e: Evidence) -> bool:
@@ -222,7 +228,11 @@ def too_few_units(e: Evidence) -> Finding | None:
     if not hidden or min(hidden) > (NARROW if failing(e) else VERY_NARROW):
         return None
     wider = tuple(max(width, 50) for width in hidden)
-    tried_out = _first_better(e, wider, (50, 50))
+    settings = _defaults(e)
+    sizes = settings.pop("hidden_layer_sizes")
+    tried_out = _first_better(e, wider, (50, 50)) or _first_better(
+        e, sizes, settings=settings
+    )
     if tried_out is None:
         return None
     trial, control = tried_out
@@ -241,14 +251,22 @@ def _long(e: Evidence, sizes: Any) -> int:
 
 
 def _first_better(
-    e: Evidence, *sizes: tuple[int, ...], **others: Any
+    e: Evidence,
+    *sizes: Any,
+    settings: Mapping[str, Any] = MappingProxyType({}),
+    **others: Any,
 ) -> tuple[Trial, Trial] | None:
-    """The first network of other sizes that does better, and one as it is."""
-    laboratory = Laboratory(e)
+    """The first network of other sizes that does better, and one of the same sizes.
+
+    settings : of both.
+    others : of the first alone.
+    """
+    laboratory, same = Laboratory(e), {"hidden_layer_sizes": e.subject.hidden}
     for hidden in sizes:
         steps = _long(e, hidden)
-        trial = laboratory.try_out({"hidden_layer_sizes": hidden, **others}, steps)
-        control = laboratory.try_out({}, steps)
+        change = {**settings, **others, "hidden_layer_sizes": hidden}
+        trial = laboratory.try_out(change, steps)
+        control = laboratory.try_out({**settings, **same} if settings else {}, steps)
         if better_on_held_out(e, control, trial):
             return trial, control
     return None
@@ -327,11 +345,14 @@ def overfitting(e: Evidence) -> Finding | None:
     laboratory = Laboratory(e)
     most = n_steps(len(laboratory.train), e.X.shape[1], subject.hidden, LONG_WORK, 600)
     trial = laboratory.try_out({}, steps=min(subject.n_iter, most))
-    worse = trial.held_out > WORSE * e.reachable
-    if not worse or trial.held_out < GAP * max(trial.loss, e.loss):
+    gap = trial.held_out > GAP * max(trial.loss, e.loss)
+    worse = trial.held_out > WORSE * e.reachable + 0.1 * e.entropy
+    if not gap or not (worse or trial.held_out > e.entropy):
         return None
-    if trial.held_out - e.reachable < 0.1 * e.entropy:
-        return None
+    if not subject.scales_itself and _are_unscaled(e):
+        scaled = laboratory.try_out({}, trial.steps, StandardScaler())
+        if better_on_held_out(e, trial, scaled):
+            return _unscaled(e, "StandardScaler", on_held_out(trial, scaled), "")
     found = {
         "loss of its own rows": e.loss,
         "loss of rows held out of a refit": trial.held_out,

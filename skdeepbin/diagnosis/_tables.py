@@ -33,8 +33,8 @@ class References(NamedTuple):
 
     losses : the mean log loss of each model.
     z : by how many of its standard errors the AUC of each exceeds 0.5.
-    error : share of the labels that the best model gets wrong.
-    sure_error : the same among the third of the rows that it is surest of.
+    error : share of the labels that the mean of the models gets wrong.
+    sure_error : the same among the third of the rows where it is surest.
     """
 
     losses: Mapping[str, float]
@@ -103,9 +103,10 @@ def references(X: Array, y: NDArray[np.bool_], w: Array) -> References:
         name: -float(w @ np.log(np.where(y, p, 1 - p))) for name, p in said.items()
     }
     z = {name: _significance(p, y) for name, p in said.items()}
-    best = said[min(losses, key=lambda name: losses[name])]
-    wrong = (best > 0.5) != y
-    surest = np.argsort(-abs(best - 0.5), kind="stable")[: max(len(y) // 3, 1)]
+    # The mean of the models tells noise from overlap better than the best of them.
+    mean = np.mean(list(said.values()), axis=0)
+    wrong = (mean > 0.5) != y
+    surest = np.argsort(-abs(mean - 0.5), kind="stable")[: max(len(y) // 3, 1)]
     return References(losses, z, float(wrong.mean()), float(wrong[surest].mean()))
 
 

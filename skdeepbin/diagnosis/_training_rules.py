@@ -51,6 +51,8 @@ COLLAPSED, COLLAPSES = 3e-3, 0.1
 # The loss still falls if it fell by this share over the last tenth of the iterations,
 # as in training/_stopping.py.
 STILL_FALLING = 0.01
+# So many iterations are enough, if each is long enough.
+MANY = 100
 # More iterations must lower the loss of rows held out by this share, too.
 MORE = 0.02
 
@@ -124,17 +126,21 @@ def not_finite(e: Evidence) -> Finding | None:
 def zero_init(e: Evidence) -> Finding | None:
     """Hidden units that are all the same: their gradients stay the same, too."""
     network, theta, _ = e.network
+    given = e.subject.init is not None and e.subject.init < ZERO
     for number, V in enumerate(network.layout.layers(theta)[:-1], start=1):
         size = float(abs(V[:-1]).max())
         twins = V.shape[1] > 1 and bool(np.ptp(V, axis=1).max() <= SAME * abs(V).max())
-        if not (size < ZERO or twins) or not failing(e):
+        none = given or size < ZERO
+        if not (none or twins) or not failing(e):
             continue
         cause = (
             f"All {V.shape[1]} units of hidden layer {number} have the same weights, "
             "so that they get the same gradient and remain one unit"
         )
-        if size < ZERO:
+        if none:
             cause = f"The weights of hidden layer {number} are zero: no signal passes"
+        if given:
+            cause = f"The weights started at as good as zero, init={e.subject.init:g}"
         trial = Laboratory(e).try_out(fresh_start(e))
         what = remedy(e, trial, FIT_ANEW)
         found = {**losses(e), "largest weight": size}
@@ -436,11 +442,17 @@ def learning_rate_too_low(e: Evidence) -> Finding | None:
     ratio = subject.step_ratio(float(np.linalg.norm(e.layers.gradient)))
     far = subject.rate < subject.usual_rate / FAR_FROM_USUAL
     patient = subject.n_iter >= 50 and ratio < SHORT_STEPS
-    if not (far or patient):
+    creeps = subject.n_iter >= MANY and _still_falls(e) > STILL_FALLING
+    fades = subject.parameters["learning_rate"] == "invscaling"
+    if not (far or patient or creeps or fades):
         return None
     rates = [subject.usual_rate] if far else []
     rates += [subject.rate * factor for factor in (10, 100, 1000)]
-    changes = [{subject.rate_name: float(f"{rate:.3g}")} for rate in rates]
+    changes: list[dict[str, Any]] = [
+        {subject.rate_name: float(f"{rate:.3g}")} for rate in rates
+    ]
+    if fades:
+        changes = [change | {"learning_rate": "constant"} for change in changes]
     trial = Laboratory(e).first_that_explains(*changes)
     if trial is None:
         return None

@@ -1,4 +1,7 @@
-"""Rules about what can be learnt: the size of the network, the labels, the features."""
+"""Rules about what can be learnt: ``evidence -> Finding | None``.
+
+The size of the network, the labels and the features.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,7 @@ from skdeepbin.diagnosis._experiments import (
     tried,
 )
 from skdeepbin.diagnosis._findings import Finding
-from skdeepbin.diagnosis._tables import overlap
-from skdeepbin.diagnosis._training_rules import (
-    DEAD,
+from skdeepbin.diagnosis._judgement import (
     FAR,
     better_on_held_out,
     failing,
@@ -32,6 +33,7 @@ from skdeepbin.diagnosis._training_rules import (
     severity,
     stuck,
 )
+from skdeepbin.diagnosis._tables import overlap
 
 # Standard errors by which the AUC of a model must exceed 0.5 to be a sign that the
 # labels depend on the features.
@@ -410,15 +412,3 @@ def unscaled_but_harmless(e: Evidence) -> Finding | None:
     cause = f"Features are not of one scale; the network {harm}"
     what = "Put sklearn.preprocessing.StandardScaler() before it, to compare weights"
     return Finding("unscaled_features", "info", None, _scales(e), cause, what)
-
-
-def dead_but_harmless(e: Evidence) -> Finding | None:
-    """Dead units in a network that learnt."""
-    shares = e.layers.dead
-    if shares.max(initial=0) < DEAD or failing(e):
-        return None
-    found = {"share of dead units": shares.max()}
-    layer = int(shares.argmax()) + 1
-    cause = "Most units of the layer are zero for every row and do nothing"
-    what = "Make the layer narrower, or set activation='tanh'"
-    return Finding("dead_relu", "info", layer, found, cause, what)

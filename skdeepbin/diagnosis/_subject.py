@@ -92,6 +92,12 @@ class Subject:
         return float(value)
 
     @property
+    def is_fast(self) -> bool:
+        """Whether the learning rate is too high for most tables."""
+        most = RARELY_TOO_HIGH.get(self.parameters["solver"], np.inf)
+        return self.rate is not None and self.rate > most
+
+    @property
     def usual_alpha(self) -> float:
         """The penalty by default."""
         if not self.scales_itself:

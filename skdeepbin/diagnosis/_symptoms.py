@@ -18,7 +18,6 @@ from skdeepbin.diagnosis._findings import Finding
 from skdeepbin.diagnosis._fit_rules import (
     class_imbalance,
     constant_features,
-    dead_but_harmless,
     label_noise,
     labels_unlearnable,
     leaking_feature,
@@ -31,21 +30,24 @@ from skdeepbin.diagnosis._fit_rules import (
     unscaled_but_harmless,
     unscaled_features,
 )
-from skdeepbin.diagnosis._training_rules import (
+from skdeepbin.diagnosis._layer_rules import (
+    dead_but_harmless,
     dead_relu,
-    diverged,
     exploding_gradient,
     forward_collapse,
     init_too_large,
     init_too_small,
+    saturated_tanh,
+    vanishing_gradient,
+    zero_init,
+)
+from skdeepbin.diagnosis._training_rules import (
+    diverged,
     learning_rate_too_high,
     learning_rate_too_low,
     not_finite,
-    saturated_tanh,
     still_falling,
     too_few_iterations,
-    vanishing_gradient,
-    zero_init,
 )
 
 Rule: TypeAlias = Callable[[Evidence], Finding | None]

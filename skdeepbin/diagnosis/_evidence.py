@@ -24,8 +24,8 @@ from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Array, Layout, Parameters
 from skdeepbin.training._units import units_of
 
-# Rows and entries of X that are looked at.
-ROWS, ENTRIES = 2000, 10**7
+# Rows and entries of X that are looked at, and rows even where there are many features.
+ROWS, ENTRIES, FEWEST = 2000, 10**6, 200
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ def gather(clf: Any, X: Any, y: Any) -> list[Evidence]:
     factors = compute_class_weight(
         first.parameters.get("class_weight"), classes=first.classes, y=y
     )
-    chosen = sample(second, min(ROWS, max(ENTRIES // n_features, 50)))
+    chosen = sample(second, min(ROWS, max(ENTRIES // n_features, FEWEST)))
     X, n_rows = X[chosen], len(y)
     X = np.asarray(X.toarray() if issparse(X) else X, dtype=float)
     w = factors[second[chosen].astype(int)]

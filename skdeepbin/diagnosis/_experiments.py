@@ -25,7 +25,7 @@ from skdeepbin.diagnosis._subject import RARELY_TOO_HIGH
 from skdeepbin.network._parameters import Array
 
 # Multiplications that an experiment may take, about half a second, and the iterations.
-WORK, LONG_WORK = 1.2e9, 4e9
+WORK, LONG_WORK = 1.2e9, 3e9
 FEWEST, MOST, MOST_IF_LONG = 20, 120, 300
 # Rows that an experiment trains on; the rest of the sample validates.
 SHARE = 0.7
@@ -34,6 +34,9 @@ SHARE = 0.7
 CLOSES, OF_ENTROPY = 0.25, 0.02
 # Where a fit without the change moves as well, the change must reach this share of it.
 HALF = 0.5
+# Standard deviation of a feature over what its quartiles suggest, from which a few
+# entries hide the others.
+TAIL = 30.0
 # A network that knows no more than the frequencies of the classes has been at rest or
 # still is after all its iterations: for it, a start is enough. The share of the entropy
 # is that of the calibration in rule "stuck".
@@ -213,6 +216,8 @@ class Laboratory:
         scalers = {"StandardScaler": StandardScaler(), "QuantileTransformer": quantiles}
         if self.evidence.subject.scales_itself:
             scalers.pop("StandardScaler")
+        if self.evidence.columns.tail < TAIL:
+            scalers.pop("QuantileTransformer")
         for name, scaler in scalers.items():
             trial = self.try_out(change, scaler=scaler)
             if self.moves(trial) and self._needed(scaler, change):

@@ -16,6 +16,7 @@ from skdeepbin.diagnosis._evidence import Evidence
 from skdeepbin.diagnosis._experiments import (
     LONG_WORK,
     MOST_IF_LONG,
+    TAIL,
     Laboratory,
     Trial,
     n_steps,
@@ -42,8 +43,6 @@ SIGNAL = 3.0
 # deviation, from which they count as unscaled; UMLAUT's and DeepDiagnosis' range of
 # [-1, 1] accuses standardised features as well.
 RATIO, LARGE, SMALL, OFF_CENTRE = 10.0, 10.0, 0.1, 3.0
-# Standard deviation over what the quartiles suggest: a few entries hide the others.
-TAIL = 30.0
 # A narrowest layer of this width is suspected, even of a network that has learnt.
 NARROW, VERY_NARROW = 8, 3
 # Penalties above the default by this factor are suspected.
@@ -138,9 +137,7 @@ def _unscaled(e: Evidence, scaler: str, effect: str, also: str) -> Finding:
     cause = (
         "Features of very different or very large scale let a few weights decide all"
     )
-    what = (
-        f"Put sklearn.preprocessing.{scaler}() before it in a pipeline{also}: {effect}"
-    )
+    what = f"Put sklearn.preprocessing.{scaler}() before the classifier{also}: {effect}"
     found, code = losses(e) | _scales(e), "unscaled_features"
     return Finding(code, severity(e), None, found, cause, what)
 
@@ -409,6 +406,6 @@ def unscaled_but_harmless(e: Evidence) -> Finding | None:
         return None
     if not (e.subject.scales_itself or _are_unscaled(e)):
         return None
-    cause = f"Features are not of one scale; the network {harm}"
+    cause = f"Features are not of one scale; the classifier {harm}"
     what = "Put sklearn.preprocessing.StandardScaler() before it, to compare weights"
     return Finding("unscaled_features", "info", None, _scales(e), cause, what)

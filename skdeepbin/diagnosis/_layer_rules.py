@@ -209,9 +209,12 @@ def vanishing_gradient(e: Evidence) -> Finding | None:
     if e.subject.activation == "logistic":
         slope = ", as the slope of the logistic function is 1/4 at most"
     measured = {
-        "gradient of the first layer over that of the last": ratio,
+        "dz / dW of the first layer over that of the last": ratio,
         "spread over the rows in the last hidden layer": e.layers.spread[-2],
     }
+    recorded = e.subject.gradient_norms
+    if recorded is not None and recorded[0, -1] > 0:
+        measured["the same as recorded at the start"] = recorded[0, 0] / recorded[0, -1]
     cause = (
         "The gradient shrinks from layer to layer on its way back through "
         f"{depth} hidden layers{slope}"

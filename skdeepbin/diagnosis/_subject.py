@@ -149,9 +149,11 @@ class Subject:
 
     def step_ratio(self, gradient_norm: float) -> float:
         """The length of a step over that of the weights, near where it stands."""
-        if self.update_ratios is not None and self.update_ratios.size:
-            with np.errstate(invalid="ignore"):
-                return float(np.nanmedian(np.nanmax(self.update_ratios[1:], axis=1)))
+        if self.update_ratios is not None:
+            steps = self.update_ratios[1:].max(axis=1)
+            steps = steps[np.isfinite(steps)]
+            if steps.size:
+                return float(np.median(steps))
         if self.rate is None:
             return np.nan
         sizes = sum(W.size for W in self.weights)

@@ -34,6 +34,8 @@ FAR_FROM_USUAL, RISES = 5.0, 0.3
 # The loss still falls if it fell by this share over the last tenth of the iterations,
 # as in training/_stopping.py.
 STILL_FALLING = 0.01
+# And what it fell by is worth going on for, in entropies of the classes.
+WORTH = 0.002
 # So many iterations are enough, if each is long enough.
 MANY = 100
 # More iterations must lower the loss of rows held out by this share, too.
@@ -221,7 +223,7 @@ def too_few_iterations(e: Evidence) -> Finding | None:
 def still_falling(e: Evidence) -> Finding | None:
     """A loss that is low, and still fell when `max_iter` was reached."""
     falls, n = _still_falls(e), e.subject.n_iter
-    if falls < STILL_FALLING:
+    if falls < STILL_FALLING or falls * e.loss < WORTH * e.entropy:
         return None
     found = losses(e) | {"fall of the loss over the last tenth": falls}
     change = {"max_iter": 4 * n}

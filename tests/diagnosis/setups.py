@@ -100,7 +100,7 @@ TABLES = {
     "wide": lambda: make_classification(
         80, 60, n_informative=6, n_redundant=0, class_sep=0.7, random_state=3
     ),
-    "large": lambda: make_classification(3000, 20, n_informative=10, random_state=7),
+    "large": lambda: make_classification(1500, 20, n_informative=10, random_state=7),
 }
 
 

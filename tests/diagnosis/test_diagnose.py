@@ -94,6 +94,87 @@ def test_sample_keeps_both_classes():
     np.testing.assert_array_equal(sample(second[:100], 2000), np.arange(100))
 
 
+class BadStart(MLPClassifier):
+    """One whose weights start elsewhere, which no parameter tells."""
+
+    def _init_coef(self, fan_in, fan_out, dtype):
+        W, b = super()._init_coef(fan_in, fan_out, dtype)
+        return type(self).change(W), 0 * b
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda W: 0 * W, "zero_init"),
+        (lambda W: 0 * W + 0.5, "zero_init"),
+        (lambda W: 0.01 * W, "init_too_small"),
+        (lambda W: 50 * W, "init_too_large"),
+    ],
+)
+def test_start_of_a_derived_estimator(moons, change, code):
+    BadStart.change = staticmethod(change)
+    clf = BadStart([15] * 4, solver="sgd", max_iter=30, random_state=0)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        clf.fit(*moons)
+    finding = diagnose(clf, *moons).findings[0]
+    assert finding.code == code
+    assert "Fit anew" in finding.remedy
+
+
+def test_what_a_fit_recorded_is_used(moons):
+    clf = DeepBinaryClassifier(
+        10, depth=6, activation="logistic", solver="gd", max_iter=15, random_state=0
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        clf.fit(*moons)
+    shape = len(clf.history_["loss"]), len(clf.coefs_)
+    clf.history_["gradient_norms"] = np.full(shape, np.logspace(-6, -1, shape[1]))
+    clf.history_["update_ratios"] = np.full(shape, 2e-3)
+    clf.history_["update_ratios"][0] = np.nan
+    (evidence,) = gather(clf, *moons)
+    assert evidence.subject.step_ratio(1.0) == 2e-3
+    finding = diagnose(clf, *moons).findings[0]
+    assert finding.code == "vanishing_gradient"
+    assert finding.evidence["the same as recorded at the start"] == pytest.approx(1e-5)
+
+
+@pytest.mark.parametrize("layers", [6, 10])
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_deep_logistic_network_of_scikit_learn(moons, layers, solver):
+    """It stops at the entropy of the classes, without a word."""
+    X, y = moons
+    clf = MLPClassifier([16] * layers, "logistic", solver=solver, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        clf.fit(X, y)
+    assert clf.loss_ > 0.69
+    finding = diagnose(clf, X, y).findings[0]
+    assert finding.code == "vanishing_gradient"
+    assert finding.change == {"activation": "tanh"}
+
+
+def test_deep_relu_network_of_scikit_learn(moons):
+    clf = MLPClassifier([16] * 10, solver="sgd", batch_size=300, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        clf.fit(*moons)
+    assert clf.loss_ > 0.69
+    assert diagnose(clf, *moons).findings[0].code == "forward_collapse"
+
+
+def test_large_features_of_scikit_learn(moons):
+    X, y = moons
+    clf = MLPClassifier(max_iter=100, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        clf.fit(1e4 * X, y)
+    finding = diagnose(clf, 1e4 * X, y).findings[0]
+    assert finding.code == "unscaled_features"
+    assert "StandardScaler" in finding.remedy
+
+
 def test_other_estimators(moons):
     model = LogisticRegression().fit(*moons)
     with pytest.raises(TypeError, match=r"fitted DeepBinaryClassifier.* got Logistic"):

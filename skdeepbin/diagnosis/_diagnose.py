@@ -1,0 +1,103 @@
+"""``diagnose``: gather the evidence, ask the rules, report what they find."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from skdeepbin.diagnosis._evidence import Evidence, gather
+from skdeepbin.diagnosis._findings import Diagnosis, Finding, worst_first
+from skdeepbin.diagnosis._symptoms import CAUSES, NOTES
+
+
+def diagnose(clf: Any, X: Any, y: Any) -> Diagnosis:
+    """Say why a fitted classifier has not learnt, or that it has.
+
+    What the network does with the rows, how its training went and what simple models
+    find in the rows is measured on at most 2,000 of them; where several causes are
+    possible, each remedy is tried for some iterations, and the one that makes the loss
+    fall is proposed.
+
+    Parameters
+    ----------
+    clf : DeepBinaryClassifier, MLPClassifier or Pipeline
+        Fitted. scikit-learn's :class:`~sklearn.neural_network.MLPClassifier` for two
+        classes; a pipeline must end in one of the two.
+
+    X : array-like or sparse matrix of shape (n_samples, n_features)
+        The rows that it was fitted on.
+
+    y : array-like of shape (n_samples,)
+        Their labels.
+
+    Returns
+    -------
+    diagnosis : Diagnosis
+        Its `findings`, the worst first. Of a committee, they are about the network with
+        the largest loss.
+
+    Raises
+    ------
+    TypeError
+        If `clf` is another estimator.
+    ValueError
+        If `clf` is not for two classes, or X and y do not fit it.
+    NotFittedError
+        If `clf` is not fitted.
+
+    See Also
+    --------
+    skdeepbin.DeepBinaryClassifier : The classifier.
+
+    Examples
+    --------
+    Ten hidden layers of relu that start from weights made for tanh:
+
+    >>> from sklearn.datasets import make_moons
+    >>> from skdeepbin import DeepBinaryClassifier
+    >>> from skdeepbin.diagnosis import diagnose
+    >>> X, y = make_moons(200, noise=0.1, random_state=0)
+    >>> clf = DeepBinaryClassifier(
+    ...     20, activation="tanh", depth=4, init=0.01, solver="gd", learning_rate=0.3,
+    ...     max_iter=100, random_state=0,
+    ... )
+    >>> import warnings
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")
+    ...     _ = clf.fit(X, y)
+    >>> worst = diagnose(clf, X, y).findings[0]
+    >>> worst.code, worst.change
+    ('init_too_small', {'init': 'auto'})
+    """
+    evidence = max(gather(clf, X, y), key=lambda e: e.loss)
+    findings: list[Finding] = []
+    for rule in CAUSES:
+        finding = rule(evidence)
+        if finding is not None:
+            findings.append(finding)
+            break
+    findings += [note for rule in NOTES if (note := rule(evidence)) is not None]
+    findings = findings or [_healthy(evidence)]
+    return Diagnosis(worst_first([_named(f, evidence) for f in findings]))
+
+
+def _healthy(evidence: Evidence) -> Finding:
+    """That nothing was found."""
+    measured = {
+        "loss": evidence.loss,
+        "entropy of the class frequencies": evidence.entropy,
+        f"loss of a {evidence.references.best_name} model on rows not seen": (
+            evidence.reachable
+        ),
+    }
+    cause = "The network has learnt what there is to learn, as far as can be seen"
+    return Finding("healthy", "info", None, measured, cause, "Nothing has to be done")
+
+
+def _named(finding: Finding, evidence: Evidence) -> Finding:
+    """The finding with the network of a committee that it is about."""
+    subject = evidence.subject
+    if subject.n_networks == 1:
+        return finding
+    which = f"Network {subject.number} of {subject.n_networks}: "
+    return replace(finding, cause=which + finding.cause[0].lower() + finding.cause[1:])

@@ -1,0 +1,200 @@
+"""What is measured, once, about a network and a sample of its rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from scipy.special import expit, xlogy
+from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils.class_weight import compute_class_weight
+
+from skdeepbin.diagnosis._layers import Layers, measure
+from skdeepbin.diagnosis._subject import Subject, subjects
+from skdeepbin.diagnosis._tables import Columns, References, columns, references
+from skdeepbin.network._activations import ACTIVATIONS
+from skdeepbin.network._initializers import initialize
+from skdeepbin.network._loss import log_loss
+from skdeepbin.network._network import Network
+from skdeepbin.network._parameters import Array, Layout, Parameters
+from skdeepbin.training._units import units_of
+
+# Rows and entries of X that are looked at, and rows even where there are many features.
+ROWS, ENTRIES, FEWEST = 2000, 10**6, 200
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A network and a sample of the rows, in the units of its training.
+
+    X : the rows as the network is given them.
+    y : whether a row is of the second class.
+    w : weights of the rows by `class_weight`; they sum to one.
+    n_rows : of the whole table.
+    trials : the experiments that were made, by what was changed.
+    """
+
+    subject: Subject
+    X: Array
+    y: NDArray[np.bool_]
+    w: Array
+    n_rows: int
+    trials: dict[Any, Any] = field(default_factory=dict)
+
+    @cached_property
+    def entropy(self) -> float:
+        """The loss of one who knows only how frequent the classes are."""
+        share = float(self.w @ self.y)
+        return -float(xlogy(share, share) + xlogy(1 - share, 1 - share))
+
+    @cached_property
+    def network(self) -> tuple[Network, Array, Array]:
+        """The network, its parameters and the rows, in the units of training."""
+        subject = self.subject
+        layout = Layout((self.X.shape[1], *subject.hidden, 1))
+        network = Network(layout, ACTIVATIONS[subject.activation])
+        theta = layout.pack(Parameters(subject.weights, subject.biases))
+        if not subject.scales_itself:
+            return network, theta, self.X
+        units = units_of(self.X, lambda rows: np.ones(self.X.shape[0])[rows])
+        X = (self.X - units.shift) / units.scale
+        return network, units.from_user(theta, layout), X
+
+    @cached_property
+    def logits(self) -> Array:
+        """The logit of each row."""
+        return self.layers.logits
+
+    @cached_property
+    def probabilities(self) -> Array:
+        """The probability of the second class."""
+        return expit(self.logits)
+
+    @cached_property
+    def loss(self) -> float:
+        """The mean log loss of the network, without its penalty."""
+        return self.loss_of(self.logits, slice(None))
+
+    def loss_of(self, z: Array, rows: Any) -> float:
+        """The mean log loss of logits for some of the rows."""
+        w = self.w[rows]
+        losses, _ = log_loss(z, self.y[rows].astype(float))
+        with np.errstate(invalid="ignore", over="ignore"):
+            value = float(w @ losses / w.sum())
+        return value if np.isfinite(value) else np.inf
+
+    @cached_property
+    def layers(self) -> Layers:
+        """What is measured of each layer."""
+        network, theta, X = self.network
+        return measure(network, self.subject.activation, theta, X, self.y, self.w)
+
+    @cached_property
+    def start(self) -> Layers:
+        """What is measured of each layer at a start like the one of the network."""
+        network, _, X = self.network
+        rng = np.random.RandomState(0)
+        theta = initialize(network.layout, self.subject.start, rng)
+        return measure(network, self.subject.activation, theta, X, self.y, self.w)
+
+    @cached_property
+    def scale(self) -> Array:
+        """Of each layer, the size of the weights over that of a usual start."""
+        sizes = self.network[0].layout.sizes
+        usual = [self.subject.usual_start(*shape) for shape in pairwise(sizes)]
+        return self.layers.size / usual
+
+    @cached_property
+    def given_scale(self) -> float:
+        """The size of the starting weights of hidden layers over the usual one.
+
+        Of an estimator whose start is not a parameter, that of the weights as they are.
+        """
+        subject = self.subject
+        sizes = self.network[0].layout.sizes[:-1]
+        if len(sizes) < 2 or (subject.scales_itself and subject.init is None):
+            return 1.0
+        if subject.init is None:
+            factors = self.scale[:-1]
+        else:
+            shapes = pairwise(sizes)
+            factors = np.array([subject.init / subject.usual_start(*s) for s in shapes])
+        with np.errstate(divide="ignore"):
+            return float(np.exp(np.mean(np.log(factors))))
+
+    @cached_property
+    def references(self) -> References:
+        """What simple models find in the sample."""
+        return references(self.X, self.y, self.w)
+
+    @cached_property
+    def columns(self) -> Columns:
+        """What is to be said of single features."""
+        return columns(self.X, self.y)
+
+    @property
+    def reachable(self) -> float:
+        """A loss that another model has, on rows that it was not fitted to."""
+        return min(self.references.best_loss, self.entropy)
+
+    def gain(self, loss: float) -> float:
+        """The share of what other models gain over the class frequencies."""
+        return (self.entropy - loss) / max(self.entropy - self.reachable, 1e-3)
+
+
+def gather(clf: Any, X: Any, y: Any) -> list[Evidence]:
+    """The evidence about each network of a fitted estimator."""
+    networks = subjects(clf)
+    for transform in networks[0].prefix:
+        X = transform.transform(X)
+    X = check_array(X, accept_sparse="csr", input_name="X")
+    y = np.asarray(y)
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.ndim != 1:
+        raise ValueError(f"`y` must be of shape (n_samples,); got shape {y.shape}.")
+    check_consistent_length(X, y)
+    first = networks[0]
+    n_features = first.weights[0].shape[0]
+    if X.shape[1] != n_features:
+        raise ValueError(
+            f"X must have the {n_features} features that `clf` was fitted on; got "
+            f"{X.shape[1]}."
+        )
+    unknown = np.setdiff1d(y, first.classes)
+    if unknown.size:
+        raise ValueError(
+            f"`y` must hold the classes of `clf`, {first.classes.tolist()}; got "
+            f"{unknown.tolist()[0]!r}."
+        )
+    second = y == first.classes[1]
+    if second.all() or not second.any():
+        raise ValueError(
+            "`y` must hold both classes, as nothing can be learnt from one; got only "
+            f"{y[0]!r}."
+        )
+    factors = compute_class_weight(
+        first.parameters.get("class_weight"), classes=first.classes, y=y
+    )
+    chosen = sample(second, min(ROWS, max(ENTRIES // n_features, FEWEST)))
+    X, n_rows = X[chosen], len(y)
+    X = np.asarray(X.toarray() if issparse(X) else X, dtype=float)
+    w = factors[second[chosen].astype(int)]
+    return [Evidence(s, X, second[chosen], w / w.sum(), n_rows) for s in networks]
+
+
+def sample(second: NDArray[np.bool_], n: int, seed: int = 0) -> NDArray[np.intp]:
+    """At most about n rows, of either class the same share, at least 20 if it can."""
+    if len(second) <= n:
+        return np.arange(len(second))
+    rng = np.random.RandomState(seed)
+    parts = []
+    for rows in (np.flatnonzero(second), np.flatnonzero(~second)):
+        k = max(round(n * len(rows) / len(second)), min(20, len(rows)))
+        parts.append(rng.permutation(rows)[:k])
+    return np.sort(np.concatenate(parts))

@@ -1,0 +1,254 @@
+"""Where evidence allows two causes, a short experiment decides.
+
+A clone of the estimator with one parameter changed is trained for a few iterations on
+a part of the sample; what it reaches there and on the rest is compared with the network
+as it is, or with a clone without the change.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.neural_network import MLPClassifier
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
+
+from skdeepbin.diagnosis._evidence import Evidence, sample
+from skdeepbin.diagnosis._findings import shown
+from skdeepbin.diagnosis._subject import RARELY_TOO_HIGH
+from skdeepbin.network._parameters import Array
+
+# Multiplications that an experiment may take, about half a second, and the iterations.
+WORK, LONG_WORK = 1.2e9, 3e9
+FEWEST, MOST, MOST_IF_LONG = 20, 120, 300
+# Rows that an experiment trains on; the rest of the sample validates.
+SHARE = 0.7
+# An experiment moves the loss if it closes this share of the distance to what another
+# model reaches, and that is this share of the entropy of the classes.
+CLOSES, OF_ENTROPY = 0.25, 0.02
+# Where a fit without the change moves as well, the change must reach this share of it.
+HALF = 0.5
+# Standard deviation of a feature over what its quartiles suggest, from which a few
+# entries hide the others.
+TAIL = 30.0
+# A network that knows no more than the frequencies of the classes has been at rest or
+# still is after all its iterations: for it, a start is enough. The share of the entropy
+# is that of the calibration in rule "stuck".
+STUCK, OF_ENTROPY_IF_STUCK = 0.98, 0.05
+
+
+class Trial(NamedTuple):
+    """What an experiment found.
+
+    loss, held_out : mean log loss of the rows it was trained on, and of the others.
+    """
+
+    change: Mapping[str, Any]
+    loss: float
+    held_out: float
+    steps: int
+
+
+Transform = Callable[[Array], Array]
+
+
+@dataclass(frozen=True)
+class Laboratory:
+    """The experiments on one network."""
+
+    evidence: Evidence
+
+    def try_out(
+        self,
+        change: Mapping[str, Any],
+        steps: int | None = None,
+        scaler: Any = None,
+    ) -> Trial:
+        """Train a clone with a change.
+
+        scaler : a transformer, fitted here, that X goes through first.
+        """
+        steps = steps or self._steps(change)
+        key = sorted(change.items()).__repr__(), steps, type(scaler).__name__
+        if key not in self.evidence.trials:
+            self.evidence.trials[key] = self._try_out(change, steps, scaler)
+        return self.evidence.trials[key]
+
+    def _try_out(self, change: Mapping[str, Any], steps: int, scaler: Any) -> Trial:
+        evidence = self.evidence
+        X = evidence.X if scaler is None else scaler.fit_transform(evidence.X)
+        train = self.train
+        change = dict(change)
+        rest = np.setdiff1d(np.arange(len(X)), train)
+        model = self._clone(change, steps)
+        try:
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                model.fit(X[train], self.labels[train])
+                p = model.predict_proba(X)[:, 1]
+                p = np.clip(p, 1e-15, 1 - 1e-15)
+                z = np.log(p / (1 - p))
+        except ValueError:  # the weights became infinite
+            return Trial(change, np.inf, np.inf, steps)
+        losses = [evidence.loss_of(z[rows], rows) for rows in (train, rest)]
+        return Trial(change, losses[0], losses[1], steps)
+
+    def _steps(self, change: Mapping[str, Any]) -> int:
+        sizes = change.get("hidden_layer_sizes", self.evidence.subject.hidden)
+        return n_steps(len(self.train), self.evidence.X.shape[1], sizes, WORK)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The labels of the sample, as the user writes them."""
+        return self.evidence.subject.classes[self.evidence.y.astype(int)]
+
+    @property
+    def train(self) -> NDArray[np.intp]:
+        """The rows of the sample that experiments train on."""
+        y = self.evidence.y
+        return sample(y, max(round(SHARE * len(y)), 2), seed=1)
+
+    def _clone(self, change: Mapping[str, Any], steps: int) -> Any:
+        """The estimator with the change, for so many iterations, without stopping."""
+        subject = self.evidence.subject
+        seed = subject.parameters.get("random_state")
+        settings: dict[str, Any] = {
+            "max_iter": steps,
+            "tol": 0.0,
+            "n_iter_no_change": steps + 1,
+            "early_stopping": False,
+            "warm_start": False,
+            "verbose": False,
+            "random_state": seed if isinstance(seed, (int, np.integer)) else 0,
+        }
+        if subject.scales_itself:
+            settings |= {"n_networks": 1, "scoring": "loss"}
+        if "checkpoint" in subject.parameters:
+            settings["checkpoint"] = None
+        if "depth" in subject.parameters and "hidden_layer_sizes" in change:
+            settings["depth"] = None
+        settings |= change
+        alpha = settings.get("alpha", subject.parameters["alpha"])
+        if subject.scales_itself:  # it is divided by the number of rows
+            alpha = alpha * len(self.train) / self.evidence.n_rows
+        fresh = clone(subject.estimator)
+        if not subject.scales_itself:  # one that is derived may start otherwise
+            names = MLPClassifier().get_params()
+            known = {k: v for k, v in fresh.get_params().items() if k in names}
+            fresh = MLPClassifier(**known)
+        return fresh.set_params(**(settings | {"alpha": alpha}))
+
+    def moves(self, trial: Trial, before: float | None = None) -> bool:
+        """Whether the loss is lower than it was, by what is worth a remedy."""
+        evidence = self.evidence
+        before = evidence.loss if before is None else before
+        before = min(before, 1.05 * evidence.entropy)
+        missing = max(before - evidence.reachable, 0)
+        fall = before - trial.loss
+        if before >= STUCK * evidence.entropy:
+            return fall > OF_ENTROPY_IF_STUCK * evidence.entropy
+        return fall > max(CLOSES * missing, OF_ENTROPY * evidence.entropy)
+
+    def explains(self, trial: Trial) -> bool:
+        """Whether the loss moves for the change, and not for a fit as it was."""
+        if not self.moves(trial):
+            return False
+        control = self.try_out({}, trial.steps)
+        if not self.moves(control):
+            return True
+        return trial.loss < HALF * control.loss
+
+    def first_that_explains(
+        self, *changes: Mapping[str, Any], steps: int | None = None
+    ) -> Trial | None:
+        """The first of some changes that makes the loss move.
+
+        Where none does by itself, the first that does with the help of a fast solver,
+        which alone does not: then it is necessary, if not enough.
+        """
+        for change in changes:
+            trial = self.try_out(change, steps)
+            if self.explains(trial):
+                return trial
+        if self._moves_alone:
+            return None
+        for help_ in self.helps:
+            for change in changes:
+                if set(change) & set(help_):
+                    continue
+                trial = self.try_out(help_ | dict(change), steps)
+                control = self.try_out(help_, trial.steps)
+                if self.moves(trial) and not self.moves(control):
+                    return trial
+        return None
+
+    @property
+    def _moves_alone(self) -> bool:
+        """Whether nothing has to be changed at all."""
+        return self.moves(self.try_out({}))
+
+    @property
+    def helps(self) -> list[dict[str, Any]]:
+        """Longer steps than usual, and a solver that is fast on most tables."""
+        subject = self.evidence.subject
+        name, solver = subject.rate_name, subject.parameters["solver"]
+        helps: list[dict[str, Any]] = [{"solver": "adam", name: 0.01}]
+        if solver in RARELY_TOO_HIGH and solver != "adam":
+            helps.insert(0, {name: float(f"{RARELY_TOO_HIGH[solver] / 3:.1g}")})
+        return helps
+
+    def fit_anew(self) -> Trial | None:
+        """A fit as it was, if it makes the loss move: then no setting is to blame."""
+        trial = self.try_out({})
+        return trial if self.moves(trial) else None
+
+    def scaled(self, change: Mapping[str, Any]) -> tuple[str, Trial] | None:
+        """A scaler that makes the loss move where it would not without."""
+        quantiles = QuantileTransformer(
+            n_quantiles=min(100, len(self.evidence.y)), output_distribution="normal"
+        )
+        scalers = {"StandardScaler": StandardScaler(), "QuantileTransformer": quantiles}
+        if self.evidence.subject.scales_itself:
+            scalers.pop("StandardScaler")
+        if self.evidence.columns.tail < TAIL:
+            scalers.pop("QuantileTransformer")
+        for name, scaler in scalers.items():
+            trial = self.try_out(change, scaler=scaler)
+            if self.moves(trial) and self._needed(scaler, change):
+                return name, trial
+        return None
+
+    def _needed(self, scaler: Any, change: Mapping[str, Any]) -> bool:
+        """Whether without the scaler it takes longer, or for ever."""
+        soon = min(max(self.evidence.subject.n_iter, FEWEST), MOST)
+        for steps in (soon, self._steps(change)):
+            control = self.try_out(change, steps)
+            trial = self.try_out(change, steps, scaler)
+            if self.moves(trial) and not self.moves(control):
+                return True
+            if trial.loss < HALF * control.loss:
+                return True
+        return False
+
+
+def n_steps(
+    n_rows: int, n_features: int, hidden: Any, work: float, most: int = MOST
+) -> int:
+    """Iterations of a network on so many rows that are about so much work."""
+    sizes = n_features, *np.atleast_1d(hidden).astype(int).tolist(), 1
+    weights = sum(a * b for a, b in pairwise(sizes))
+    return int(np.clip(work / (3 * n_rows * weights), FEWEST, most))
+
+
+def tried(trial: Trial, before: float, named: str = "with it") -> str:
+    """What an experiment did, for the end of a remedy."""
+    return (
+        f"{named} the loss falls from {shown(before)} to {shown(trial.loss)} in "
+        f"{trial.steps} steps"
+    )

@@ -1,0 +1,411 @@
+"""Rules about what can be learnt: ``evidence -> Finding | None``.
+
+The size of the network, the labels and the features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from sklearn.preprocessing import StandardScaler
+
+from skdeepbin.diagnosis._evidence import Evidence
+from skdeepbin.diagnosis._experiments import (
+    LONG_WORK,
+    MOST_IF_LONG,
+    TAIL,
+    Laboratory,
+    Trial,
+    n_steps,
+    tried,
+)
+from skdeepbin.diagnosis._findings import Finding
+from skdeepbin.diagnosis._judgement import (
+    FAR,
+    better_on_held_out,
+    failing,
+    losses,
+    on_held_out,
+    remedy,
+    setting,
+    severity,
+    stuck,
+)
+from skdeepbin.diagnosis._tables import overlap
+
+# Standard errors by which the AUC of a model must exceed 0.5 to be a sign that the
+# labels depend on the features.
+SIGNAL = 3.0
+# Standard deviations of features, largest over smallest, and mean over standard
+# deviation, from which they count as unscaled; UMLAUT's and DeepDiagnosis' range of
+# [-1, 1] accuses standardised features as well.
+RATIO, LARGE, SMALL, OFF_CENTRE = 10.0, 10.0, 0.1, 3.0
+# A narrowest layer of this width is suspected, even of a network that has learnt.
+NARROW, VERY_NARROW = 8, 3
+# Penalties above the default by this factor are suspected.
+STRONG = 10.0
+# Labels that are wrong where a model is surest: the least share, and how far that is
+# from what overlapping classes give, 0, to what labels changed at random give, 1. From
+# a share of wrong labels in all, the two are hard to tell apart.
+NOISE, NOISE_EVENLY, HARD_TO_TELL = 0.08, 0.4, 0.35
+# Rows for each feature, below which no model finds a weak dependence.
+ENOUGH_ROWS = 5.0
+# Held-out loss over the best of another model, and over that of training.
+WORSE, GAP = 1.5, 1.5
+# A validation loss that ends so far above its minimum has turned (SageMaker has 0.1).
+TURNED = 1.1
+# SageMaker's ClassImbalance: 10 to 1; and the share of the rare class that is found.
+RARE, FOUND, NEARLY_ALL = 0.1, 0.4, 0.9
+# AUC of one feature from which it may be a copy of the label.
+LEAK, LEAK_GAP = 0.99, 0.25
+
+
+def no_variation(e: Evidence) -> Finding | None:
+    """A table of constant features."""
+    constant = e.columns.constant
+    if len(constant) < e.X.shape[1]:
+        return None
+    found = {"constant features": float(len(constant))}
+    cause = "All features are constant: there is nothing to tell rows apart by"
+    what = "Check how X is made"
+    return Finding("constant_features", "error", None, found, cause, what)
+
+
+def _defaults(e: Evidence) -> dict[str, Any]:
+    """The settings of a network that learns most tables."""
+    if not e.subject.scales_itself:
+        return {
+            "hidden_layer_sizes": (50, 50),
+            "activation": "relu",
+            "solver": "adam",
+            "learning_rate_init": 0.01,
+            "alpha": 1e-4,
+        }
+    default = type(e.subject.estimator)()
+    names = ["hidden_layer_sizes", "activation", "depth", "init", "solver"]
+    names += ["learning_rate", "alpha", "dropout", "batch_size"]
+    return {name: getattr(default, name) for name in names}
+
+
+def labels_unlearnable(e: Evidence) -> Finding | None:
+    """Labels that do not depend on the features, as far as any model can see."""
+    references = e.references
+    if references.best_z >= SIGNAL:
+        return None
+    if e.subject.validation.size and e.subject.validation.min() < 0.95 * e.entropy:
+        return None
+    if e.n_rows < ENOUGH_ROWS * e.X.shape[1] and not stuck(e):
+        return None
+    trial = Laboratory(e).try_out(_defaults(e), scaler=StandardScaler())
+    if trial.held_out < 0.95 * e.entropy:
+        return None
+    found = {
+        "entropy of the class frequencies": e.entropy,
+        **{f"loss of a {name} model": v for name, v in references.losses.items()},
+    }
+    cause = (
+        "No model predicts the labels of rows it has not seen, neither a linear one "
+        "nor neighbours, trees or a network of default settings"
+    )
+    what = (
+        "Check that the rows of X and y belong together, and look for features that y "
+        "depends on"
+    )
+    return Finding("labels_unlearnable", "error", None, found, cause, what)
+
+
+def unscaled_features(e: Evidence) -> Finding | None:
+    """Features in units in which no step suits all weights."""
+    if not _are_unscaled(e) or not failing(e):
+        return None
+    laboratory = Laboratory(e)
+    found_scaler = laboratory.scaled({})
+    if found_scaler is None and not e.subject.scales_itself:
+        found_scaler = laboratory.scaled(laboratory.helps[-1])
+    if found_scaler is None:
+        return None
+    name, trial = found_scaler
+    also = f", and set {setting(trial.change)}" if trial.change else ""
+    return _unscaled(e, name, tried(trial, e.loss), also)
+
+
+def _unscaled(e: Evidence, scaler: str, effect: str, also: str) -> Finding:
+    """The finding that features must be scaled."""
+    cause = (
+        "Features of very different or very large scale let a few weights decide all"
+    )
+    what = f"Put sklearn.preprocessing.{scaler}() before the classifier{also}: {effect}"
+    found, code = losses(e) | _scales(e), "unscaled_features"
+    return Finding(code, severity(e), None, found, cause, what)
+
+
+def _are_unscaled(e: Evidence) -> bool:
+    spread = e.columns.spread[e.columns.spread > 0]
+    if not len(spread):
+        return False
+    if e.subject.scales_itself:
+        return e.columns.tail > TAIL
+    off = abs(e.columns.mean[e.columns.spread > 0]) / spread
+    return bool(
+        spread.max() > LARGE
+        or spread.max() < SMALL
+        or spread.max() > RATIO * spread.min()
+        or off.max() > OFF_CENTRE
+    )
+
+
+def _scales(e: Evidence) -> dict[str, float]:
+    spread = e.columns.spread[e.columns.spread > 0]
+    return {
+        "largest standard deviation of a feature": spread.max(),
+        "smallest": spread.min(),
+    }
+
+
+def over_regularized(e: Evidence) -> Finding | None:
+    """A penalty or a dropout that leaves no weights to learn with."""
+    subject = e.subject
+    if not failing(e):
+        return None
+    alpha, usual = subject.parameters["alpha"], subject.usual_alpha
+    dropout = subject.parameters.get("dropout", 0.0)
+    changes = []
+    if alpha > STRONG * usual:
+        changes.append({"alpha": usual})
+    if dropout > 0.5:  # UMLAUT's limit
+        changes.append({"dropout": 0.0})
+    if len(changes) == 2:
+        changes.append(changes[0] | changes[1])
+    laboratory, steps = Laboratory(e), _long(e, subject.hidden)
+    trial = laboratory.first_that_explains(*changes, steps=steps)
+    if trial is None:
+        return None
+    if not better_on_held_out(e, laboratory.try_out({}, steps), trial):
+        return None
+    found = losses(e)
+    if "alpha" in trial.change:
+        found["alpha"] = alpha
+        found["size of the weights over that of a start"] = float(e.scale.mean())
+    if "dropout" in trial.change:
+        found["dropout"] = dropout
+    cause = "The penalty holds the weights so small that the network cannot fit"
+    if "alpha" not in trial.change:
+        cause = "So many units are left out in training that too few are left to fit"
+    what = remedy(e, trial, "")
+    code = "over_regularized"
+    return Finding(code, severity(e), None, found, cause, what, trial.change)
+
+
+def class_imbalance(e: Evidence) -> Finding | None:
+    """A rare class that is hardly ever predicted."""
+    share = float(np.mean(e.y))
+    rare = share < 0.5
+    few = min(share, 1 - share)
+    if few >= RARE:
+        return None
+    predicted = (e.logits > 0) == rare
+    recall = float(predicted[e.y == rare].mean())
+    if recall >= NEARLY_ALL:
+        return None
+    found = {"share of the rare class": few, "share of it that is predicted": recall}
+    cause = "One class is rare, and the network predicts it for only a part of its rows"
+    what = "Lower the threshold on predict_proba"
+    change: dict[str, Any] = {}
+    if "class_weight" in e.subject.parameters:
+        change = {"class_weight": "balanced"}
+        what = "Set class_weight='balanced', or lower the threshold on predict_proba"
+    bad = "warning" if recall < FOUND else "info"
+    return Finding("class_imbalance", bad, None, found, cause, what, change)
+
+
+def too_few_units(e: Evidence) -> Finding | None:
+    """A layer that is too narrow for what is to be told apart."""
+    hidden = e.subject.hidden
+    if not hidden or min(hidden) > (NARROW if failing(e) else VERY_NARROW):
+        return None
+    wider = tuple(max(width, 50) for width in hidden)
+    settings = _defaults(e)
+    sizes = settings.pop("hidden_layer_sizes")
+    tried_out = _first_better(e, wider, (50, 50)) or _first_better(
+        e, sizes, settings=settings
+    )
+    if tried_out is None:
+        return None
+    trial, control = tried_out
+    layer = int(np.argmin(hidden)) + 1
+    found = losses(e) | {"units of the narrowest layer": float(min(hidden))}
+    cause = f"Hidden layer {layer} is too narrow for what is to be told apart"
+    what = f"Set {setting(trial.change)}: {on_held_out(control, trial)}"
+    code = "too_few_units"
+    return Finding(code, severity(e), layer, found, cause, what, trial.change)
+
+
+def _long(e: Evidence, sizes: Any) -> int:
+    """Iterations of a long experiment."""
+    n = len(Laboratory(e).train)
+    return n_steps(n, e.X.shape[1], sizes, LONG_WORK, MOST_IF_LONG)
+
+
+def _first_better(
+    e: Evidence,
+    *sizes: Any,
+    settings: Mapping[str, Any] = MappingProxyType({}),
+    **others: Any,
+) -> tuple[Trial, Trial] | None:
+    """The first network of other sizes that does better, and one of the same sizes.
+
+    settings : of both.
+    others : of the first alone.
+    """
+    laboratory, same = Laboratory(e), {"hidden_layer_sizes": e.subject.hidden}
+    for hidden in sizes:
+        steps = _long(e, hidden)
+        change = {**settings, **others, "hidden_layer_sizes": hidden}
+        trial = laboratory.try_out(change, steps)
+        control = laboratory.try_out({**settings, **same} if settings else {}, steps)
+        if better_on_held_out(e, control, trial):
+            return trial, control
+    return None
+
+
+def linear_network(e: Evidence) -> Finding | None:
+    """A network without units that bend."""
+    if e.subject.hidden and e.subject.activation != "identity":
+        return None
+    tried_out = _first_better(e, (50, 50), activation="relu")
+    if tried_out is None:
+        return None
+    trial, control = tried_out
+    found, code = losses(e), "underfitting"
+    cause = "Without a hidden layer of units that bend, the network is a linear model"
+    what = f"Set {setting(trial.change)}: {on_held_out(control, trial)}"
+    return Finding(code, severity(e), None, found, cause, what, trial.change)
+
+
+def underfitting(e: Evidence) -> Finding | None:
+    """A network that has not the form, or not the training, for what others find."""
+    if not failing(e):
+        return None
+    found, code = losses(e), "underfitting"
+    cause = f"A {e.references.best_name} model predicts rows it has not seen far better"
+    bad = severity(e) if e.gain(e.loss) < FAR else "info"
+    wider = tuple(max(width, 100) for width in e.subject.hidden)
+    settings = _defaults(e)
+    sizes = settings.pop("hidden_layer_sizes")
+    tried_out = _first_better(e, wider) or _first_better(e, sizes, **settings)
+    if tried_out is not None:
+        trial, control = tried_out
+        what = f"Set {setting(trial.change)}: {on_held_out(control, trial)}"
+        return Finding(code, bad, None, found, cause, what, trial.change)
+    what = (
+        "Prefer such a model for this table, or make features of which the logit is a "
+        "smoother function"
+    )
+    bad = "error" if stuck(e) else "info"
+    return Finding(code, bad, None, found, cause, what)
+
+
+def label_noise(e: Evidence) -> Finding | None:
+    """Labels that are wrong even where a model is sure."""
+    references = e.references
+    sure, error = references.sure_error, references.error
+    natural = overlap(error)
+    chance = 2 * np.sqrt(natural * (1 - natural) / max(len(e.y) / 3, 1))
+    evenly = natural + NOISE_EVENLY * (error - natural)
+    if sure < max(NOISE, evenly, natural + chance) or references.best_z < SIGNAL:
+        return None
+    found = {"share of other labels": error, "the same where a model is surest": sure}
+    found["what overlapping classes would give there"] = natural
+    cause = "Labels differ from those of similar rows as often where the class is clear"
+    what = (
+        "Check how y was collected; against fitting the noise set early_stopping=True"
+    )
+    change = {"early_stopping": True}
+    bad = "warning" if error < HARD_TO_TELL else "info"
+    return Finding("label_noise", bad, None, found, cause, what, change)
+
+
+def overfitting(e: Evidence) -> Finding | None:
+    """A network that knows its own rows and no others."""
+    subject = e.subject
+    change: dict[str, Any] = {"early_stopping": True}
+    cause = "The network fits its own rows far better than rows it has not seen"
+    curve = subject.validation
+    if curve.size > 1 and not subject.validated and curve[-1] > TURNED * curve.min():
+        found = {"validation loss at the end": curve[-1], "at its least": curve.min()}
+        found["loss of training"] = e.loss
+        what = "Set early_stopping=True, which keeps the weights of the least"
+        return Finding("overfitting", "warning", None, found, cause, what, change)
+    if subject.validated or e.loss > e.reachable or failing(e):
+        return None
+    laboratory = Laboratory(e)
+    most = n_steps(len(laboratory.train), e.X.shape[1], subject.hidden, LONG_WORK, 600)
+    trial = laboratory.try_out({}, steps=min(subject.n_iter, most))
+    gap = trial.held_out > GAP * max(trial.loss, e.loss)
+    worse = trial.held_out > WORSE * e.reachable + 0.1 * e.entropy
+    if not gap or not (worse or trial.held_out > e.entropy):
+        return None
+    if not subject.scales_itself and _are_unscaled(e):
+        scaled = laboratory.try_out({}, trial.steps, StandardScaler())
+        if better_on_held_out(e, trial, scaled):
+            return _unscaled(e, "StandardScaler", on_held_out(trial, scaled), "")
+    found = {
+        "loss of its own rows": e.loss,
+        "loss of rows held out of a refit": trial.held_out,
+        f"loss of a {e.references.best_name} model on such rows": e.reachable,
+        "parameters for each row": e.network[0].layout.n_parameters / e.n_rows,
+    }
+    known = e.n_rows == len(e.y)  # else a refit on fewer rows fits others worse
+    what = "Set early_stopping=True, a larger `alpha` or fewer units"
+    bad = "warning" if known and trial.held_out > e.entropy * 0.9 else "info"
+    return Finding("overfitting", bad, None, found, cause, what, change)
+
+
+def leaking_feature(e: Evidence) -> Finding | None:
+    """One feature that alone predicts what all others together do not."""
+    columns = e.columns
+    best = int(columns.auc.argmax())
+    others = columns.auc[~columns.same_as_best]
+    if columns.auc[best] < LEAK or others.max(initial=0.5) >= LEAK:
+        return None
+    sure = columns.auc[best] > 0.999 and columns.gap > LEAK_GAP
+    found = {
+        "AUC of the feature alone": columns.auc[best],
+        "AUC of the next": others.max(initial=0.5),
+    }
+    cause = f"Feature {best} alone all but tells the label, as if it were made from it"
+    what = f"Check how feature {best} is made, and drop it if it is not known in time"
+    bad = "warning" if sure else "info"
+    return Finding("leaking_feature", bad, None, found, cause, what)
+
+
+def constant_features(e: Evidence) -> Finding | None:
+    """Features that say nothing, or nothing new."""
+    constant, duplicate = e.columns.constant, e.columns.duplicate
+    if not len(constant) + len(duplicate) or len(constant) == e.X.shape[1]:
+        return None
+    found = {"constant": float(len(constant)), "duplicate": float(len(duplicate))}
+    listed = ", ".join(map(str, [*constant, *duplicate][:5]))
+    cause = f"Features are constant or repeat others: {listed}"
+    what = "Drop them, or put sklearn.feature_selection.VarianceThreshold() before"
+    return Finding("constant_features", "info", None, found, cause, what)
+
+
+def unscaled_but_harmless(e: Evidence) -> Finding | None:
+    """Features of very different scale that have done no visible harm."""
+    spread = e.columns.spread[e.columns.spread > 0]
+    if not len(spread) or failing(e):
+        return None
+    harm = "trains in units of their spread, so that this does no harm"
+    if not e.subject.scales_itself:
+        harm = "has learnt all the same, if more slowly"
+    elif spread.max() < RATIO**2 * spread.min():
+        return None
+    if not (e.subject.scales_itself or _are_unscaled(e)):
+        return None
+    cause = f"Features are not of one scale; the classifier {harm}"
+    what = "Put sklearn.preprocessing.StandardScaler() before it, to compare weights"
+    return Finding("unscaled_features", "info", None, _scales(e), cause, what)

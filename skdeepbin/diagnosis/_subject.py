@@ -1,0 +1,263 @@
+"""What is diagnosed: a fitted network, whichever estimator it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import sqrt
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import NotFittedError
+from sklearn.neural_network import MLPClassifier
+
+from skdeepbin.network._activations import ACTIVATIONS
+from skdeepbin.network._initializers import INITIALIZERS, xavier
+from skdeepbin.network._parameters import Array
+from skdeepbin.training._optimizers import OPTIMIZERS
+
+EXPECTED = (
+    "a fitted DeepBinaryClassifier, a fitted MLPClassifier of scikit-learn for two "
+    "classes, or a fitted pipeline that ends in one"
+)
+
+# What MLPClassifier's own defaults are, by solver: steps and penalty.
+MLP_RATES = {"sgd": 0.001, "adam": 0.001}
+# Rates that are rarely too high, whichever the table.
+RARELY_TOO_HIGH = {
+    "gd": 3.0,
+    "momentum": 1.0,
+    "nesterov": 1.0,
+    "sgd": 0.3,
+    "adam": 0.03,
+    "rprop": 0.05,
+}
+MLP_ALPHA = 1e-4
+# The learning rate of "gd" and of plain steps that suits most networks in units of the
+# features' spread; where a line search is the default, there is none to compare with.
+PLAIN_RATE = 0.3
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One network of a fitted estimator, and how it was trained.
+
+    scales_itself : whether training is in units of the features' spread.
+    loss, validation : what was recorded at each iteration; the second may be empty.
+    gradient_norms, update_ratios : the same for each layer; None if not recorded.
+    ended_at_max_iter : whether more iterations were not allowed.
+    number, n_networks : which network of a committee it is, from 1.
+    """
+
+    estimator: Any
+    parameters: Mapping[str, Any]
+    weights: list[Array]
+    biases: list[Array]
+    classes: np.ndarray
+    activation: str
+    scales_itself: bool
+    loss: Array
+    validation: Array
+    gradient_norms: Array | None
+    update_ratios: Array | None
+    ended_at_max_iter: bool
+    stop_reason: str
+    number: int = 1
+    n_networks: int = 1
+    prefix: tuple[Any, ...] = field(default=())
+
+    @property
+    def rate_name(self) -> str:
+        """The parameter that is the learning rate."""
+        return "learning_rate" if self.scales_itself else "learning_rate_init"
+
+    @property
+    def usual_rate(self) -> float | None:
+        """The learning rate that suits the solver; None if it has none."""
+        solver = self.parameters["solver"]
+        if not self.scales_itself:
+            return MLP_RATES.get(solver)
+        if solver not in OPTIMIZERS:
+            return None
+        return OPTIMIZERS[solver].auto or PLAIN_RATE
+
+    @property
+    def rate(self) -> float | None:
+        """The learning rate that was used; None where it was found by itself."""
+        value = self.parameters[self.rate_name]
+        if self.usual_rate is None:
+            return None
+        if isinstance(value, str):
+            return OPTIMIZERS[self.parameters["solver"]].auto
+        return float(value)
+
+    @property
+    def is_fast(self) -> bool:
+        """Whether the learning rate is too high for most tables."""
+        most = RARELY_TOO_HIGH.get(self.parameters["solver"], np.inf)
+        return self.rate is not None and self.rate > most
+
+    @property
+    def usual_alpha(self) -> float:
+        """The penalty by default."""
+        if not self.scales_itself:
+            return MLP_ALPHA
+        return type(self.estimator)().alpha
+
+    @property
+    def init(self) -> float | None:
+        """The standard deviation of the starting weights where that was a number."""
+        value = self.parameters.get("init", "auto")
+        return None if isinstance(value, str) else float(value)
+
+    def usual_start(self, fan_in: int, fan_out: int) -> float:
+        """The standard deviation of the weights of a layer in a usual start."""
+        if self.scales_itself:
+            return INITIALIZERS[ACTIVATIONS[self.activation].init](fan_in, fan_out)
+        # Uniform, of the standard deviation of "xavier"; Glorot and Bengio's for tanh
+        # is divided by the square root of 3 where it is for the logistic function.
+        shrunk = sqrt(1 / 3) if self.activation == "logistic" else 1.0
+        return shrunk * xavier(fan_in, fan_out)
+
+    def start(self, fan_in: int, fan_out: int) -> float:
+        """The standard deviation of the weights of a layer in the start it had."""
+        rule = self.parameters.get("init", "auto")
+        if rule in INITIALIZERS:
+            return INITIALIZERS[rule](fan_in, fan_out)
+        if self.init is not None:
+            return self.init
+        return self.usual_start(fan_in, fan_out)
+
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """The width of each hidden layer."""
+        return tuple(W.shape[1] for W in self.weights[:-1])
+
+    @property
+    def n_iter(self) -> int:
+        """Iterations that were made."""
+        return max(int(self.estimator.n_iter_), 1)
+
+    @property
+    def validated(self) -> bool:
+        """Whether held-out rows decided when to stop."""
+        if self.scales_itself:
+            return self.stop_reason == "early_stopping" or (
+                bool(self.parameters["early_stopping"]) and self.validation.size > 0
+            )
+        return bool(self.parameters["early_stopping"])
+
+    def step_ratio(self, gradient_norm: float) -> float:
+        """The length of a step over that of the weights, near where it stands."""
+        if self.update_ratios is not None:
+            steps = self.update_ratios[1:].max(axis=1)
+            steps = steps[np.isfinite(steps)]
+            if steps.size:
+                return float(np.median(steps))
+        if self.rate is None:
+            return np.nan
+        sizes = sum(W.size for W in self.weights)
+        norm = sqrt(sum(float(np.sum(W**2)) for W in self.weights)) + 1e-300
+        if self.parameters["solver"] in ("adam", "rprop"):
+            return self.rate * sqrt(sizes) / norm
+        sums = 1 / (1 - self.parameters.get("momentum", 0.0))
+        if self.parameters["solver"] == "gd":
+            sums = 1.0
+        return self.rate * sums * gradient_norm / norm
+
+
+def subjects(clf: Any) -> list[Subject]:
+    """Each network of a fitted estimator, or an error that names what was expected."""
+    steps: tuple[Any, ...] = ()
+    if hasattr(clf, "steps") and hasattr(clf, "named_steps"):
+        steps, clf = (clf[:-1],) if len(clf.steps) > 1 else (), clf.steps[-1][1]
+    ours = _is_ours(clf)
+    if not ours and not isinstance(clf, MLPClassifier):
+        raise TypeError(f"`clf` must be {EXPECTED}; got {type(clf).__name__}.")
+    if not hasattr(clf, "coefs_"):
+        raise NotFittedError(
+            f"`clf` must be {EXPECTED}; this {type(clf).__name__} is not fitted yet. "
+            "Call `fit` first."
+        )
+    return _of_ours(clf, steps) if ours else [_of_mlp(clf, steps)]
+
+
+def _is_ours(clf: Any) -> bool:
+    wanted = {"init", "solver", "activation", "hidden_layer_sizes", "n_networks"}
+    return hasattr(clf, "get_params") and wanted <= set(clf.get_params(deep=False))
+
+
+def _of_ours(clf: Any, steps: tuple[Any, ...]) -> list[Subject]:
+    """The networks of a DeepBinaryClassifier."""
+    single = clf.coefs_[0].ndim == 2
+    k = 1 if single else len(clf.coefs_[0])
+
+    def column(name: str, number: int) -> Array | None:
+        values = clf.history_.get(name)
+        if values is None:
+            return None
+        values = np.asarray(values if single else values[number], dtype=float)
+        known = np.isfinite(values) if values.ndim == 1 else slice(None)
+        return values if name == "loss" else values[known]
+
+    found = []
+    for number in range(k):
+        loss, validation = column("loss", number), column("validation_loss", number)
+        assert loss is not None
+        assert validation is not None
+        found.append(
+            Subject(
+                clf,
+                clf.get_params(deep=False),
+                [np.asarray(W if single else W[number], float) for W in clf.coefs_],
+                [
+                    np.asarray(b if single else b[number], float)
+                    for b in clf.intercepts_
+                ],
+                clf.classes_,
+                getattr(clf, "_fitted_activation", clf.activation),
+                True,
+                loss,
+                validation,
+                column("gradient_norms", number),
+                column("update_ratios", number),
+                clf.stop_reason_ == "max_iter",
+                clf.stop_reason_,
+                number + 1,
+                k,
+                steps,
+            )
+        )
+    return found
+
+
+def _of_mlp(clf: MLPClassifier, steps: tuple[Any, ...]) -> Subject:
+    """The network of scikit-learn's MLPClassifier, if it has one logit."""
+    n_outputs = clf.coefs_[-1].shape[1]
+    binary = np.ndim(clf.classes_) == 1 and len(clf.classes_) == 2
+    if clf.out_activation_ != "logistic" or n_outputs != 1 or not binary:
+        raise ValueError(
+            "`clf` must be an MLPClassifier for two classes; this one has "
+            f"{n_outputs} outputs for {len(clf.classes_)} classes. Fit one on a "
+            "target of two classes, or wrap it in "
+            "sklearn.multiclass.OneVsRestClassifier and diagnose its `estimators_`."
+        )
+    parameters = clf.get_params(deep=False)
+    loss = np.array(getattr(clf, "loss_curve_", [clf.loss_]), dtype=float)
+    limit = parameters["max_iter"]
+    return Subject(
+        clf,
+        parameters,
+        [np.asarray(W, float) for W in clf.coefs_],
+        [np.asarray(b, float) for b in clf.intercepts_],
+        clf.classes_,
+        parameters["activation"],
+        False,
+        loss,
+        np.empty(0),
+        None,
+        None,
+        clf.n_iter_ >= limit,
+        "max_iter" if clf.n_iter_ >= limit else "converged",
+        prefix=steps,
+    )

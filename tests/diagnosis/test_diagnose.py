@@ -1,0 +1,227 @@
+"""What `diagnose` accepts, what it refuses, and how long it takes."""
+
+import warnings
+from time import perf_counter
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csr_matrix
+from sklearn.datasets import make_classification
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skdeepbin import DeepBinaryClassifier
+from skdeepbin.diagnosis import diagnose
+from skdeepbin.diagnosis._evidence import gather, sample
+
+
+@pytest.fixture(scope="module")
+def clf(moons):
+    return DeepBinaryClassifier(20, random_state=0).fit(*moons)
+
+
+def test_same_answer_twice(clf, moons):
+    assert diagnose(clf, *moons) == diagnose(clf, *moons)
+
+
+def test_estimator_is_left_as_it_is(clf, moons):
+    before = [W.copy() for W in clf.coefs_]
+    X, y = moons
+    copies = X.copy(), y.copy()
+    diagnose(clf, X, y)
+    np.testing.assert_array_equal(before[0], clf.coefs_[0])
+    np.testing.assert_array_equal(copies[0], X)
+    np.testing.assert_array_equal(copies[1], y)
+
+
+def test_says_nothing_aloud(moons):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        stuck = DeepBinaryClassifier(
+            8, depth=5, activation="logistic", solver="gd", max_iter=20, verbose=0
+        ).fit(*moons)
+    assert not diagnose(stuck, *moons).ok  # warnings are errors here
+
+
+@pytest.mark.parametrize("kind", ["frame", "sparse", "list", "column", "float32"])
+def test_kinds_of_input(clf, moons, kind):
+    X, y = moons
+    X, y = {
+        "frame": lambda: (pd.DataFrame(X, columns=["a", "b"]), pd.Series(y)),
+        "sparse": lambda: (csr_matrix(X), y),
+        "list": lambda: (X.tolist(), y.tolist()),
+        "column": lambda: (X, y[:, np.newaxis]),
+        "float32": lambda: (X.astype(np.float32), y),
+    }[kind]()
+    assert diagnose(clf, X, y).findings[0].code == "healthy"
+
+
+def test_pipeline_transforms_first(moons):
+    X, y = moons
+    model = make_pipeline(StandardScaler(), DeepBinaryClassifier(20, random_state=0))
+    model.fit(1e6 * X, y)
+    assert diagnose(model, 1e6 * X, y).findings[0].code == "healthy"
+
+
+def test_committee_names_its_worst_network(moons):
+    clf = DeepBinaryClassifier(
+        8, depth=5, activation="tanh", init=0.01, solver="gd", n_networks=2, max_iter=20
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        clf.fit(*moons)
+    cause = diagnose(clf, *moons).findings[0].cause
+    assert cause.startswith(("Network 1 of 2: ", "Network 2 of 2: "))
+
+
+def test_class_weights_change_the_entropy(moons):
+    X, y = moons
+    rows = np.r_[np.flatnonzero(y == 0), np.flatnonzero(y == 1)[:30]]
+    clf = DeepBinaryClassifier(20, class_weight="balanced").fit(X[rows], y[rows])
+    (evidence,) = gather(clf, X[rows], y[rows])
+    assert evidence.entropy == pytest.approx(np.log(2))
+
+
+def test_sample_keeps_both_classes():
+    second = np.arange(10_000) < 30
+    rows = sample(second, 2000)
+    assert second[rows].sum() == 20
+    assert len(np.unique(rows)) == len(rows) <= 2020
+    np.testing.assert_array_equal(sample(second[:100], 2000), np.arange(100))
+
+
+class BadStart(MLPClassifier):
+    """One whose weights start elsewhere, which no parameter tells."""
+
+    def _init_coef(self, fan_in, fan_out, dtype):
+        W, b = super()._init_coef(fan_in, fan_out, dtype)
+        return type(self).change(W), 0 * b
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda W: 0 * W, "zero_init"),
+        (lambda W: 0 * W + 0.5, "zero_init"),
+        (lambda W: 0.01 * W, "init_too_small"),
+        (lambda W: 50 * W, "init_too_large"),
+    ],
+)
+def test_start_of_a_derived_estimator(moons, change, code):
+    BadStart.change = staticmethod(change)
+    clf = BadStart([15] * 4, solver="sgd", max_iter=30, random_state=0)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        clf.fit(*moons)
+    finding = diagnose(clf, *moons).findings[0]
+    assert finding.code == code
+    assert "Fit anew" in finding.remedy
+
+
+def test_what_a_fit_recorded_is_used(moons):
+    clf = DeepBinaryClassifier(
+        10, depth=6, activation="logistic", solver="gd", max_iter=15, random_state=0
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        clf.fit(*moons)
+    shape = len(clf.history_["loss"]), len(clf.coefs_)
+    clf.history_["gradient_norms"] = np.full(shape, np.logspace(-6, -1, shape[1]))
+    clf.history_["update_ratios"] = np.full(shape, 2e-3)
+    clf.history_["update_ratios"][0] = np.nan
+    (evidence,) = gather(clf, *moons)
+    assert evidence.subject.step_ratio(1.0) == 2e-3
+    finding = diagnose(clf, *moons).findings[0]
+    assert finding.code == "vanishing_gradient"
+    assert finding.evidence["the same as recorded at the start"] == pytest.approx(1e-5)
+
+
+@pytest.mark.parametrize("layers", [6, 10])
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_deep_logistic_network_of_scikit_learn(moons, layers, solver):
+    """It stops at the entropy of the classes, without a word."""
+    X, y = moons
+    clf = MLPClassifier([16] * layers, "logistic", solver=solver, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        clf.fit(X, y)
+    assert clf.loss_ > 0.69
+    finding = diagnose(clf, X, y).findings[0]
+    assert finding.code == "vanishing_gradient"
+    assert finding.change == {"activation": "tanh"}
+
+
+def test_deep_relu_network_of_scikit_learn(moons):
+    clf = MLPClassifier([16] * 10, solver="sgd", batch_size=300, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        clf.fit(*moons)
+    assert clf.loss_ > 0.69
+    assert diagnose(clf, *moons).findings[0].code == "forward_collapse"
+
+
+def test_large_features_of_scikit_learn(moons):
+    X, y = moons
+    clf = MLPClassifier(max_iter=100, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        clf.fit(1e4 * X, y)
+    finding = diagnose(clf, 1e4 * X, y).findings[0]
+    assert finding.code == "unscaled_features"
+    assert "StandardScaler" in finding.remedy
+
+
+def test_other_estimators(moons):
+    model = LogisticRegression().fit(*moons)
+    with pytest.raises(TypeError, match=r"fitted DeepBinaryClassifier.* got Logistic"):
+        diagnose(model, *moons)
+
+
+@pytest.mark.parametrize("clf", [DeepBinaryClassifier(), MLPClassifier()])
+def test_not_fitted(clf, moons):
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        diagnose(clf, *moons)
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        diagnose(make_pipeline(StandardScaler(), clf), *moons)
+
+
+@pytest.mark.parametrize("several", ["classes", "labels"])
+def test_more_than_two_classes(moons, several):
+    X, y = moons
+    Y = np.arange(len(y)) % 3 if several == "classes" else np.column_stack([y, 1 - y])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        clf = MLPClassifier(5, max_iter=2).fit(X, Y)
+    with pytest.raises(ValueError, match="must be an MLPClassifier for two classes"):
+        diagnose(clf, X, y)
+
+
+def test_arrays_that_do_not_fit(clf, moons):
+    X, y = moons
+    with pytest.raises(ValueError, match=r"X must have the 2 features .* got 1"):
+        diagnose(clf, X[:, :1], y)
+    with pytest.raises(ValueError, match=r"must hold the classes of `clf`, \[0, 1\]"):
+        diagnose(clf, X, y + 1)
+    with pytest.raises(ValueError, match="must hold both classes"):
+        diagnose(clf, X[y == 0], y[y == 0])
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        diagnose(clf, X, y[:-1])
+    with pytest.raises(ValueError, match=r"of shape \(n_samples,\)"):
+        diagnose(clf, X, np.column_stack([y, y]))
+    with pytest.raises(ValueError, match="NaN"):
+        diagnose(clf, np.where(X > 1, np.nan, X), y)
+
+
+def test_takes_less_than_five_seconds():
+    X, y = make_classification(10_000, 50, n_informative=20, random_state=0)
+    clf = DeepBinaryClassifier(50, depth=4, init=0.01, solver="gd", max_iter=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        clf.fit(X, y)
+    start = perf_counter()
+    assert diagnose(clf, X, y).findings[0].code == "init_too_small"
+    assert perf_counter() - start < 5

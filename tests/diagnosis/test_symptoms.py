@@ -1,0 +1,72 @@
+"""Each rule speaks of what is sick, and is silent about what is healthy."""
+
+import pytest
+from tests.diagnosis.setups import HEALTHY, SICK, fitted
+
+from skdeepbin.diagnosis._evidence import gather
+from skdeepbin.diagnosis._findings import SEVERITIES
+from skdeepbin.diagnosis._symptoms import CAUSES, NOTES
+
+RULES = {rule.__name__: rule for rule in (*CAUSES, *NOTES)}
+# A set-up that the rule is about, and the code of its finding if that is not its name.
+ABOUT = {
+    "no_variation": ("all constant", "constant_features"),
+    "not_finite": ("nan weights", "diverged"),
+    "labels_unlearnable": ("random y", None),
+    "unscaled_features": ("x 1e4", None),
+    "over_regularized": ("alpha 1e4", None),
+    "zero_init": ("mlp zeros", None),
+    "init_too_small": ("tanh x 4, 0.01", None),
+    "init_too_large": ("tanh 10", None),
+    "diverged": ("gd 1e6", None),
+    "learning_rate_too_high": ("mlp tanh adam 2", None),
+    "saturated_tanh": ("tanh biases of 20", None),
+    "dead_relu": ("biases of -100", None),
+    "exploding_gradient": ("relu weights x 8", None),
+    "vanishing_gradient": ("logistic x 6", None),
+    "forward_collapse": ("relu xavier x 20", None),
+    "learning_rate_too_low": ("gd 1e-5", None),
+    "linear_network": ("identity", "underfitting"),
+    "too_few_units": ("1 unit", None),
+    "too_few_iterations": ("5 epochs", None),
+    "label_noise": ("a fifth flipped", None),
+    "class_imbalance": ("one in twenty", None),
+    "underfitting": ("1 unit", None),
+    "overfitting": ("mlp wide, free", None),
+    "still_falling": ("still falling", "too_few_iterations"),
+    "leaking_feature": ("a copy of y", None),
+    "constant_features": ("constant", None),
+    "unscaled_but_harmless": ("raw cancer", "unscaled_features"),
+    "dead_but_harmless": ("dead but learnt", "dead_relu"),
+}
+SETUPS = {setup.name: setup for setup in (*HEALTHY, *SICK)}
+
+
+def evidence(name):
+    return gather(*fitted(SETUPS[name]))[0]
+
+
+def test_every_rule_is_tested():
+    assert set(ABOUT) == set(RULES)
+
+
+@pytest.mark.parametrize("name", ABOUT)
+def test_sick(name):
+    setup, code = ABOUT[name]
+    finding = RULES[name](evidence(setup))
+    assert finding is not None
+    assert finding.code == (code or name)
+    assert finding.severity in SEVERITIES
+    assert finding.evidence
+    assert not finding.cause.endswith(".")
+    assert not finding.remedy.endswith(".")
+
+
+@pytest.fixture(scope="module")
+def healthy():
+    return [evidence("ours on moons"), evidence("mlp tanh")]
+
+
+@pytest.mark.parametrize("name", ABOUT)
+def test_healthy(name, healthy):
+    assert all(RULES[name](e) is None for e in healthy)

@@ -36,9 +36,9 @@ from skdeepbin.diagnosis._judgement import (
 )
 from skdeepbin.diagnosis._tables import overlap
 
-# Standard errors by which the AUC of a model must exceed 0.5 to be a sign that the
+# Standard errors by which the AUC of the models must exceed 0.5 to be a sign that the
 # labels depend on the features.
-SIGNAL = 3.0
+SIGNAL = 2.5
 # Standard deviations of features, largest over smallest, and mean over standard
 # deviation, from which they count as unscaled; UMLAUT's and DeepDiagnosis' range of
 # [-1, 1] accuses standardised features as well.
@@ -93,7 +93,7 @@ def _defaults(e: Evidence) -> dict[str, Any]:
 def labels_unlearnable(e: Evidence) -> Finding | None:
     """Labels that do not depend on the features, as far as any model can see."""
     references = e.references
-    if references.best_z >= SIGNAL:
+    if references.signal >= SIGNAL:
         return None
     if e.subject.validation.size and e.subject.validation.min() < 0.95 * e.entropy:
         return None
@@ -315,7 +315,7 @@ def label_noise(e: Evidence) -> Finding | None:
     natural = overlap(error)
     chance = 2 * np.sqrt(natural * (1 - natural) / max(len(e.y) / 3, 1))
     evenly = natural + NOISE_EVENLY * (error - natural)
-    if sure < max(NOISE, evenly, natural + chance) or references.best_z < SIGNAL:
+    if sure < max(NOISE, evenly, natural + chance) or references.signal < SIGNAL:
         return None
     found = {"share of other labels": error, "the same where a model is surest": sure}
     found["what overlapping classes would give there"] = natural

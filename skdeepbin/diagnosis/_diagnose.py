@@ -70,12 +70,14 @@ def diagnose(clf: Any, X: Any, y: Any) -> Diagnosis:
     ('init_too_small', {'init': 'auto'})
     """
     evidence = max(gather(clf, X, y), key=lambda e: e.loss)
-    findings: list[Finding] = []
+    cause: Finding | None = None
     for rule in CAUSES:
         finding = rule(evidence)
-        if finding is not None:
-            findings.append(finding)
+        cause = cause or finding
+        if finding is not None and finding.severity != "info":
+            cause = finding
             break
+    findings = [] if cause is None else [cause]
     findings += [note for rule in NOTES if (note := rule(evidence)) is not None]
     findings = findings or [_healthy(evidence)]
     return Diagnosis(worst_first([_named(f, evidence) for f in findings]))

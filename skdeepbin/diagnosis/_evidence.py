@@ -188,13 +188,15 @@ def gather(clf: Any, X: Any, y: Any) -> list[Evidence]:
     return [Evidence(s, X, second[chosen], w / w.sum(), n_rows) for s in networks]
 
 
-def sample(second: NDArray[np.bool_], n: int, seed: int = 0) -> NDArray[np.intp]:
-    """At most about n rows, of either class the same share, at least 20 if it can."""
+def sample(
+    second: NDArray[np.bool_], n: int, seed: int = 0, least: int = 20
+) -> NDArray[np.intp]:
+    """About n rows, of either class the same share, and `least` if there are."""
     if len(second) <= n:
         return np.arange(len(second))
     rng = np.random.RandomState(seed)
     parts = []
     for rows in (np.flatnonzero(second), np.flatnonzero(~second)):
-        k = max(round(n * len(rows) / len(second)), min(20, len(rows)))
+        k = max(round(n * len(rows) / len(second)), min(least, len(rows)))
         parts.append(rng.permutation(rows)[:k])
     return np.sort(np.concatenate(parts))

@@ -110,9 +110,17 @@ class Laboratory:
 
     @property
     def train(self) -> NDArray[np.intp]:
-        """The rows of the sample that experiments train on."""
-        y = self.evidence.y
-        return sample(y, max(round(SHARE * len(y)), 2), seed=1)
+        """The rows of the sample that experiments train on.
+
+        Where a few entries hide the others, their rows are among them.
+        """
+        y, columns = self.evidence.y, self.evidence.columns
+        rows = sample(y, max(round(SHARE * len(y)), 2), seed=1, least=1)
+        if columns.tail < TAIL:
+            return rows
+        scale = np.where(columns.spread > 0, columns.spread, 1)
+        far = (abs(self.evidence.X - columns.mean) / scale).max(axis=1)
+        return np.union1d(rows, np.argsort(-far)[: max(len(y) // 100, 1)])
 
     def _clone(self, change: Mapping[str, Any], steps: int) -> Any:
         """The estimator with the change, for so many iterations, without stopping."""

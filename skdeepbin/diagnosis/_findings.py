@@ -65,7 +65,13 @@ class Finding:
     change: Mapping[str, Any] = field(default_factory=dict)
 
     def sentences(self) -> str:
-        """The finding in two sentences: the cause with its evidence, and the remedy."""
+        """The finding in two sentences: the cause with its evidence, and the remedy.
+
+        Returns
+        -------
+        said : str
+            What `str` gives as well.
+        """
         numbers = f" ({self._numbers()})" if self.evidence else ""
         return f"{self.cause}{numbers}. {self.remedy}."
 
@@ -75,7 +81,13 @@ class Finding:
         return ", ".join(f"{name} {shown(v)}" for name, v in self.evidence.items())
 
     def to_dict(self) -> dict[str, Any]:
-        """The finding as plain Python values."""
+        """The finding as plain Python values.
+
+        Returns
+        -------
+        told : dict
+            One entry for each field.
+        """
         return {
             "code": self.code,
             "severity": self.severity,
@@ -121,7 +133,13 @@ class Diagnosis:
         return tuple(finding.code for finding in self.findings)
 
     def to_dict(self) -> dict[str, Any]:
-        """The diagnosis as plain Python values."""
+        """The diagnosis as plain Python values.
+
+        Returns
+        -------
+        told : dict
+            `ok`, and the `findings` as dicts.
+        """
         return {
             "ok": self.ok,
             "findings": [finding.to_dict() for finding in self.findings],

@@ -36,9 +36,9 @@ from skdeepbin.diagnosis._judgement import (
 )
 from skdeepbin.diagnosis._tables import overlap
 
-# Standard errors by which the AUC of a model must exceed 0.5 to be a sign that the
+# Standard errors by which the AUC of the models must exceed 0.5 to be a sign that the
 # labels depend on the features.
-SIGNAL = 3.0
+SIGNAL = 2.5
 # Standard deviations of features, largest over smallest, and mean over standard
 # deviation, from which they count as unscaled; UMLAUT's and DeepDiagnosis' range of
 # [-1, 1] accuses standardised features as well.
@@ -53,6 +53,9 @@ STRONG = 10.0
 NOISE, NOISE_EVENLY, HARD_TO_TELL = 0.08, 0.4, 0.35
 # Rows for each feature, below which no model finds a weak dependence.
 ENOUGH_ROWS = 5.0
+# And of each class, below which none finds a strong one: with 15 and 15 rows an AUC of
+# one is five standard errors above 0.5.
+ENOUGH_OF_A_CLASS = 15
 # Held-out loss over the best of another model, and over that of training.
 WORSE, GAP = 1.5, 1.5
 # A validation loss that ends so far above its minimum has turned (SageMaker has 0.1).
@@ -93,7 +96,7 @@ def _defaults(e: Evidence) -> dict[str, Any]:
 def labels_unlearnable(e: Evidence) -> Finding | None:
     """Labels that do not depend on the features, as far as any model can see."""
     references = e.references
-    if references.best_z >= SIGNAL:
+    if references.signal >= SIGNAL or min(e.y.sum(), (~e.y).sum()) < ENOUGH_OF_A_CLASS:
         return None
     if e.subject.validation.size and e.subject.validation.min() < 0.95 * e.entropy:
         return None
@@ -315,7 +318,7 @@ def label_noise(e: Evidence) -> Finding | None:
     natural = overlap(error)
     chance = 2 * np.sqrt(natural * (1 - natural) / max(len(e.y) / 3, 1))
     evenly = natural + NOISE_EVENLY * (error - natural)
-    if sure < max(NOISE, evenly, natural + chance) or references.best_z < SIGNAL:
+    if sure < max(NOISE, evenly, natural + chance) or references.signal < SIGNAL:
         return None
     found = {"share of other labels": error, "the same where a model is surest": sure}
     found["what overlapping classes would give there"] = natural
@@ -346,7 +349,11 @@ def overfitting(e: Evidence) -> Finding | None:
     trial = laboratory.try_out({}, steps=min(subject.n_iter, most))
     gap = trial.held_out > GAP * max(trial.loss, e.loss)
     worse = trial.held_out > WORSE * e.reachable + 0.1 * e.entropy
-    if not gap or not (worse or trial.held_out > e.entropy):
+    if (
+        not np.isfinite(trial.held_out)
+        or not gap
+        or not (worse or trial.held_out > e.entropy)
+    ):
         return None
     if not subject.scales_itself and _are_unscaled(e):
         scaled = laboratory.try_out({}, trial.steps, StandardScaler())

@@ -83,9 +83,14 @@ def _from_usual_start(e: Evidence) -> Trial | None:
     return laboratory.first_that_explains(fresh_start(e))
 
 
+def _limit(e: Evidence, factor: float) -> float:
+    """The limit on a start; its square where training may have changed the weights."""
+    return factor if e.subject.init is not None else factor**2
+
+
 def init_too_small(e: Evidence) -> Finding | None:
     """A start in which every layer makes the signal smaller."""
-    trial = _from_usual_start(e) if e.given_scale < SMALL_START else None
+    trial = _from_usual_start(e) if e.given_scale < _limit(e, SMALL_START) else None
     if trial is None:
         return None
     cause = (
@@ -104,7 +109,9 @@ def init_too_small(e: Evidence) -> Finding | None:
 
 def init_too_large(e: Evidence) -> Finding | None:
     """A start in which every layer makes the signal larger, or saturates."""
-    if e.given_scale <= LARGE_START or (e.subject.init is None and e.subject.is_fast):
+    if e.given_scale <= _limit(e, LARGE_START) or (
+        e.subject.init is None and e.subject.is_fast
+    ):
         return None
     found = losses(e) | {"their size over the usual": e.given_scale}
     trial = _from_usual_start(e)

@@ -1,7 +1,8 @@
 """The rules, in the order in which they are asked.
 
-``CAUSES`` are told apart: the first that has a finding is the cause of the failure, and
-the others are not asked, as one cause shows in many symptoms. They are ordered from
+``CAUSES`` are told apart: the first with a finding that is more than an information is
+the cause of the failure, and the others are not asked, as one cause shows in many
+symptoms; where there is none, it is the first information. They are ordered from
 what would deceive all the rules after it to what is left when all else is excluded:
 labels before the network, what the user set before what came of it, the start before
 the steps, the steps before the size of the network, and that before their number.

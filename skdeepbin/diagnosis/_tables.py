@@ -32,13 +32,13 @@ class References(NamedTuple):
     """What simple models, fitted to other rows, say of the rows.
 
     losses : the mean log loss of each model.
-    z : by how many of its standard errors the AUC of each exceeds 0.5.
+    signal : by how many of its standard errors the AUC of their mean exceeds 0.5.
     error : share of the labels that the mean of the models gets wrong.
     sure_error : the same among the third of the rows where it is surest.
     """
 
     losses: Mapping[str, float]
-    z: Mapping[str, float]
+    signal: float
     error: float
     sure_error: float
 
@@ -51,11 +51,6 @@ class References(NamedTuple):
     def best_loss(self) -> float:
         """The least loss."""
         return self.losses[self.best_name]
-
-    @property
-    def best_z(self) -> float:
-        """The strongest sign that the labels depend on the features."""
-        return max(self.z.values())
 
 
 class Columns(NamedTuple):
@@ -84,7 +79,7 @@ def references(X: Array, y: NDArray[np.bool_], w: Array) -> References:
     """Cross-validate a linear model, one of neighbours, and one of trees."""
     folds = int(min(3, y.sum(), (~y).sum()))
     if folds < 2:
-        return References({"linear": np.inf}, {"linear": 0.0}, 0.0, 0.0)
+        return References({"linear": np.inf}, 0.0, 0.0, 0.0)
     cv = StratifiedKFold(folds, shuffle=True, random_state=0)
     k = min(NEIGHBOURS, len(y) // 3)
     models = {
@@ -102,12 +97,12 @@ def references(X: Array, y: NDArray[np.bool_], w: Array) -> References:
     losses = {
         name: -float(w @ np.log(np.where(y, p, 1 - p))) for name, p in said.items()
     }
-    z = {name: _significance(p, y) for name, p in said.items()}
     # The mean of the models tells noise from overlap better than the best of them.
     mean = np.mean(list(said.values()), axis=0)
     wrong = (mean > 0.5) != y
+    signal = _significance(mean, y)
     surest = np.argsort(-abs(mean - 0.5), kind="stable")[: max(len(y) // 3, 1)]
-    return References(losses, z, float(wrong.mean()), float(wrong[surest].mean()))
+    return References(losses, signal, float(wrong.mean()), float(wrong[surest].mean()))
 
 
 def overlap(error: float) -> float:

@@ -200,7 +200,8 @@ def too_few_iterations(e: Evidence) -> Finding | None:
     enough = max(4 * n, 200)
     laboratory = Laboratory(e)
     trial = laboratory.try_out({}, steps=min(enough, 400))
-    elsewhere = trial.held_out < (1 - MORE) * min(e.loss, e.entropy)
+    before = e.entropy if subject.ended_at_max_iter else min(e.loss, e.entropy)
+    elsewhere = trial.held_out < (1 - MORE) * before
     if not (laboratory.moves(trial) and elsewhere):
         return None
     cause = f"Training ended after {n} iterations, before the loss had fallen far"

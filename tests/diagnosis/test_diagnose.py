@@ -175,6 +175,18 @@ def test_large_features_of_scikit_learn(moons):
     assert "StandardScaler" in finding.remedy
 
 
+@pytest.mark.parametrize("n", [2, 3, 6, 20, 45])
+def test_few_rows(n):
+    X = np.random.RandomState(0).standard_normal((n, 3))
+    y = np.arange(n) % 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        clf = DeepBinaryClassifier(5, max_iter=50, random_state=0).fit(X, y)
+        mlp = MLPClassifier(5, max_iter=50, random_state=0).fit(X, y)
+    for finding in (diagnose(clf, X, y).findings[0], diagnose(mlp, X, y).findings[0]):
+        assert np.isfinite(list(finding.evidence.values())).all()
+
+
 def test_other_estimators(moons):
     model = LogisticRegression().fit(*moons)
     with pytest.raises(TypeError, match=r"fitted DeepBinaryClassifier.* got Logistic"):

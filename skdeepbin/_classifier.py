@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -32,6 +31,8 @@ from skdeepbin._validation import (
     hidden_sizes,
 )
 from skdeepbin._weights import check_weights, row_weights, unit
+from skdeepbin.diagnosis._diagnose import cause_of_failure
+from skdeepbin.diagnosis._findings import Finding, LearningWarning
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import INITIALIZERS, constant, initialize
 from skdeepbin.network._loss import log_loss
@@ -413,10 +414,11 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
 
         Warns
         -----
-        ConvergenceWarning
+        LearningWarning
             If the loss was still falling at `max_iter`, became infinite, or stayed what
             it is for the frequencies of the classes alone, be it only at the first of
-            two starts.
+            two starts. It says why, as :func:`skdeepbin.diagnosis.diagnose` does, and
+            what to set; it is a ConvergenceWarning of scikit-learn.
         """
         with _unchanged_on_error(self):
             goes_on = self.warm_start and hasattr(self, "coefs_")
@@ -843,36 +845,79 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
             print(f"Stopped after {self.n_iter_} iterations: {sentence}.")
 
     def _warn(self, solutions: Sequence[Solution], problem: Problem) -> None:
-        """Say where training did not end well."""
-        entropy = problem.constant_losses(None).trained
-        watched = "validation_loss" if self.early_stopping else "loss"
-        for solution in solutions:
-            reason = solution.stop_reason
-            if not solution.has_learnt and reason != "diverged":
-                twice = ", nor from a second start" * (solution.n_starts > 1)
-                said = (
-                    "The log loss did not fall below what the frequencies of the "
-                    f"classes alone give, {entropy:.4g}{twice}: nothing was learnt. "
-                    "Make the network less deep, lower `alpha`, or check that y "
-                    "depends on X."
-                )
-            elif solution.n_starts > 1:
-                said = (
-                    "The log loss stayed at what the frequencies of the classes alone "
-                    f"give, {entropy:.4g}. A second start, from other weights, has "
-                    "learnt. To learn from the first, make the network less deep."
-                )
-            elif reason == "diverged" or (
-                reason == "max_iter" and is_still_falling(solution.history, watched)
-            ):
-                said = (
-                    f"Training ended at loss {self.loss_:.4g} after {self.n_iter_} "
-                    f"iterations: {STOP_REASONS[reason]}. {_REMEDIES[reason]}"
-                )
-            else:
-                continue
-            warnings.warn(said, ConvergenceWarning, stacklevel=4)
+        """Say where training did not end well, and why."""
+        if getattr(self, "_is_experiment", False):
             return
+        watched = "validation_loss" if self.early_stopping else "loss"
+        lost = [s for s in solutions if s.stop_reason == "diverged" or not s.has_learnt]
+        again = any(solution.n_starts > 1 for solution in solutions)
+        unfinished = any(
+            s.stop_reason == "max_iter" and is_still_falling(s.history, watched)
+            for s in solutions
+        )
+        if lost:
+            found = self._why(lost[0], problem)
+        elif again:
+            found = self._second_start(problem)
+        elif unfinished:
+            found = self._unfinished()
+        else:
+            return
+        warnings.warn(str(found), LearningWarning, stacklevel=4)
+
+    def _why(self, solution: Solution, problem: Problem) -> Finding:
+        """Why a network has diverged or learnt nothing."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                found = cause_of_failure(self, problem.X, problem.y)
+            except (ValueError, ArithmeticError, np.linalg.LinAlgError):
+                found = None  # numbers that other models cannot do with
+        if found is not None:
+            return found
+        if solution.stop_reason == "diverged":
+            cause = f"Training diverged: {STOP_REASONS['diverged']}"
+            remedy = (
+                "Set learning_rate='auto', or to a tenth of what it is, and scale X"
+            )
+            return Finding(
+                "diverged", "error", None, {"loss": self.loss_}, cause, remedy
+            )
+        twice = ", nor from a second start" * (solution.n_starts > 1)
+        cause = (
+            "The log loss did not fall below what the frequencies of the classes alone "
+            f"give{twice}: nothing was learnt"
+        )
+        entropy = {"their entropy": problem.constant_losses(None).trained}
+        remedy = (
+            "Make the network less deep, lower `alpha`, or check that y depends on X"
+        )
+        return Finding("labels_unlearnable", "error", None, entropy, cause, remedy)
+
+    def _second_start(self, problem: Problem) -> Finding:
+        """That only a second start has learnt."""
+        cause = (
+            "The log loss stayed at what the frequencies of the classes alone give; a "
+            "second start, from other weights, has learnt"
+        )
+        entropy = {"their entropy": problem.constant_losses(None).trained}
+        remedy = "To learn from the first, set a smaller `depth`"
+        return Finding("vanishing_gradient", "info", None, entropy, cause, remedy)
+
+    def _unfinished(self) -> Finding:
+        """That more iterations would have helped."""
+        cause = (
+            f"The loss was still falling when training ended after {self.n_iter_} "
+            "iterations"
+        )
+        change = {"max_iter": 4 * self.max_iter}
+        remedy = (
+            f"Set max_iter={4 * self.max_iter}, or a larger `tol` if it is low enough"
+        )
+        evidence = {"loss": self.loss_}
+        return Finding(
+            "too_few_iterations", "warning", None, evidence, cause, remedy, change
+        )
 
     def _report(self, step: Step) -> None:
         """Print one line on an iteration if `verbose` asks for it."""
@@ -892,14 +937,6 @@ OUTPUT_SCALE = 0.1
 # Different rows that each class must have, in effect, for early_stopping="auto" to hold
 # some out: on fewer the validation is worse than none, and there is little to overfit.
 ROWS_TO_HOLD_OUT = 20
-
-_REMEDIES = {
-    "max_iter": (
-        "The loss was still falling. Increase `max_iter`, or `tol` if the loss is low "
-        "enough."
-    ),
-    "diverged": "Set `learning_rate` to 'auto' or a tenth of what it is, and scale X.",
-}
 
 
 @contextmanager

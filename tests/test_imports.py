@@ -21,7 +21,14 @@ ALLOWED = {
     "_validation": {"network", "training"},
     "_weights": {"network", "training", "_validation"},
     "_problem": {"network", "training", "_weights"},
-    "_classifier": {"network", "training", "_validation", "_weights", "_problem"},
+    "_classifier": {
+        "network",
+        "training",
+        "diagnosis",
+        "_validation",
+        "_weights",
+        "_problem",
+    },
     "__init__": {"_classifier"},
 }
 # What may be imported by a room besides the standard library and numpy.

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from skdeepbin.diagnosis._evidence import Evidence, gather
+import numpy as np
+from numpy.typing import NDArray
+
+from skdeepbin.diagnosis._evidence import ROWS, Evidence, gather, sample
 from skdeepbin.diagnosis._findings import Diagnosis, Finding, worst_first
 from skdeepbin.diagnosis._symptoms import CAUSES, NOTES
 
@@ -69,7 +73,12 @@ def diagnose(clf: Any, X: Any, y: Any) -> Diagnosis:
     >>> worst.code, worst.change
     ('init_too_small', {'init': 'auto'})
     """
-    evidence = max(gather(clf, X, y), key=lambda e: e.loss)
+    return of_evidence(gather(clf, X, y))
+
+
+def of_evidence(networks: Sequence[Evidence]) -> Diagnosis:
+    """The diagnosis of the network with the largest loss."""
+    evidence = max(networks, key=lambda e: e.loss)
     cause: Finding | None = None
     for rule in CAUSES:
         finding = rule(evidence)
@@ -103,3 +112,15 @@ def _named(finding: Finding, evidence: Evidence) -> Finding:
         return finding
     which = f"Network {subject.number} of {subject.n_networks}: "
     return replace(finding, cause=which + finding.cause[0].lower() + finding.cause[1:])
+
+
+def cause_of_failure(clf: Any, X: Any, second: NDArray[np.bool_]) -> Finding | None:
+    """Why a fit that has just ended has failed; None if no cause is found.
+
+    second : whether a row of X is of the second class.
+    """
+    chosen = sample(second, ROWS)
+    networks = gather(clf, X[chosen], clf.classes_[second[chosen].astype(int)])
+    networks = [replace(evidence, n_rows=len(second)) for evidence in networks]
+    worst = of_evidence(networks).findings[0]
+    return None if worst.severity == "info" else worst

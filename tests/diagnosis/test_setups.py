@@ -1,9 +1,9 @@
 """The cause is named, and nobody who learnt is accused."""
 
 import pytest
-from tests.diagnosis.setups import HEALTHY, SICK, fit_quietly, fitted
 
 from skdeepbin.diagnosis import diagnose
+from tests.diagnosis.setups import HEALTHY, SICK, fit_quietly, fitted
 
 CODES = [
     "unscaled_features",

@@ -1,11 +1,11 @@
 """Each rule speaks of what is sick, and is silent about what is healthy."""
 
 import pytest
-from tests.diagnosis.setups import HEALTHY, SICK, fitted
 
 from skdeepbin.diagnosis._evidence import gather
 from skdeepbin.diagnosis._findings import SEVERITIES
 from skdeepbin.diagnosis._symptoms import CAUSES, NOTES
+from tests.diagnosis.setups import HEALTHY, SICK, fitted
 
 RULES = {rule.__name__: rule for rule in (*CAUSES, *NOTES)}
 # A set-up that the rule is about, and the code of its finding if that is not its name.

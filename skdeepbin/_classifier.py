@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from functools import partial
+from itertools import chain, repeat
 from math import log, nan
 from typing import Any
 
@@ -32,7 +33,7 @@ from skdeepbin._validation import (
 )
 from skdeepbin._weights import check_weights, row_weights, unit
 from skdeepbin.diagnosis._diagnose import cause_of_failure
-from skdeepbin.diagnosis._findings import Finding, LearningWarning
+from skdeepbin.diagnosis._findings import Finding, LearningWarning, is_heard
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import INITIALIZERS, constant, initialize
 from skdeepbin.network._loss import log_loss
@@ -100,8 +101,8 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         ``sqrt(2 / (fan_in + fan_out))`` [2]_, a float is itself, for features in units
         of about their standard deviation. "auto" is "he" for relu and "xavier" for the
         others, with a tenth of it in the output layer: all rows then start near the
-        same probability. Biases start at zero, that of the output at the logit of the
-        class frequencies.
+        same probability (a second start has all of it). Biases start at zero, that of
+        the output at the logit of the class frequencies.
 
     solver : {"gd", "momentum", "nesterov", "adam", "rprop", "lbfgs"}, default="rprop"
         How the exact gradient over all rows becomes a step. "gd" is plain gradient
@@ -752,13 +753,18 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
     def _random_start(
         self, layout: Layout, totals: Array, rng: np.random.RandomState
     ) -> Callable[[], Array]:
-        """Other random weights at each call; the logit of the class frequencies."""
-        name, scale = self.init, 1.0
+        """Other random weights at each call; the logit of the class frequencies.
+
+        With a small output layer only at the first: it can be too near to no network at
+        all, which a strong penalty does not let it leave.
+        """
+        name, first = self.init, 1.0
         if name == "auto":
-            name, scale = ACTIVATIONS[self.activation].init, OUTPUT_SCALE
+            name, first = ACTIVATIONS[self.activation].init, OUTPUT_SCALE
+        scales = chain([first], repeat(1.0))
         rule = INITIALIZERS[name] if isinstance(name, str) else constant(float(name))
         logit = log(totals[1] / totals[0]) if totals.all() else 0.0
-        return partial(initialize, layout, rule, rng, logit, scale)
+        return lambda: initialize(layout, rule, rng, logit, next(scales))
 
     def _last_point(
         self, layout: Layout, number: int
@@ -846,20 +852,24 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
 
     def _warn(self, solutions: Sequence[Solution], problem: Problem) -> None:
         """Say where training did not end well, and why."""
-        if getattr(self, "_is_experiment", False):
+        if not is_heard() or getattr(self, "_is_experiment", False):
             return
         watched = "validation_loss" if self.early_stopping else "loss"
-        lost = [s for s in solutions if s.stop_reason == "diverged" or not s.has_learnt]
-        again = any(solution.n_starts > 1 for solution in solutions)
-        unfinished = any(
+        falling = [
             s.stop_reason == "max_iter" and is_still_falling(s.history, watched)
             for s in solutions
-        )
+        ]
+        lost = [
+            solution
+            for solution, on_its_way in zip(solutions, falling)
+            if solution.stop_reason == "diverged"
+            or not (solution.has_learnt or on_its_way)
+        ]
         if lost:
             found = self._why(lost[0], problem)
-        elif again:
+        elif any(solution.n_starts > 1 for solution in solutions):
             found = self._second_start(problem)
-        elif unfinished:
+        elif any(falling):
             found = self._unfinished()
         else:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
@@ -12,6 +13,14 @@ from sklearn.exceptions import ConvergenceWarning
 
 class LearningWarning(ConvergenceWarning):
     """A fit that is stuck, diverged or ended too early, with its cause and remedy."""
+
+
+def is_heard() -> bool:
+    """Whether a LearningWarning is not ignored: else its cause need not be found."""
+    for action, message, category, module, _ in warnings.filters:
+        if issubclass(LearningWarning, category) and not (message or module):
+            return action != "ignore"
+    return True
 
 
 # The worst first.

@@ -47,6 +47,8 @@ RATIO, LARGE, SMALL, OFF_CENTRE = 10.0, 10.0, 0.1, 3.0
 NARROW, VERY_NARROW = 8, 3
 # Penalties above the default by this factor are suspected.
 STRONG = 10.0
+# And others where the weights are this small next to a usual start.
+SHRUNK = 0.3
 # Labels that are wrong where a model is surest: the least share, and how far that is
 # from what overlapping classes give, 0, to what labels changed at random give, 1. From
 # a share of wrong labels in all, the two are hard to tell apart.
@@ -178,6 +180,8 @@ def over_regularized(e: Evidence) -> Finding | None:
     changes = []
     if alpha > STRONG * usual:
         changes.append({"alpha": usual})
+    elif alpha > 0 and e.scale.all() and float(e.scale.mean()) < SHRUNK:
+        changes.append({"alpha": alpha / 10})
     if dropout > 0.5:  # UMLAUT's limit
         changes.append({"dropout": 0.0})
     if len(changes) == 2:

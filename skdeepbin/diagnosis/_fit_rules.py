@@ -47,7 +47,7 @@ RATIO, LARGE, SMALL, OFF_CENTRE = 10.0, 10.0, 0.1, 3.0
 NARROW, VERY_NARROW = 8, 3
 # Penalties above the default by this factor are suspected.
 STRONG = 10.0
-# And others where the weights are this small next to a usual start.
+# And others where the weights have become this small next to a usual start.
 SHRUNK = 0.3
 # Labels that are wrong where a model is surest: the least share, and how far that is
 # from what overlapping classes give, 0, to what labels changed at random give, 1. From
@@ -180,8 +180,6 @@ def over_regularized(e: Evidence) -> Finding | None:
     changes = []
     if alpha > STRONG * usual:
         changes.append({"alpha": usual})
-    elif alpha > 0 and e.scale.all() and float(e.scale.mean()) < SHRUNK:
-        changes.append({"alpha": alpha / 10})
     if dropout > 0.5:  # UMLAUT's limit
         changes.append({"dropout": 0.0})
     if len(changes) == 2:
@@ -201,6 +199,25 @@ def over_regularized(e: Evidence) -> Finding | None:
     cause = "The penalty holds the weights so small that the network cannot fit"
     if "alpha" not in trial.change:
         cause = "So many units are left out in training that too few are left to fit"
+    what = remedy(e, trial, "")
+    code = "over_regularized"
+    return Finding(code, severity(e), None, found, cause, what, trial.change)
+
+
+def held_down(e: Evidence) -> Finding | None:
+    """A usual penalty that has drawn the weights of few rows to zero."""
+    alpha = e.subject.parameters["alpha"]
+    shrunk = float(e.scale.mean())
+    shrunk_to_zero = e.given_scale >= 1 and shrunk < SHRUNK
+    dead = e.layers.dead.max(initial=0) > 0.5
+    if not (stuck(e) and alpha and shrunk_to_zero) or dead:
+        return None
+    trial = Laboratory(e).first_that_explains({"alpha": alpha / 10})
+    if trial is None:
+        return None
+    found = losses(e) | {"alpha": alpha}
+    found["size of the weights over that of a start"] = shrunk
+    cause = "The penalty draws the weights to zero, faster than they learn"
     what = remedy(e, trial, "")
     code = "over_regularized"
     return Finding(code, severity(e), None, found, cause, what, trial.change)

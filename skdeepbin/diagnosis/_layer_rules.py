@@ -53,7 +53,7 @@ def zero_init(e: Evidence) -> Finding | None:
     for number, V in enumerate(network.layout.layers(theta)[:-1], start=1):
         size = float(abs(V[:-1]).max())
         twins = V.shape[1] > 1 and bool(np.ptp(V, axis=1).max() <= SAME * abs(V).max())
-        none = given or size < ZERO
+        none = given or (size < ZERO and e.subject.init is None)
         if not (none or twins) or not failing(e):
             continue
         cause = (

@@ -19,6 +19,7 @@ from skdeepbin.diagnosis._findings import Finding
 from skdeepbin.diagnosis._fit_rules import (
     class_imbalance,
     constant_features,
+    held_down,
     label_noise,
     labels_unlearnable,
     leaking_feature,
@@ -62,6 +63,7 @@ CAUSES: tuple[Rule, ...] = (
     zero_init,
     init_too_small,
     init_too_large,
+    held_down,
     diverged,
     learning_rate_too_high,
     saturated_tanh,

@@ -399,6 +399,12 @@ SICK = [
     ),
     Setup("alpha 1e5", ("over_regularized",), "cancer", ours(alpha=1e5)),
     Setup("alpha 1e4", ("over_regularized",), "moons", ours(alpha=1e4)),
+    Setup(
+        "tanh, alpha 20",
+        ("over_regularized",),
+        "circles",
+        ours(8, 8, activation="tanh", alpha=20.0, early_stopping=False),
+    ),
     Setup("mlp alpha 1e3", ("over_regularized",), "wine", mlp(50, alpha=1e3)),
     Setup("wide, free", ("overfitting",), "wide", ours(100, 100, **FREE)),
     Setup(

@@ -15,6 +15,7 @@ ABOUT = {
     "labels_unlearnable": ("random y", None),
     "unscaled_features": ("x 1e4", None),
     "over_regularized": ("alpha 1e4", None),
+    "held_down": ("tanh, alpha 20", "over_regularized"),
     "zero_init": ("mlp zeros", None),
     "init_too_small": ("tanh x 4, 0.01", None),
     "init_too_large": ("tanh 10", None),

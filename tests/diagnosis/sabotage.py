@@ -21,7 +21,14 @@ def pieces(activation):
 
 
 def random_problem(
-    sizes, activation, seed=0, n=60, alpha=0.0, reduction="mean", dtype=float
+    sizes,
+    activation,
+    seed=0,
+    n=60,
+    alpha=0.0,
+    reduction="mean",
+    dtype=float,
+    X=None,
 ):
     """A net of these widths, from the features to the output, with weights to tell."""
     rng = np.random.RandomState(seed)
@@ -31,7 +38,7 @@ def random_problem(
         for fan_in, fan_out in pairwise(sizes)
     ]
     b = [rng.normal(scale=0.3, size=width) for width in sizes[1:]]
-    X = rng.normal(size=(n, sizes[0]))
+    X = rng.normal(size=(n, sizes[0])) if X is None else X[:n, : sizes[0]]
     W, b, X = (
         [w.astype(dtype) for w in W],
         [v.astype(dtype) for v in b],

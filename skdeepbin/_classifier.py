@@ -18,6 +18,7 @@ from sklearn.metrics import check_scoring
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skdeepbin._failure import what_went_wrong
 from skdeepbin._problem import Problem, Rows
 from skdeepbin._validation import (
     InvalidParameterError,
@@ -32,8 +33,7 @@ from skdeepbin._validation import (
     hidden_sizes,
 )
 from skdeepbin._weights import check_weights, row_weights, unit
-from skdeepbin.diagnosis._diagnose import cause_of_failure
-from skdeepbin.diagnosis._findings import Finding, LearningWarning, is_heard
+from skdeepbin.diagnosis._findings import LearningWarning, is_heard
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import INITIALIZERS, constant, initialize
 from skdeepbin.network._loss import log_loss
@@ -54,7 +54,6 @@ from skdeepbin.training._split import (
 from skdeepbin.training._stopping import (
     STOP_REASONS,
     Stopping,
-    is_still_falling,
     training_loss,
     validation_error,
     validation_loss,
@@ -854,80 +853,9 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         """Say where training did not end well, and why."""
         if not is_heard() or getattr(self, "_is_experiment", False):
             return
-        watched = "validation_loss" if self.early_stopping else "loss"
-        falling = [
-            s.stop_reason == "max_iter" and is_still_falling(s.history, watched)
-            for s in solutions
-        ]
-        lost = [
-            solution
-            for solution, on_its_way in zip(solutions, falling)
-            if solution.stop_reason == "diverged"
-            or not (solution.has_learnt or on_its_way)
-        ]
-        if lost:
-            found = self._why(lost[0], problem)
-        elif any(solution.n_starts > 1 for solution in solutions):
-            found = self._second_start(problem)
-        elif any(falling):
-            found = self._unfinished()
-        else:
-            return
-        warnings.warn(str(found), LearningWarning, stacklevel=4)
-
-    def _why(self, solution: Solution, problem: Problem) -> Finding:
-        """Why a network has diverged or learnt nothing."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                found = cause_of_failure(self, problem.X, problem.y)
-            except (ValueError, ArithmeticError, np.linalg.LinAlgError):
-                found = None  # numbers that other models cannot do with
-        if found is not None:
-            return found
-        if solution.stop_reason == "diverged":
-            cause = f"Training diverged: {STOP_REASONS['diverged']}"
-            remedy = (
-                "Set learning_rate='auto', or to a tenth of what it is, and scale X"
-            )
-            return Finding(
-                "diverged", "error", None, {"loss": self.loss_}, cause, remedy
-            )
-        twice = ", nor from a second start" * (solution.n_starts > 1)
-        cause = (
-            "The log loss did not fall below what the frequencies of the classes alone "
-            f"give{twice}: nothing was learnt"
-        )
-        entropy = {"their entropy": problem.constant_losses(None).trained}
-        remedy = (
-            "Make the network less deep, lower `alpha`, or check that y depends on X"
-        )
-        return Finding("labels_unlearnable", "error", None, entropy, cause, remedy)
-
-    def _second_start(self, problem: Problem) -> Finding:
-        """That only a second start has learnt."""
-        cause = (
-            "The log loss stayed at what the frequencies of the classes alone give; a "
-            "second start, from other weights, has learnt"
-        )
-        entropy = {"their entropy": problem.constant_losses(None).trained}
-        remedy = "To learn from the first, set a smaller `depth`"
-        return Finding("vanishing_gradient", "info", None, entropy, cause, remedy)
-
-    def _unfinished(self) -> Finding:
-        """That more iterations would have helped."""
-        cause = (
-            f"The loss was still falling when training ended after {self.n_iter_} "
-            "iterations"
-        )
-        change = {"max_iter": 4 * self.max_iter}
-        remedy = (
-            f"Set max_iter={4 * self.max_iter}, or a larger `tol` if it is low enough"
-        )
-        evidence = {"loss": self.loss_}
-        return Finding(
-            "too_few_iterations", "warning", None, evidence, cause, remedy, change
-        )
+        finding = what_went_wrong(self, solutions, problem)
+        if finding is not None:
+            warnings.warn(str(finding), LearningWarning, stacklevel=4)
 
     def _report(self, step: Step) -> None:
         """Print one line on an iteration if `verbose` asks for it."""

@@ -21,6 +21,7 @@ ALLOWED = {
     "_validation": {"network", "training"},
     "_weights": {"network", "training", "_validation"},
     "_problem": {"network", "training", "_weights"},
+    "_failure": {"training", "diagnosis", "_problem"},
     "_classifier": {
         "network",
         "training",
@@ -28,6 +29,7 @@ ALLOWED = {
         "_validation",
         "_weights",
         "_problem",
+        "_failure",
     },
     "__init__": {"_classifier"},
 }
@@ -39,6 +41,7 @@ LIBRARIES = {
     "_validation": {"sklearn"},
     "_weights": {"scipy", "sklearn"},
     "_problem": set(),
+    "_failure": set(),
     "_classifier": {"scipy", "sklearn"},
     "__init__": set(),
 }

@@ -17,9 +17,10 @@ from skdeepbin.diagnosis._given import (
 )
 from skdeepbin.diagnosis._gradients import central_differences, relative_error
 from skdeepbin.diagnosis._passes import Problem
+from skdeepbin.diagnosis._paths import Found, Path
 from skdeepbin.diagnosis._pieces import Mistake
 from skdeepbin.diagnosis._report import BackpropReport
-from skdeepbin.diagnosis._search import Found, Path, explanations
+from skdeepbin.diagnosis._search import explanations
 from skdeepbin.diagnosis._wording import (
     layer_reports,
     mistakes_of,

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skdeepbin.diagnosis._passes import Problem
+from skdeepbin.diagnosis._paths import Given, is_same
 from skdeepbin.diagnosis._pieces import Mistake
-from skdeepbin.diagnosis._search import Given, is_same
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._parameters import Array
 

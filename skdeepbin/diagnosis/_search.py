@@ -9,7 +9,7 @@ piece that is wrong in several layers counts once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -26,93 +26,12 @@ from skdeepbin.diagnosis._gradient_pieces import BIASES, WEIGHTS
 from skdeepbin.diagnosis._hidden_pieces import DOWN, derivatives
 from skdeepbin.diagnosis._output_pieces import OUTPUTS, weighted_rows
 from skdeepbin.diagnosis._passes import Problem
+from skdeepbin.diagnosis._paths import Given, Path, factor_between, is_same, unlike
 from skdeepbin.diagnosis._pieces import Here, Piece
 from skdeepbin.network._parameters import Array
 
 # Explanations that are followed at a time, and how much worse than the best they are.
 BREADTH, SLACK = 64, 1
-# Kinds of pieces, the likelier first where two give the same numbers.
-LIKELY = ("output", "derivative", "down", "weights", "biases", "scale")
-# An unexplained array counts as so many mistakes.
-UNEXPLAINED = 4
-
-
-class Given(NamedTuple):
-    """The user's gradients in rows; None where an array cannot be compared.
-
-    tolerance : relative error of what is right up to rounding.
-    """
-
-    dW: Sequence[Array | None]
-    db: Sequence[Array | None]
-    tolerance: float
-
-
-class Found(NamedTuple):
-    """A wrong piece: entries of the catalogue that give the same numbers, and where.
-
-    kind : one of LIKELY.
-    """
-
-    kind: str
-    pieces: tuple[Piece, ...]
-    layers: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Path:
-    """An explanation of the layers so far.
-
-    unexplained : ("weights" or "biases", layer) of what it leaves open.
-    deltas, error : ``dZ`` of every layer and ``dA`` of the last, as it has them.
-    """
-
-    found: tuple[Found, ...] = ()
-    unexplained: tuple[tuple[str, int], ...] = ()
-    deltas: Mapping[int, Array] = field(default_factory=dict)
-    error: Array | None = None
-
-    @property
-    def cost(self) -> int:
-        """How much it supposes."""
-        n_pieces = sum(found.pieces[0].cost for found in self.found)
-        return n_pieces + UNEXPLAINED * len(self.unexplained)
-
-    @property
-    def kinds(self) -> list[int]:
-        """By which of two explanations that suppose as much the likelier is first."""
-        return sorted(LIKELY.index(found.kind) for found in self.found)
-
-    def seen(self, kind: str) -> Iterator[Found]:
-        """What was found wrong of this kind in the layers above."""
-        return (found for found in self.found if found.kind == kind)
-
-    def with_piece(self, kind: str, pieces: Sequence[Piece], layer: int) -> Path:
-        """One wrong piece more, or one that was seen above once more."""
-        for number, found in enumerate(self.found):
-            common = tuple(piece for piece in found.pieces if piece in pieces)
-            if found.kind == kind and common:
-                again = Found(kind, common, (*found.layers, layer))
-                others = self.found
-                return replace(
-                    self, found=(*others[:number], again, *others[number + 1 :])
-                )
-        return replace(self, found=(*self.found, Found(kind, tuple(pieces), (layer,))))
-
-
-def is_same(user: Array, ours: Array, tolerance: float) -> bool:
-    """Whether two arrays are equal up to rounding."""
-    difference = float(np.linalg.norm(user - ours))
-    return difference <= tolerance * float(np.linalg.norm(ours) + np.linalg.norm(user))
-
-
-def factor_between(user: Array, ours: Array, tolerance: float) -> float | None:
-    """``c`` with ``user = c ours``, None if there is none."""
-    square = float((ours * ours).sum())
-    if not square or user.shape != ours.shape:
-        return None
-    c = float((user * ours).sum()) / square
-    return c if c and is_same(user, c * ours, tolerance) else None
 
 
 def explanations(problem: Problem, given: Given) -> list[Path]:
@@ -162,7 +81,7 @@ class _Search:
                     for way in ways(layer, path)
                     for r in self._explained(layer, way, deep)
                 ]
-                results += new if deep else _unlike(new, self.given.tolerance)
+                results += new if deep else unlike(new, self.given.tolerance)
         best = min(r.cost for r in results)
         results = [r for r in results if r.cost <= best + SLACK]
         return sorted(results, key=lambda r: r.cost)[:BREADTH]
@@ -456,40 +375,6 @@ def _through_updated(rate: float) -> Callable[[Here], Array | None]:
         return None if dW is None else here.dZ_above @ (here.W_above - rate * dW).T
 
     return compute
-
-
-def _unlike(paths: Sequence[Path], tolerance: float) -> list[Path]:
-    """One path for those that differ in one piece and have the same numbers."""
-    unlike: list[Path] = []
-    for path in paths:
-        for number, other in enumerate(unlike):
-            if (merged := _merged(other, path, tolerance)) is not None:
-                unlike[number] = merged
-                break
-        else:
-            unlike.append(path)
-    return unlike
-
-
-def _merged(one: Path, other: Path, tolerance: float) -> Path | None:
-    """Both as one, None where they are not alike."""
-    if len(one.found) != len(other.found) or one.unexplained != other.unexplained:
-        return None
-    differ = [
-        number
-        for number, (a, b) in enumerate(zip(one.found, other.found))
-        if a.pieces != b.pieces
-    ]
-    if len(differ) != 1:
-        return None
-    (at,) = differ
-    a, b, layer = one.found[at], other.found[at], min(one.deltas)
-    alike = (a.kind, a.layers) == (b.kind, b.layers)
-    if not alike or not is_same(one.deltas[layer], other.deltas[layer], tolerance):
-        return None
-    pieces = (*a.pieces, *(p for p in b.pieces if p not in a.pieces))
-    both = a._replace(pieces=tuple(sorted(pieces, key=lambda p: p.cost)))
-    return replace(one, found=(*one.found[:at], both, *one.found[at + 1 :]))
 
 
 def _computed(

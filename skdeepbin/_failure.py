@@ -1,0 +1,88 @@
+"""What a fit says that did not end well: the cause, its evidence, and the remedy."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from skdeepbin._problem import Problem
+from skdeepbin.diagnosis._diagnose import cause_of_failure
+from skdeepbin.diagnosis._findings import Finding
+from skdeepbin.training._solve import Solution
+from skdeepbin.training._stopping import STOP_REASONS, is_still_falling
+
+
+def what_went_wrong(
+    clf: Any, solutions: Sequence[Solution], problem: Problem
+) -> Finding | None:
+    """The worst of what can be said of the networks; None if all is well.
+
+    A network that has learnt nothing but was on its way when `max_iter` was reached is
+    not diagnosed: more iterations come first.
+    """
+    watched = "validation_loss" if clf.early_stopping else "loss"
+    falling = [
+        s.stop_reason == "max_iter" and is_still_falling(s.history, watched)
+        for s in solutions
+    ]
+    for solution, on_its_way in zip(solutions, falling):
+        nothing = not (solution.has_learnt or on_its_way)
+        if solution.stop_reason == "diverged" or nothing:
+            return _why(clf, solution, problem)
+    if any(solution.n_starts > 1 for solution in solutions):
+        return _second_start(problem)
+    return _unfinished(clf) if any(falling) else None
+
+
+def _why(clf: Any, solution: Solution, problem: Problem) -> Finding:
+    """Why a network has diverged or learnt nothing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            found = cause_of_failure(clf, problem.X, problem.y)
+        except (ValueError, ArithmeticError, np.linalg.LinAlgError):
+            found = None  # numbers that other models cannot do with
+    if found is not None:
+        return found
+    if solution.stop_reason == "diverged":
+        cause = f"Training diverged: {STOP_REASONS['diverged']}"
+        remedy = "Set learning_rate='auto', or to a tenth of what it is, and scale X"
+        return Finding("diverged", "error", None, {"loss": clf.loss_}, cause, remedy)
+    twice = ", nor from a second start" * (solution.n_starts > 1)
+    cause = (
+        "The log loss did not fall below what the frequencies of the classes alone "
+        f"give{twice}: nothing was learnt"
+    )
+    remedy = "Make the network less deep, lower `alpha`, or check that y depends on X"
+    evidence = _entropy(problem)
+    return Finding("labels_unlearnable", "error", None, evidence, cause, remedy)
+
+
+def _second_start(problem: Problem) -> Finding:
+    """That only a second start has learnt."""
+    cause = (
+        "The log loss stayed at what the frequencies of the classes alone give; a "
+        "second start, from other weights, has learnt"
+    )
+    remedy = "To learn from the first, set a smaller `depth` or `alpha`"
+    evidence = _entropy(problem)
+    return Finding("vanishing_gradient", "info", None, evidence, cause, remedy)
+
+
+def _unfinished(clf: Any) -> Finding:
+    """That more iterations would have helped."""
+    cause = (
+        f"The loss was still falling when training ended after {clf.n_iter_} iterations"
+    )
+    change = {"max_iter": 4 * clf.max_iter}
+    remedy = f"Set max_iter={4 * clf.max_iter}, or a larger `tol` if it is low enough"
+    evidence = {"loss": clf.loss_}
+    code = "too_few_iterations"
+    return Finding(code, "warning", None, evidence, cause, remedy, change)
+
+
+def _entropy(problem: Problem) -> dict[str, float]:
+    return {"their entropy": problem.constant_losses(None).trained}

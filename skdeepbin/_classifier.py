@@ -236,6 +236,10 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         and of the next step relative to the norm of its parameters, all in units of
         the features' spread.
 
+    n_starts_ : int
+        Starting points that it took: 2 where a network learnt nothing from the first
+        and was started once more, from other weights.
+
     stop_reason_ : {"converged", "early_stopping", "max_iter", "diverged"}
         Why training ended; of a committee, the worst.
 
@@ -416,8 +420,8 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         -----
         LearningWarning
             If the loss was still falling at `max_iter`, became infinite, or stayed what
-            it is for the frequencies of the classes alone, be it only at the first of
-            two starts. It says why, as :func:`skdeepbin.diagnosis.diagnose` does, and
+            it is for the frequencies of the classes alone, from a second start too. It
+            says why, as :func:`skdeepbin.diagnosis.diagnose` does, and
             what to set; it is a ConvergenceWarning of scikit-learn.
         """
         with _unchanged_on_error(self):
@@ -835,6 +839,7 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         self.out_activation_ = "logistic"
         reasons = {solution.stop_reason for solution in solutions}
         self.stop_reason_ = next(word for word in STOP_REASONS if word in reasons)
+        self.n_starts_ = max(solution.n_starts for solution in solutions)
         self._fitted_activation = self.activation
         self._units = units
         self._fitted_way = self._way
@@ -846,6 +851,8 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
             for solution, step in zip(solutions, best)
         ]
         if self.verbose:
+            if self.n_starts_ > 1:
+                print("Nothing was learnt from the first start; this is the second.")
             sentence = STOP_REASONS[self.stop_reason_]
             print(f"Stopped after {self.n_iter_} iterations: {sentence}.")
 

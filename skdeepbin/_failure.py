@@ -32,8 +32,6 @@ def what_went_wrong(
         nothing = not (solution.has_learnt or on_its_way)
         if solution.stop_reason == "diverged" or nothing:
             return _why(clf, solution, problem)
-    if any(solution.n_starts > 1 for solution in solutions):
-        return _second_start(problem)
     return _unfinished(clf) if any(falling) else None
 
 
@@ -57,19 +55,8 @@ def _why(clf: Any, solution: Solution, problem: Problem) -> Finding:
         f"give{twice}: nothing was learnt"
     )
     remedy = "Make the network less deep, lower `alpha`, or check that y depends on X"
-    evidence = _entropy(problem)
+    evidence = {"their entropy": problem.constant_losses(None).trained}
     return Finding("labels_unlearnable", "error", None, evidence, cause, remedy)
-
-
-def _second_start(problem: Problem) -> Finding:
-    """That only a second start has learnt."""
-    cause = (
-        "The log loss stayed at what the frequencies of the classes alone give; a "
-        "second start, from other weights, has learnt"
-    )
-    remedy = "To learn from the first, set a smaller `depth` or `alpha`"
-    evidence = _entropy(problem)
-    return Finding("vanishing_gradient", "info", None, evidence, cause, remedy)
 
 
 def _unfinished(clf: Any) -> Finding:
@@ -82,7 +69,3 @@ def _unfinished(clf: Any) -> Finding:
     evidence = {"loss": clf.loss_}
     code = "too_few_iterations"
     return Finding(code, "warning", None, evidence, cause, remedy, change)
-
-
-def _entropy(problem: Problem) -> dict[str, float]:
-    return {"their entropy": problem.constant_losses(None).trained}

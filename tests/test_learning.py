@@ -60,7 +60,6 @@ def test_the_default_learns_without_a_warning(problem, seed):
     assert cross_val_score(model, X, y).mean() > 0.9
 
 
-@pytest.mark.filterwarnings("ignore:The log loss stayed")
 @pytest.mark.parametrize("seed", range(3))
 def test_a_second_start_is_farther_from_no_network_at_all(seed):
     """The penalty draws the first one, with its small output layer, to zero."""
@@ -269,11 +268,14 @@ def dead_at_first(monkeypatch, n_dead):
     monkeypatch.setattr("skdeepbin._classifier.initialize", start)
 
 
-def test_a_second_start_is_said(moons, monkeypatch):
+def test_a_second_start_is_said(moons, monkeypatch, capsys):
     dead_at_first(monkeypatch, 1)
-    with pytest.warns(LearningWarning, match="second start, from other weights, has"):
-        model = DeepBinaryClassifier(random_state=0).fit(*moons)
+    model = DeepBinaryClassifier(verbose=1, random_state=0).fit(*moons)
+    assert model.n_starts_ == 2
+    assert "this is the second" in capsys.readouterr().out
     assert model.score(*moons) > 0.9
+    model.partial_fit(*moons)
+    assert model.n_starts_ == 1
 
 
 def test_there_is_no_third_start(moons, monkeypatch):

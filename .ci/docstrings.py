@@ -5,18 +5,24 @@ import sys
 from numpydoc.validate import validate
 
 import skdeepbin
+import skdeepbin.diagnosis
 
 # As in scikit-learn: where the text begins and ends (GL01, GL02), descriptions of
 # returned values (RT02); and sections that a method does not need when its class has
 # them: extended summary, examples, see also.
 IGNORED = {"GL01", "GL02", "RT02", "ES01", "EX01", "SA01"}
 
-names = [f"skdeepbin.{name}" for name in skdeepbin.__all__]
-for name in list(names):
-    members = vars(getattr(skdeepbin, name.rpartition(".")[2]))
-    names += [
-        f"{name}.{m}" for m, value in members.items() if m[0] != "_" and callable(value)
-    ]
+
+def public(package):
+    """The public objects of a package with their public methods."""
+    for name in package.__all__:
+        yield f"{package.__name__}.{name}"
+        for member, value in vars(getattr(package, name)).items():
+            if member[0] != "_" and callable(value):
+                yield f"{package.__name__}.{name}.{member}"
+
+
+names = [*public(skdeepbin), *public(skdeepbin.diagnosis)]
 findings = [
     f"{name}: {code} {text}"
     for name in names

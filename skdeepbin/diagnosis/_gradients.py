@@ -24,9 +24,14 @@ WRONG, RIGHT = 1e-2, 1e-5
 class GradientCheck:
     """How far gradients are from central differences.
 
-    errors : for each array ``|analytic - numeric| / (|analytic| + |numeric|)``, in
-        Euclidean norms over the entries that were checked.
-    n_checked : entries of each that were checked.
+    Parameters
+    ----------
+    errors : tuple of float
+        For each array ``|analytic - numeric| / (|analytic| + |numeric|)``, in Euclidean
+        norms over the entries that were checked.
+
+    n_checked : tuple of int
+        Entries of each that were checked.
     """
 
     errors: tuple[float, ...]

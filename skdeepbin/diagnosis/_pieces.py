@@ -26,13 +26,25 @@ DIRECTION = "The layers below go in directions that do not lower the loss."
 class Mistake(NamedTuple):
     """A wrong piece of a backward pass.
 
-    name : what it is, in a few words.
-    layer : where, 0 for the output and 1 for the last hidden layer; None for
-        everywhere.
-    wrong : the line of mathematics that gives the numbers.
-    right : what it should be.
-    why : what it does to learning.
-    same_numbers : other mistakes that give the same numbers here.
+    Parameters
+    ----------
+    name : str
+        What it is, in a few words.
+
+    layer : int or None
+        Where: 0 for the output, 1 for the last hidden layer; None for everywhere.
+
+    wrong : str
+        The line of mathematics that gives the numbers.
+
+    right : str
+        What it should be.
+
+    why : str
+        What it does to learning.
+
+    same_numbers : tuple of str, default=()
+        Other mistakes that give the same numbers here.
     """
 
     name: str

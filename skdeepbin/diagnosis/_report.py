@@ -46,13 +46,28 @@ class LayerReport(NamedTuple):
 class BackpropReport:
     """What `debug_backprop` has found.
 
-    ok : whether all gradients are right up to rounding.
-    first_wrong_layer : going backwards, the first layer with a wrong gradient, 0 for
-        the output; None if there is none. Look there.
-    mistakes : entries of the catalogue that give the user's numbers.
-    layers : every layer, from the output to the input.
-    notes : what else is to be said, and of what no entry explains, how it is wrong.
-    numeric_error : relative error of the true gradient against central differences.
+    Parameters
+    ----------
+    ok : bool
+        Whether all gradients are right up to rounding.
+
+    first_wrong_layer : int or None
+        Going backwards, the first layer with a wrong gradient, 0 for the output; None
+        if there is none. Look there.
+
+    mistakes : tuple of Mistake
+        Entries of the catalogue that give the user's numbers, from the output down.
+
+    layers : tuple of LayerReport
+        Every layer, from the output to the input: `layer` (0 for the output), `number`
+        (counted from the input), and for `weights` and `biases` the `relative_error`,
+        `norm_ratio`, `cosine` and `verdict`.
+
+    notes : tuple of str
+        What else is to be said, and of what no entry explains, how it is wrong.
+
+    numeric_error : float
+        Relative error of the true gradient against central differences.
     """
 
     ok: bool
@@ -63,7 +78,13 @@ class BackpropReport:
     numeric_error: float
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as numbers, strings, lists and dicts."""
+        """All of it as plain values.
+
+        Returns
+        -------
+        report : dict
+            Numbers, strings, lists and dicts of them.
+        """
         return {
             "ok": self.ok,
             "first_wrong_layer": self.first_wrong_layer,

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from copy import copy
 from functools import partial
 from itertools import chain, repeat
-from math import log, nan
+from math import inf, log, nan
 from typing import Any
 
 import numpy as np
@@ -439,7 +439,9 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
                 )
             stopping = Stopping(self.max_iter, self.tol, self.n_iter_no_change, watched)
             validate = self._validate(problem, given)
-            training = self._training(problem, stopping, given)
+            training = self._training(
+                problem, stopping, problem.constant_losses(given, masks[0])
+            )
             solutions = self._train(problem, masks, training, validate, goes_on, rng)
             self._keep(solutions, problem, goes_on)
             self._warn(solutions, problem)
@@ -491,7 +493,7 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
             problem = self._with_hashes(problem, splits=False)
             stopping = Stopping(max_iter=0, tol=0, n_iter_no_change=1)
             masks = [None] * self.n_networks
-            training = self._training(problem, stopping, None)
+            training = self._training(problem, stopping, Losses(inf, inf))
             solutions = self._train(problem, masks, training, None, goes_on, rng)
             self._keep([one_step_on(s) for s in solutions], problem, goes_on, ahead=1)
         return self
@@ -685,9 +687,9 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         return validate
 
     def _training(
-        self, problem: Problem, stopping: Stopping, given: Rows | None
+        self, problem: Problem, stopping: Stopping, constant: Losses
     ) -> Training:
-        """How to train; ``given`` are the rows that the user gave to validate on."""
+        """How to train; ``constant`` are the losses of what has learnt nothing."""
         rate = None if self.learning_rate == "auto" else float(self.learning_rate)
         way = partial(
             solver,
@@ -697,7 +699,7 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
             self.dropout > 0,
             problem.network.layout.slices,
         )
-        return Training(way, stopping, problem.constant_losses(given), self._report)
+        return Training(way, stopping, constant, self._report)
 
     def _train(
         self,

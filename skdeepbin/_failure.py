@@ -55,7 +55,7 @@ def _why(clf: Any, solution: Solution, problem: Problem) -> Finding:
         f"give{twice}: nothing was learnt"
     )
     remedy = "Make the network less deep, lower `alpha`, or check that y depends on X"
-    evidence = {"their entropy": problem.constant_losses(None).trained}
+    evidence = {"their entropy": problem.constant_losses(None, None).trained}
     return Finding("labels_unlearnable", "error", None, evidence, cause, remedy)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,10 @@ from skdeepbin.network._network import Losses, Network
 from skdeepbin.network._parameters import Array
 from skdeepbin.training._blocks import Features
 from skdeepbin.training._units import Units
+
+# Rows of each class from which a loss that is no better than that of a constant tells
+# that nothing was learnt: the standard error of a mean over 50 and 50 is a twentieth.
+ENOUGH_TO_TELL = 50
 
 
 class Rows(NamedTuple):
@@ -42,14 +47,21 @@ class Problem(NamedTuple):
     dtype: np.dtype
     hashes: NDArray[np.uint64] | None = None
 
-    def constant_losses(self, given: Rows | None) -> Losses:
+    def constant_losses(
+        self, given: Rows | None, held_out: NDArray[np.bool_] | None
+    ) -> Losses:
         """The losses of one who knows only how frequent the classes are.
 
-        given : the rows that validate; None if they are a part of these.
+        given : the rows that validate; None if they are a part of these, those that are
+            held out. Of few, to be no better than that means nothing: infinity.
         """
         known, _ = self.weights.totals(self.y, None)
         totals = known if given is None else class_totals(given.y, given.w)
-        return Losses(constant_loss(known, known), constant_loss(known, totals))
+        y = self.y[:0] if held_out is None else self.y[held_out]
+        y = y if given is None else given.y
+        few = min(np.count_nonzero(y), np.count_nonzero(~y)) < ENOUGH_TO_TELL
+        watched = inf if few else constant_loss(known, totals)
+        return Losses(constant_loss(known, known), watched)
 
     def labels(self, y: np.ndarray) -> np.ndarray:
         """Labels as the user writes them."""

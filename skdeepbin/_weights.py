@@ -135,5 +135,4 @@ def constant_loss(known: Array, totals: Array) -> float:
 
     known : the class totals that are known.
     """
-    with np.errstate(invalid="ignore"):  # of no rows, nan
-        return -float(xlogy(totals, known / known.sum()).sum() / totals.sum())
+    return -float(xlogy(totals, known / known.sum()).sum() / totals.sum())

@@ -40,7 +40,7 @@ def _why(clf: Any, solution: Solution, problem: Problem) -> Finding:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            found = cause_of_failure(clf, problem.X, problem.y)
+            found = cause_of_failure(clf, problem.X, problem.y, problem.weights.sample)
         except (ValueError, ArithmeticError, np.linalg.LinAlgError):
             found = None  # numbers that other models cannot do with
     if found is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from skdeepbin.diagnosis._given import (
 )
 from skdeepbin.diagnosis._gradients import central_differences, relative_error
 from skdeepbin.diagnosis._passes import Problem
-from skdeepbin.diagnosis._paths import Found, Path
+from skdeepbin.diagnosis._paths import Found, Given, Path
 from skdeepbin.diagnosis._pieces import Mistake
 from skdeepbin.diagnosis._report import BackpropReport
 from skdeepbin.diagnosis._search import explanations
@@ -26,9 +27,10 @@ from skdeepbin.diagnosis._wording import (
     mistakes_of,
     unexplained_notes,
 )
+from skdeepbin.network._activations import ACTIVATIONS
 
 # Entries of each array that confirm the true gradient by central differences.
-N_CONFIRMED = 3
+N_CONFIRMED = 1
 # Points that a function is asked at: so many times the usual spread of weights. Near
 # zero some mistakes are within rounding; far from it units are saturated.
 SPREADS = (1.0, 2.0, 0.5)
@@ -174,11 +176,25 @@ def _report(points: Sequence[Point], convention: Convention) -> BackpropReport:
             paths = _common([explanations(*_of(point)) for point in wrong])
         mistakes += mistakes_of(paths, problem, convention)
         notes += unexplained_notes(paths[0], layers, problem)
+        if paths[0].unexplained:
+            notes += _of_another_network(problem, seen.given)
     places = [r.layer for r in layers if not (r.weights.ok and r.biases.ok)]
     ok = not (wrong or mistakes or notes)
     first = min(places) if places else None
     numeric = _confirmed(problem)
     return BackpropReport(ok, first, tuple(mistakes), layers, tuple(notes), numeric)
+
+
+def _of_another_network(problem: Problem, given: Given) -> list[str]:
+    """What the gradients are right for, if not for what was said."""
+    n_hidden = problem.depth - 1
+    for name in ACTIVATIONS:
+        other = replace(problem, activations=[name] * n_hidden)
+        if is_right(other, given):
+            return [f"They are right for hidden layers of {name}: is `activation`?"]
+    if is_right(replace(problem, activations=[*problem.activations][::-1]), given):
+        return ["They are right for the activations in reversed order."]
+    return []
 
 
 def _of(point: Point) -> tuple[Any, Any]:

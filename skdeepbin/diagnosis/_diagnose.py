@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from skdeepbin.diagnosis._evidence import ROWS, Evidence, gather, sample
 from skdeepbin.diagnosis._findings import Diagnosis, Finding, worst_first
 from skdeepbin.diagnosis._symptoms import CAUSES, NOTES
+from skdeepbin.network._parameters import Array
 
 
-def diagnose(clf: Any, X: Any, y: Any) -> Diagnosis:
+def diagnose(clf: Any, X: Any, y: Any, sample_weight: Any = None) -> Diagnosis:
     """Say why a fitted classifier has not learnt, or that it has.
 
     What the network does with the rows, how its training went and what simple models
@@ -33,6 +34,9 @@ def diagnose(clf: Any, X: Any, y: Any) -> Diagnosis:
 
     y : array-like of shape (n_samples,)
         Their labels.
+
+    sample_weight : array-like of shape (n_samples,), default=None
+        The weights that it was fitted with.
 
     Returns
     -------
@@ -55,7 +59,7 @@ def diagnose(clf: Any, X: Any, y: Any) -> Diagnosis:
 
     Examples
     --------
-    Ten hidden layers of relu that start from weights made for tanh:
+    Four hidden layers of tanh that start from weights of 0.01:
 
     >>> from sklearn.datasets import make_moons
     >>> from skdeepbin import DeepBinaryClassifier
@@ -73,7 +77,7 @@ def diagnose(clf: Any, X: Any, y: Any) -> Diagnosis:
     >>> worst.code, worst.change
     ('init_too_small', {'init': 'auto'})
     """
-    return of_evidence(gather(clf, X, y))
+    return of_evidence(gather(clf, X, y, sample_weight))
 
 
 def of_evidence(networks: Sequence[Evidence]) -> Diagnosis:
@@ -114,13 +118,17 @@ def _named(finding: Finding, evidence: Evidence) -> Finding:
     return replace(finding, cause=which + finding.cause[0].lower() + finding.cause[1:])
 
 
-def cause_of_failure(clf: Any, X: Any, second: NDArray[np.bool_]) -> Finding | None:
+def cause_of_failure(
+    clf: Any, X: Any, second: NDArray[np.bool_], sample_weight: Array | None
+) -> Finding | None:
     """Why a fit that has just ended has failed; None if no cause is found.
 
     second : whether a row of X is of the second class.
     """
     chosen = sample(second, ROWS)
-    networks = gather(clf, X[chosen], clf.classes_[second[chosen].astype(int)])
+    y = clf.classes_[second[chosen].astype(int)]
+    w = None if sample_weight is None else sample_weight[chosen]
+    networks = gather(clf, X[chosen], y, w)
     networks = [replace(evidence, n_rows=len(second)) for evidence in networks]
     worst = of_evidence(networks).findings[0]
     return None if worst.severity == "info" else worst

@@ -34,7 +34,8 @@ class Evidence:
 
     X : the rows as the network is given them.
     y : whether a row is of the second class.
-    w : weights of the rows by `class_weight`; they sum to one.
+    w : weights of the rows, those by `class_weight` included; they sum to one.
+    sample_weight : without those, as experiments are given them; None for all one.
     n_rows : of the whole table.
     trials : the experiments that were made, by what was changed.
     """
@@ -44,6 +45,7 @@ class Evidence:
     y: NDArray[np.bool_]
     w: Array
     n_rows: int
+    sample_weight: Array | None = None
     trials: dict[Any, Any] = field(default_factory=dict)
 
     @cached_property
@@ -147,7 +149,7 @@ class Evidence:
         return (self.entropy - loss) / max(self.entropy - self.reachable, 1e-3)
 
 
-def gather(clf: Any, X: Any, y: Any) -> list[Evidence]:
+def gather(clf: Any, X: Any, y: Any, sample_weight: Any = None) -> list[Evidence]:
     """The evidence about each network of a fitted estimator."""
     networks = subjects(clf)
     for transform in networks[0].prefix:
@@ -184,8 +186,17 @@ def gather(clf: Any, X: Any, y: Any) -> list[Evidence]:
     chosen = sample(second, min(ROWS, max(ENTRIES // n_features, FEWEST)))
     X, n_rows = X[chosen], len(y)
     X = np.asarray(X.toarray() if issparse(X) else X, dtype=float)
-    w = factors[second[chosen].astype(int)]
-    return [Evidence(s, X, second[chosen], w / w.sum(), n_rows) for s in networks]
+    w, given = factors[second[chosen].astype(int)], None
+    if sample_weight is not None:
+        given = np.asarray(sample_weight, dtype=float)
+        if given.shape != (n_rows,):
+            raise ValueError(
+                f"`sample_weight` must be of shape ({n_rows},); got {given.shape}."
+            )
+        given = given[chosen]
+        w = w * given
+    y, w = second[chosen], w / w.sum()
+    return [Evidence(s, X, y, w, n_rows, given) for s in networks]
 
 
 def sample(

@@ -91,7 +91,7 @@ class Laboratory:
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
-                model.fit(X[train], self.labels[train])
+                model.fit(X[train], self.labels[train], **self._weights(train))
                 p = model.predict_proba(X)[:, 1]
                 p = np.clip(p, 1e-15, 1 - 1e-15)
                 z = np.log(p / (1 - p))
@@ -99,6 +99,11 @@ class Laboratory:
             return Trial(change, np.inf, np.inf, steps)
         losses = [evidence.loss_of(z[rows], rows) for rows in (train, rest)]
         return Trial(change, losses[0], losses[1], steps)
+
+    def _weights(self, rows: NDArray[np.intp]) -> dict[str, Array]:
+        """The weights of some rows as an argument of `fit`, if there are any."""
+        w = self.evidence.sample_weight
+        return {} if w is None else {"sample_weight": w[rows]}
 
     def _steps(self, change: Mapping[str, Any]) -> int:
         sizes = change.get("hidden_layer_sizes", self.evidence.subject.hidden)

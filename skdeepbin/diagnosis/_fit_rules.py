@@ -212,8 +212,11 @@ def held_down(e: Evidence) -> Finding | None:
     dead = e.layers.dead.max(initial=0) > 0.5
     if not (stuck(e) and alpha and shrunk_to_zero) or dead:
         return None
-    trial = Laboratory(e).first_that_explains({"alpha": alpha / 10})
+    laboratory = Laboratory(e)
+    trial = laboratory.first_that_explains({"alpha": alpha / 10})
     if trial is None:
+        return None
+    if not better_on_held_out(e, laboratory.try_out({}, trial.steps), trial):
         return None
     found = losses(e) | {"alpha": alpha}
     found["size of the weights over that of a start"] = shrunk

@@ -16,6 +16,8 @@ from skdeepbin.network._parameters import Array
 # What counts as equal, as relative error: of float64 with room for the 1e-8 that people
 # add to probabilities, and of float32 with room for sums over many rows.
 TOLERANCE, TOLERANCE_32 = 1e-6, 3e-4
+# And of a gradient that is small only because its terms cancel, of their sizes.
+UNIT, UNIT_32 = 1e-13, 1e-5
 
 
 def as_numbers(name: str, value: Any) -> np.ndarray:
@@ -65,6 +67,12 @@ class Convention(NamedTuple):
         return (columns, rows) if self.columns else (rows, columns)
 
 
+def _floating(weights: Sequence[Any], X: Any) -> np.dtype:
+    """The type that random parameters and rows can be handed over in."""
+    common = np.result_type(*(np.asarray(array).dtype for array in (*weights, X)))
+    return common if common.kind == "f" else np.dtype(float)
+
+
 def _axes(array: Any) -> tuple[int, int]:
     """The axes of length one before and after that of a vector."""
     shape = np.shape(array)
@@ -90,7 +98,8 @@ def check_problem(
 ) -> tuple[Problem, Convention]:
     """The problem in rows, and the convention it came in."""
     given = biases, y
-    dtypes = np.result_type(*weights, X), np.asarray(y).dtype
+    weights = list(weights)
+    dtypes = _floating(weights, X), np.asarray(y).dtype
     W = [as_numbers(f"weights[{i}]", w) for i, w in enumerate(weights)]
     for i, w in enumerate(W):
         if w.ndim != 2:
@@ -265,8 +274,10 @@ def compared(
                 arrays[layer - 1] = None
     if notes:
         notes[0] += " Going backwards it is the first: look there."
-    tolerance = TOLERANCE_32 if is_single else TOLERANCE
-    return Seen(Given(dW, db, tolerance), tuple(mistakes), tuple(notes))
+    tolerance, unit = (TOLERANCE_32, UNIT_32) if is_single else (TOLERANCE, UNIT)
+    of_weights, of_biases = ([unit * size for size in part] for part in problem.sizes)
+    given = Given(dW, db, tolerance, (of_weights, of_biases))
+    return Seen(given, tuple(mistakes), tuple(notes))
 
 
 def _weight_gradient(
@@ -309,22 +320,23 @@ def _bias_gradient(
         return g.ravel(), None
     if g.size == 1:
         return np.full(k, g.ravel()[0]), None
-    right = f"db{layer} = sum(dZ{layer} over rows) / n, of shape ({k},)"
+    over_n = "" if problem.divisor == 1 else " / n"
+    right = f"db{layer} = sum(dZ{layer} over the samples){over_n}, one for each unit"
     if g.shape in ((n, k), (k, n)):
         return None, Mistake(
-            "not summed over the rows",
+            "not summed over the samples",
             place,
             f"db{layer} = dZ{layer}, of shape {g.shape}",
             right,
-            "Broadcast against the biases, every row has biases of its own.",
+            "Broadcast against the biases, every sample has biases of its own.",
         )
     if g.size == n:
         return None, Mistake(
-            "summed over the units, not over the rows",
+            "summed over the units, not over the samples",
             place,
             f"db{layer} = sum(dZ{layer} over units), of shape {g.shape}",
             right,
-            "Broadcast against the biases, every row has biases of its own.",
+            "Broadcast against the biases, every sample has biases of its own.",
         )
     raise ValueError(
         f"`bias_grads[{layer - 1}]` must be of shape ({k},), ({k}, 1) or (1, {k}), for "
@@ -334,8 +346,12 @@ def _bias_gradient(
 
 def is_right(problem: Problem, given: Given) -> bool:
     """Whether all gradients that can be compared are the true ones."""
-    true_W, true_b = problem.gradient
-    pairs = [*zip(given.dW, true_W), *zip(given.db, true_b)]
+    triples = zip(
+        (*given.dW, *given.db),
+        (array for part in problem.gradient for array in part),
+        (rounding for part in given.rounding for rounding in part),
+    )
     return all(
-        user is None or is_same(user, true, given.tolerance) for user, true in pairs
+        user is None or is_same(user, true, given.tolerance, rounding)
+        for user, true, rounding in triples
     )

@@ -10,7 +10,7 @@ import numpy as np
 from skdeepbin.diagnosis._pieces import Here, Piece
 from skdeepbin.network._parameters import Array
 
-# The gradient of the weights, summed over the rows.
+# The gradient of the weights, summed over the samples.
 
 _ELSEWHERE = "These weights go in directions that do not lower the loss."
 RIGHT_WEIGHTS = "dW{l} = a{i}.T @ dZ{l} / n"
@@ -63,6 +63,10 @@ def _of_another_layer(here: Here, step: int) -> Array | None:
         return None
     gradient = problem.gradient[0][other - 1] - problem.penalty(other)
     return gradient * problem.divisor if gradient.shape == here.W.shape else None
+
+
+def _of_one_row(here: Here, row: int) -> Array:
+    return np.outer(here.inputs[row], here.dZ[row]) * here.problem.divisor
 
 
 def _clipped(here: Here) -> Array | None:
@@ -163,6 +167,16 @@ WEIGHTS = (
         "outer(a{i}[0], dZ{l}[0])",
         lambda here: np.outer(here.inputs[0], here.dZ[0]),
     ),
+    *(
+        Piece(
+            "only one row counts, and it is not divided by n",
+            f"dW{{l}} = outer(a{{i}}[{row}], dZ{{l}}[{row}])",
+            RIGHT_WEIGHTS,
+            _ELSEWHERE,
+            partial(_of_one_row, row=row),
+        )
+        for row in (-1, 0)
+    ),
     _weights(
         "the sum of the inputs times the sum of the errors",
         "outer(sum(a{i}), sum(dZ{l}))",
@@ -211,9 +225,9 @@ WEIGHTS = (
     ),
 )
 
-# The gradient of the biases, summed over the rows.
+# The gradient of the biases, summed over the samples.
 
-RIGHT_BIASES = "db{l} = sum(dZ{l} over rows) / n"
+RIGHT_BIASES = "db{l} = sum(dZ{l} over the samples) / n"
 
 
 def _biases(name: str, text: str, of: Callable[[Here], Array | None], why: str = ""):
@@ -250,28 +264,28 @@ BIASES = (
         lambda here: _full(here, here.dZ.mean()),
     ),
     _biases(
-        "not summed over the rows, one row alone",
+        "not summed over the samples, one row alone",
         "dZ{l}[0]",
         lambda here: here.dZ[0] * here.problem.divisor,
     ),
     _biases(
-        "not summed over the rows, one row alone",
+        "not summed over the samples, one row alone",
         "dZ{l}[-1]",
         lambda here: here.dZ[-1] * here.problem.divisor,
     ),
     _biases(
-        "not summed over the rows, one row alone",
+        "not summed over the samples, one row alone",
         "dZ{l}[0] / n",
         lambda here: here.dZ[0],
     ),
     _biases(
-        "not summed over the rows, one row alone",
+        "not summed over the samples, one row alone",
         "dZ{l}[-1] / n",
         lambda here: here.dZ[-1],
     ),
     _biases(
         "divided by its own norm",
-        "sum(dZ{l} over rows) / norm(db{l})",
+        "sum(dZ{l} over the samples) / norm(db{l})",
         lambda here: _normalised(here.dZ.sum(axis=0), here),
         "Steps do not become smaller near the minimum.",
     ),
@@ -283,22 +297,22 @@ BIASES = (
     ),
     _biases(
         "the derivative missing in the gradient of the biases",
-        "sum(dA{l} over rows) / n",
+        "sum(dA{l} over the samples) / n",
         lambda here: _sum_of(here, here.error),
     ),
     _biases(
         "the error of the layer above in place of its own",
-        "sum(dZ{o} over rows) / n",
+        "sum(dZ{o} over the samples) / n",
         lambda here: _sum_of(here, here.delta_above),
     ),
     _biases(
         "the error of the output in place of its own",
-        "sum(a{L} - y over rows) / n",
+        "sum(a{L} - y over the samples) / n",
         lambda here: _sum_of(here, here.problem.p - here.problem.y),
     ),
     _biases(
         "multiplied by the biases",
-        "sum(dZ{l} over rows) * b{l} / n",
+        "sum(dZ{l} over the samples) * b{l} / n",
         lambda here: here.dZ.sum(axis=0) * here.problem.biases[here.layer - 1],
     ),
     _biases(
@@ -313,12 +327,12 @@ BIASES = (
     ),
     _biases(
         "the sizes of the errors",
-        "sum(abs(dZ{l}) over rows) / n",
+        "sum(abs(dZ{l}) over the samples) / n",
         lambda here: abs(here.dZ).sum(0),
     ),
     _biases(
         "the sum of the activations",
-        "sum(a{l} over rows) / n",
+        "sum(a{l} over the samples) / n",
         lambda here: here.a.sum(axis=0),
     ),
 )

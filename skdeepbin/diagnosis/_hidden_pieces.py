@@ -67,7 +67,7 @@ ARGUMENTS: dict[str, Callable[[Here], Array | None]] = {
     "a{l}": lambda here: here.a,
     "z{l}": lambda here: here.z,
     "dA{l}": lambda here: here.error,
-    "dA{l} / n": lambda here: here.dA / here.problem.divisor,
+    "(dA{l} / n)": lambda here: here.dA / here.problem.divisor,
     "(z{l} - b{l})": lambda here: here.z - here.problem.biases[here.layer - 1],
     "z{i}": lambda here: _same_shape(here.problem.Z[here.layer - 1], here),
     "a{i}": lambda here: _same_shape(here.problem.A[here.layer - 1], here),
@@ -320,7 +320,7 @@ DOWN = (
     ),
     _down(
         "the mean error of all rows is sent down",
-        "mean of dZ{o} over rows @ W{o}.T",
+        "mean of dZ{o} over the samples @ W{o}.T",
         lambda here: _broadcast(
             here,
             here.dZ_above.mean(axis=0) @ here.W_above.T * np.ones((here.problem.n, 1)),

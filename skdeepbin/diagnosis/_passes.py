@@ -105,14 +105,36 @@ class Problem:
         return (float(losses.sum()) + self.alpha / 2 * squares) / self.divisor
 
     @cached_property
+    def sizes(self) -> tuple[list[float], list[float]]:
+        """Of each ``dW`` and ``db``, the norm of the sum of the sizes of its terms.
+
+        A gradient that is much smaller than that is a difference of rounded numbers.
+        """
+        dW: list[float] = []
+        db: list[float] = []
+        for layer in range(self.depth, 0, -1):
+            dZ = abs(self.errors[layer])
+            terms = abs(self.A[layer - 1]).T @ dZ / self.divisor
+            dW.insert(0, float(np.linalg.norm(terms + abs(self.penalty(layer)))))
+            db.insert(0, float(np.linalg.norm(dZ.sum(axis=0) / self.divisor)))
+        return dW, db
+
+    @cached_property
+    def errors(self) -> dict[int, Array]:
+        """``dZ_L .. dZ_1``, by layer."""
+        errors: dict[int, Array] = {self.depth: self.p - self.y}
+        for layer in range(self.depth - 1, 0, -1):
+            down = errors[layer + 1] @ self.weights[layer].T
+            errors[layer] = down * self.derivative(layer)
+        return errors
+
+    @cached_property
     def gradient(self) -> tuple[list[Array], list[Array]]:
         """``dW_1 .. dW_L`` and ``db_1 .. db_L``."""
         dW: list[Array] = []
         db: list[Array] = []
-        dZ = self.p - self.y
         for layer in range(self.depth, 0, -1):
+            dZ = self.errors[layer]
             dW.insert(0, self.A[layer - 1].T @ dZ / self.divisor + self.penalty(layer))
             db.insert(0, dZ.sum(axis=0) / self.divisor)
-            if layer > 1:
-                dZ = (dZ @ self.weights[layer - 1].T) * self.derivative(layer - 1)
         return dW, db

@@ -21,11 +21,13 @@ class Given(NamedTuple):
     """The user's gradients in rows; None where an array cannot be compared.
 
     tolerance : relative error of what is right up to rounding.
+    rounding : of the sum that a gradient is, for each array, in Euclidean norm.
     """
 
     dW: Sequence[Array | None]
     db: Sequence[Array | None]
     tolerance: float
+    rounding: tuple[Sequence[float], Sequence[float]]
 
 
 class Found(NamedTuple):
@@ -80,10 +82,14 @@ class Path:
         return replace(self, found=(*self.found, Found(kind, tuple(pieces), (layer,))))
 
 
-def is_same(user: Array, ours: Array, tolerance: float) -> bool:
-    """Whether two arrays are equal up to rounding."""
+def is_same(user: Array, ours: Array, tolerance: float, rounding: float = 0.0) -> bool:
+    """Whether two arrays are equal up to rounding.
+
+    rounding : how far they may be apart, however small they are.
+    """
     difference = float(np.linalg.norm(user - ours))
-    return difference <= tolerance * float(np.linalg.norm(ours) + np.linalg.norm(user))
+    size = float(np.linalg.norm(ours) + np.linalg.norm(user))
+    return difference <= tolerance * size + rounding
 
 
 def factor_between(user: Array, ours: Array, tolerance: float) -> float | None:

@@ -298,7 +298,8 @@ class _Search:
                 return False
             return is_same(user, ours / divisor + penalty, self.given.tolerance)
 
-        if is_same(user, data / divisor + penalty, self.given.tolerance):
+        rounding = self.given.rounding[0][here.layer - 1]
+        if is_same(user, data / divisor + penalty, self.given.tolerance, rounding):
             return [[]]
         for found in path.seen("weights"):
             if pieces := [piece for piece in found.pieces if matches(piece)]:
@@ -341,7 +342,8 @@ class _Search:
                 return False
             return is_same(user, ours / divisor, self.given.tolerance)
 
-        if is_same(user, data / divisor, self.given.tolerance):
+        rounding = self.given.rounding[1][here.layer - 1]
+        if is_same(user, data / divisor, self.given.tolerance, rounding):
             return [[]]
         for found in path.seen("biases"):
             if pieces := [piece for piece in found.pieces if matches(piece)]:

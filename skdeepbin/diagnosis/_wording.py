@@ -128,22 +128,38 @@ def layer_reports(problem: Problem, given: Given) -> tuple[LayerReport, ...]:
         LayerReport(
             problem.depth - layer,
             layer,
-            _compared(given.dW[layer - 1], dW[layer - 1], given.tolerance, problem),
-            _compared(given.db[layer - 1], db[layer - 1], given.tolerance, problem),
+            _compared(
+                given.dW[layer - 1],
+                dW[layer - 1],
+                given.tolerance,
+                problem,
+                given.rounding[0][layer - 1],
+            ),
+            _compared(
+                given.db[layer - 1],
+                db[layer - 1],
+                given.tolerance,
+                problem,
+                given.rounding[1][layer - 1],
+            ),
         )
         for layer in range(problem.depth, 0, -1)
     )
 
 
 def _compared(
-    user: Array | None, true: Array, tolerance: float, problem: Problem
+    user: Array | None,
+    true: Array,
+    tolerance: float,
+    problem: Problem,
+    rounding: float,
 ) -> Comparison:
     if user is None:
         return Comparison(np.nan, np.nan, np.nan, "cannot be compared")
     sizes = float(np.linalg.norm(user)), float(np.linalg.norm(true))
-    ratio = sizes[0] / sizes[1] if sizes[1] else np.inf
+    ratio = sizes[0] / sizes[1] if sizes[1] else np.inf if sizes[0] else 1.0
     cosine = float((user * true).sum()) / (sizes[0] * sizes[1]) if all(sizes) else 0.0
-    if is_same(user, true, tolerance):
+    if is_same(user, true, tolerance, rounding):
         verdict = "right"
     elif factor_between(user, true, tolerance) is not None:
         factor = ratio if cosine > 0 else -ratio
@@ -193,7 +209,7 @@ def _kind_of_difference(
 ) -> Iterable[str]:
     depth = len(layers)
     if not weights:
-        yield "Only gradients of biases differ: look at how they are summed over rows."
+        yield "Only gradients of biases differ: look at their sums over the samples."
         return
     top = max(weights)
     below = [number for number in range(1, top) if number in weights]

@@ -1,5 +1,6 @@
 """Wrong pieces are found by their numbers, and right code is never accused."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -286,7 +287,7 @@ def test_an_unknown_mistake_is_not_named_as_if_it_were_known(rng):
 
 
 SHAPES = {
-    "not summed over the rows": lambda problem: problem.A[2] - problem.A[2].mean(),
+    "not summed over the samples": lambda problem: problem.A[2] - problem.A[2].mean(),
     "summed over the units": lambda problem: problem.A[2].sum(axis=1),
 }
 
@@ -407,3 +408,53 @@ def test_a_function_gets_arrays_as_the_user_has_them(before, after):
     debug_backprop(problem.weights, b, problem.X, y, grad_fn=gradients)
     assert seen[-1] == (y.shape, y.dtype, [array.shape for array in b])
     assert {len(shapes[0]) for shapes in seen} == {y.ndim}
+
+
+def test_a_gradient_of_zero_up_to_rounding_is_right():
+    """Its terms cancel: another order of them gives another rounding."""
+    X = np.tile(np.array([[0, 0], [0, 1], [1, 0], [1, 1.0]]) - 0.5, (25, 1)) / 10
+    y = (X[:, 0] * X[:, 1] < 0).astype(float)
+    problem = random_problem((2, 4, 4, 1), "tanh")
+    zeros = [0 * b for b in problem.biases]
+    problem = replace(problem, X=X, y=y[:, np.newaxis], biases=zeros, divisor=100.0)
+    order = np.random.RandomState(0).permutation(100)
+    other = replace(problem, X=X[order], y=y[order, np.newaxis])
+    assert examined(problem, other.gradient).ok
+
+
+def test_the_gradients_of_another_activation_are_said_to_be_that():
+    problem = random_problem(SIZES[1], "tanh")
+    report = examined(problem, problem.gradient, activation="logistic")
+    assert "right for hidden layers of tanh" in report.notes[-1]
+
+
+def test_lists_and_integers_and_frames():
+    problem = random_problem((3, 4, 1), "tanh", n=10)
+    dW, db = problem.gradient
+    W, b = [w.tolist() for w in problem.weights], [b.tolist() for b in problem.biases]
+    X, y = problem.X.tolist(), problem.y.ravel().astype(bool).tolist()
+    assert debug_backprop(W, b, X, y, tuple(dW), tuple(db)).ok
+    W = [np.round(3 * w).astype(int) for w in problem.weights]
+    b = [np.round(3 * v).astype(int) for v in problem.biases]
+
+    def right(weights, biases, X, y):
+        there = replace(
+            problem, weights=weights, biases=biases, X=X, y=np.reshape(y, (-1, 1))
+        )
+        return replace(there, divisor=float(len(X))).gradient
+
+    assert debug_backprop(W, b, np.round(problem.X).astype(int), y, grad_fn=right).ok
+
+
+@pytest.mark.parametrize("row", [0, -1])
+@pytest.mark.parametrize("divided", [False, True])
+def test_gradients_that_a_loop_overwrites_in_place_of_adding(row, divided):
+    problem = random_problem(SIZES[1], "tanh")
+    size = problem.n if divided else 1
+    inputs, errors = problem.A, problem.errors
+    dW = [np.outer(inputs[k - 1][row], errors[k][row]) / size for k in range(1, 5)]
+    db = [errors[k][row] / size for k in range(1, 5)]
+    report = examined(problem, (dW, db))
+    assert {mistake.layer for mistake in report.mistakes} == {None}
+    assert len(report.mistakes) == 2
+    assert not report.notes

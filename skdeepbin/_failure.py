@@ -64,8 +64,9 @@ def _unfinished(clf: Any) -> Finding:
     cause = (
         f"The loss was still falling when training ended after {clf.n_iter_} iterations"
     )
-    change = {"max_iter": 4 * clf.max_iter}
-    remedy = f"Set max_iter={4 * clf.max_iter}, or a larger `tol` if it is low enough"
-    evidence = {"loss": clf.loss_}
+    enough = max(4 * clf.max_iter, 200)
+    change = {"max_iter": enough}
+    remedy = f"Set max_iter={enough}, or a larger `tol` if the loss is low enough"
+    evidence = {"loss with the penalty": clf.loss_}
     code = "too_few_iterations"
     return Finding(code, "warning", None, evidence, cause, remedy, change)

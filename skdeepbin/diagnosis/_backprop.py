@@ -179,6 +179,7 @@ def _report(points: Sequence[Point], convention: Convention) -> BackpropReport:
         if paths[0].unexplained:
             notes += _of_another_network(problem, seen.given)
     places = [r.layer for r in layers if not (r.weights.ok and r.biases.ok)]
+    places += [m.layer for m in seen.mistakes if m.layer is not None]
     ok = not (wrong or mistakes or notes)
     first = min(places) if places else None
     numeric = _confirmed(problem)
@@ -298,6 +299,12 @@ def _asked(
     is_single: bool,
 ) -> Point:
     """The user's gradients, in the arrays that the user would have."""
-    dW, db = grad_fn(*convention.arrays(problem))
+    returned = grad_fn(*convention.arrays(problem))
+    if not isinstance(returned, (tuple, list)) or len(returned) != 2:
+        raise ValueError(
+            "`grad_fn` must return a pair of lists, (weight_grads, bias_grads); got "
+            f"{type(returned).__name__}."
+        )
+    dW, db = returned
     single = is_single or _is_single([*dW, *db])
     return Point(problem, compared(problem, convention, dW, db, single))

@@ -109,6 +109,8 @@ def check_problem(
     X = as_numbers("X", X)
     if X.ndim != 2:
         raise ValueError(f"`X` must be a matrix; got an array of shape {X.shape}.")
+    if not X.size:
+        raise ValueError(f"`X` must hold samples and features; got shape {X.shape}.")
     if not W:
         raise ValueError("`weights` must hold the weights of each layer; got none.")
     y = as_numbers("y", y).ravel()
@@ -307,7 +309,8 @@ def _weight_gradient(
         )
     raise ValueError(
         f"`weight_grads[{layer - 1}]` must be of shape "
-        f"{convention.shape(*W.shape)}, that of its weights; got {G.shape}."
+        f"{convention.shape(*W.shape)}, that of its weights; got {G.shape}. The lists "
+        "must go from the input to the output."
     )
 
 

@@ -212,6 +212,12 @@ def _kind_of_difference(
         yield "Only gradients of biases differ: look at their sums over the samples."
         return
     top = max(weights)
+    if top not in biases and layers[depth - top].biases.ok:
+        yield (
+            f"db{top} is right, and so is dZ{top}: look at the product that gives "
+            f"dW{top}."
+        )
+        return
     below = [number for number in range(1, top) if number in weights]
     if top == depth and len(below) == depth - 1:
         yield "Every layer differs from the output on: look at the error of the output."

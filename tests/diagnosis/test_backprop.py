@@ -361,6 +361,9 @@ BAD = [
     ({"reduction": "none"}, "`reduction` must be 'mean' or 'sum'"),
     ({"alpha": -1}, "`alpha` must be a non-negative number"),
     ({"X": np.full((10, 3), "a")}, "`X` must hold real numbers"),
+    ({"X": np.ones((0, 3)), "y": []}, "`X` must hold samples and features"),
+    ({"weight_grads": GOOD.gradient[0][::-1]}, "from the input to the output"),
+    ({"grad_fn": lambda *arrays: None}, "`grad_fn` must return a pair of lists"),
 ]
 
 

@@ -26,6 +26,7 @@ from skdeepbin.diagnosis._wording import (
     layer_reports,
     mistakes_of,
     unexplained_notes,
+    untested_notes,
 )
 from skdeepbin.network._activations import ACTIVATIONS
 
@@ -181,6 +182,7 @@ def _report(points: Sequence[Point], convention: Convention) -> BackpropReport:
     places = [r.layer for r in layers if not (r.weights.ok and r.biases.ok)]
     places += [m.layer for m in seen.mistakes if m.layer is not None]
     ok = not (wrong or mistakes or notes)
+    notes += untested_notes(problem, seen.given)
     first = min(places) if places else None
     numeric = _confirmed(problem)
     return BackpropReport(ok, first, tuple(mistakes), layers, tuple(notes), numeric)

@@ -12,9 +12,6 @@ from numpy.typing import NDArray
 from skdeepbin.diagnosis._objectives import of_the_classifier
 from skdeepbin.network._parameters import Array
 
-# With a step of the cube root of the rounding error, relative to the parameter, both
-# errors of a central difference are least: Press and others, Numerical Recipes, 5.7.
-STEP = float(np.finfo(float).eps) ** (1 / 3)
 # Relative errors, of CS231n (neural-networks-3): a gradient above the first is wrong;
 # below the second it is right even where a unit of relu passes its kink.
 WRONG, RIGHT = 1e-2, 1e-5
@@ -65,7 +62,8 @@ def check_gradients(
     """Check gradients against central differences.
 
     Of each entry t of the arrays, ``(loss(t + h) - loss(t - h)) / 2h`` with ``h`` the
-    cube root of the rounding error times ``max(1, |t|)``.
+    cube root of the rounding error of the loss times the size of t: ``|t|``, or where
+    that is less the root mean square of its array, or a thousandth of that of all.
 
     Parameters
     ----------
@@ -145,6 +143,11 @@ def relative_error(one: Array, other: Array) -> float:
     return float(np.linalg.norm(one - other)) / size if size else 0.0
 
 
+def _rms(array: Array) -> float:
+    """The root mean square of an array."""
+    return float(np.sqrt(np.mean(array**2))) if array.size else 0.0
+
+
 def _copies(params: Sequence[Array]) -> list[Array]:
     """So that a function that changes its arguments does no harm."""
     return [p.copy() for p in params]
@@ -158,10 +161,18 @@ def _slope(
 ) -> float:
     """The central difference of one entry.
 
-    Where those of a step and of half of it differ there is a kink between them, as of
-    relu, and a shorter step goes on one side of it.
+    With a step of the cube root of the rounding error, relative to the parameter, both
+    of its errors are least: Press and others, Numerical Recipes, 5.7. Where those of a
+    step and of half of it differ there is a kink between them, as of relu, and a
+    shorter step goes on one side of it.
     """
-    size = max(1.0, abs(float(params[number].ravel()[entry])))
+    size = max(
+        abs(float(params[number].ravel()[entry])),
+        _rms(params[number]),
+        1e-3 * max(map(_rms, params)),
+    )
+    rounding = np.finfo(getattr(loss(_copies(params)), "dtype", np.float64)).eps
+    first = (float(rounding) ** (1 / 3)) * (size or 1.0)
 
     def difference(step: float) -> float:
         values = []
@@ -171,7 +182,7 @@ def _slope(
             values.append(float(loss(moved)))
         return (values[0] - values[1]) / (2 * step)
 
-    for step in (STEP * size, STEP * size / 30):
+    for step in (first, first / 30):
         slope = difference(step)
         if abs(difference(step / 2) - slope) <= RIGHT * abs(slope):
             break

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, check_X_y
 
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._network import Losses, Network
@@ -31,7 +31,19 @@ def of_the_classifier(clf: Any, X: Any, y: Any) -> tuple[Loss, Gradients, list[A
             "`loss` must be a function or a fitted DeepBinaryClassifier; got "
             f"{type(clf).__name__}."
         )
-    X, y = np.asarray(X, dtype=np.float64), np.asarray(y) == clf.classes_[1]
+    X, y = check_X_y(X, y, accept_sparse="csr", dtype=np.float64)
+    unknown = np.setdiff1d(y, clf.classes_)
+    if unknown.size:
+        raise ValueError(
+            f"`params`, the labels, must be among {clf.classes_.tolist()}; got "
+            f"{unknown.tolist()[0]!r}."
+        )
+    if X.shape[1] != clf.n_features_in_:
+        raise ValueError(
+            f"`grads`, the rows, must have the {clf.n_features_in_} features of the "
+            f"classifier; got {X.shape[1]}."
+        )
+    y = y == clf.classes_[1]
     weights = [W if W.ndim == 2 else W[0] for W in clf.coefs_]
     biases = [b if b.ndim == 1 else b[0] for b in clf.intercepts_]
     layout = Layout((weights[0].shape[0], *map(len, biases)))

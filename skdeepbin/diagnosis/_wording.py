@@ -96,8 +96,21 @@ def _formula(
     return _turned(text) if convention.columns else text
 
 
+# What is written otherwise where samples are columns.
+IN_COLUMNS = {
+    "y[None, :], axis=1": "y[:, None], axis=0",
+    "y[None, :], axis=0": "y[:, None], axis=1",
+    "[0]": "[:, 0]",
+    "[-1]": "[:, -1]",
+}
+
+
 def _turned(text: str) -> str:
-    """The product of a formula for samples in columns."""
+    """The formula for samples in columns."""
+    for rows, columns in IN_COLUMNS.items():
+        if rows in text:
+            text = text.replace(rows, columns)
+            break
     left, at, right = text.partition(" @ ")
     if not at:
         return text
@@ -182,6 +195,17 @@ def _known_factor(factor: float, problem: Problem) -> str:
         if abs(factor - number) <= 1e-4 * abs(number):
             return name
     return ""
+
+
+def untested_notes(problem: Problem, given: Given) -> Iterable[str]:
+    """Which true gradients are zero, so that nothing can be told by them."""
+    for letter, arrays, rounding in zip(("dW", "db"), problem.gradient, given.rounding):
+        for number in range(problem.depth, 0, -1):
+            if float(np.linalg.norm(arrays[number - 1])) <= rounding[number - 1]:
+                yield (
+                    f"The true {letter}{number} is zero here: it tests nothing. Give "
+                    "other parameters, or `grad_fn`."
+                )
 
 
 def unexplained_notes(

@@ -150,7 +150,8 @@ def test_right_gradients_are_never_accused(columns, dtype, reduction, alpha):
             ]
         report = examined(problem, gradients, columns, dtype)
         assert report.ok, str(report)
-        assert report.mistakes == () == report.notes
+        assert report.mistakes == ()
+        assert all("is zero here" in note for note in report.notes)
         assert report.first_wrong_layer is None
 
 
@@ -461,3 +462,19 @@ def test_gradients_that_a_loop_overwrites_in_place_of_adding(row, divided):
     assert {mistake.layer for mistake in report.mistakes} == {None}
     assert len(report.mistakes) == 2
     assert not report.notes
+
+
+def test_formulas_are_in_the_convention_of_the_user():
+    problem = random_problem(SIZES[1], "tanh")
+    dW, db = map(list, problem.gradient)
+    db[1] = problem.errors[2][-1]
+    lines = [examined(problem, (dW, db), columns).mistakes[0] for columns in (0, 1)]
+    assert [line.wrong for line in lines] == ["db2 = dZ2[-1]", "db2 = dZ2[:, -1]"]
+
+
+def test_a_gradient_of_zero_tests_nothing():
+    problem = random_problem((3, 4, 4, 1), "tanh")
+    far = replace(problem, weights=[1e4 * W for W in problem.weights])
+    report = examined(far, far.gradient)
+    assert report.ok
+    assert any("true dW1 is zero here: it tests nothing" in n for n in report.notes)

@@ -86,3 +86,30 @@ def test_the_passes_are_those_of_the_formulas():
     p = 1 / (1 + np.exp(-problem.Z[-1]))
     loss = -np.mean(problem.y * np.log(p) + (1 - problem.y) * np.log(1 - p))
     assert problem.loss() == pytest.approx(loss)
+
+
+def test_small_parameters_and_a_loss_in_single_precision():
+    assert check_gradients(
+        lambda p: float(np.log(p[0]).sum()), lambda p: [1 / p[0]], [np.full(3, 1e-6)]
+    ).ok
+    single = check_gradients(
+        lambda p: np.float32((p[0].astype(np.float32) ** 2).sum()),
+        lambda p: [2 * p[0]],
+        [np.ones(3)],
+    )
+    assert max(single.errors) < 1e-2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda X, y: (X, np.where(y, "b", "a")), "labels, must be among"),
+        (lambda X, y: (X[:9], y), "inconsistent numbers of samples"),
+        (lambda X, y: (X[:, :4], y), "30 features of the classifier; got 4"),
+        (lambda X, y: (X * np.nan, y), "NaN"),
+    ],
+)
+def test_rows_of_a_classifier_are_checked(change, message, cancer):
+    clf = DeepBinaryClassifier(4, random_state=0).fit(*cancer)
+    with pytest.raises(ValueError, match=message):
+        check_gradients(clf, *change(*cancer))

@@ -136,36 +136,23 @@ def _operand(text: str, opening: str, closing: str) -> int:
 
 def layer_reports(problem: Problem, given: Given) -> tuple[LayerReport, ...]:
     """The comparison of every gradient, from the output to the input."""
-    dW, db = problem.gradient
+    dW, db = (
+        [_compared(*arrays, given.tolerance, problem) for arrays in zip(*of_kind)]
+        for of_kind in zip((given.dW, given.db), problem.gradient, given.rounding)
+    )
+    depth = problem.depth
     return tuple(
-        LayerReport(
-            problem.depth - layer,
-            layer,
-            _compared(
-                given.dW[layer - 1],
-                dW[layer - 1],
-                given.tolerance,
-                problem,
-                given.rounding[0][layer - 1],
-            ),
-            _compared(
-                given.db[layer - 1],
-                db[layer - 1],
-                given.tolerance,
-                problem,
-                given.rounding[1][layer - 1],
-            ),
-        )
-        for layer in range(problem.depth, 0, -1)
+        LayerReport(depth - number, number, dW[number - 1], db[number - 1])
+        for number in range(depth, 0, -1)
     )
 
 
 def _compared(
     user: Array | None,
     true: Array,
+    rounding: float,
     tolerance: float,
     problem: Problem,
-    rounding: float,
 ) -> Comparison:
     if user is None:
         return Comparison(np.nan, np.nan, np.nan, "cannot be compared")

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from skdeepbin.diagnosis._asked import GradFn, Point, ask
 from skdeepbin.diagnosis._given import (
     Convention,
-    Seen,
+    as_list,
     check_problem,
     compared,
-    is_right,
+    is_single_precision,
 )
 from skdeepbin.diagnosis._gradients import central_differences, relative_error
 from skdeepbin.diagnosis._passes import Problem
-from skdeepbin.diagnosis._paths import Found, Given, Path
+from skdeepbin.diagnosis._paths import Found, Given, Path, is_right
 from skdeepbin.diagnosis._pieces import Mistake
 from skdeepbin.diagnosis._report import BackpropReport
 from skdeepbin.diagnosis._search import explanations
@@ -30,11 +30,9 @@ from skdeepbin.diagnosis._wording import (
 )
 from skdeepbin.network._activations import ACTIVATIONS
 
-# Entries of each array that confirm the true gradient by central differences.
-N_CONFIRMED = 1
-# Points that a function is asked at: so many times the usual spread of weights. Near
-# zero some mistakes are within rounding; far from it units are saturated.
-SPREADS = (1.0, 2.0, 0.5)
+# Entries of each array that confirm the true gradient by central differences, and on
+# how many rows at most.
+N_CONFIRMED, N_ROWS = 1, 2_000
 
 
 def debug_backprop(
@@ -46,7 +44,7 @@ def debug_backprop(
     bias_grads: Sequence[Any] | None = None,
     *,
     activation: str | Sequence[str] = "tanh",
-    grad_fn: Callable[..., tuple[Sequence[Any], Sequence[Any]]] | None = None,
+    grad_fn: GradFn | None = None,
     samples: str | None = None,
     reduction: str = "mean",
     alpha: float = 0.0,
@@ -135,37 +133,31 @@ def debug_backprop(
     >>> report.mistakes[0].wrong
     'dZ1 = dA1 * (1 - z1**2)'
     """
+    weights, biases = as_list("weights", weights), as_list("biases", biases)
     problem, convention = check_problem(
         weights, biases, X, y, activation, samples, reduction, alpha
     )
-    arrays = [*weights, X]
-    if grad_fn is None:
-        if weight_grads is None or bias_grads is None:
+    is_single = is_single_precision([*weights, X])
+    if grad_fn is not None:
+        if weight_grads is not None or bias_grads is not None:
             raise ValueError(
-                "`weight_grads` and `bias_grads` must be given, or `grad_fn`."
+                "`grad_fn` must be given in place of `weight_grads` and `bias_grads`; "
+                "got both."
             )
-        arrays = [*arrays, *weight_grads, *bias_grads]
-        is_single = _is_single(arrays)
-        seen = compared(problem, convention, weight_grads, bias_grads, is_single)
-        return _report([Point(problem, seen)], convention)
-    points = _points(problem, convention, grad_fn, _is_single(arrays))
-    return _report(points, convention)
+        asked = ask(grad_fn, problem, convention, is_single)
+        return _report(asked.points, convention, asked.notes)
+    if weight_grads is None or bias_grads is None:
+        raise ValueError("`weight_grads` and `bias_grads` must be given, or `grad_fn`.")
+    dW = as_list("weight_grads", weight_grads)
+    db = as_list("bias_grads", bias_grads)
+    is_single = is_single or is_single_precision([*dW, *db])
+    seen = compared(problem, convention, dW, db, is_single)
+    return _report([Point(problem, seen)], convention)
 
 
-def _is_single(arrays: Sequence[Any]) -> bool:
-    """Whether some numbers are of single precision or less."""
-    kinds = (np.asarray(array).dtype for array in arrays)
-    return any(kind.kind == "f" and kind.itemsize < 8 for kind in kinds)
-
-
-class Point(NamedTuple):
-    """Parameters and rows, with the user's gradients there."""
-
-    problem: Problem
-    seen: Seen
-
-
-def _report(points: Sequence[Point], convention: Convention) -> BackpropReport:
+def _report(
+    points: Sequence[Point], convention: Convention, remarks: Sequence[str] = ()
+) -> BackpropReport:
     """What the gradients at all points tell together."""
     wrong = [p for p in points if not is_right(p.problem, p.seen.given)]
     problem, seen = (wrong or points)[0]
@@ -182,7 +174,7 @@ def _report(points: Sequence[Point], convention: Convention) -> BackpropReport:
     places = [r.layer for r in layers if not (r.weights.ok and r.biases.ok)]
     places += [m.layer for m in seen.mistakes if m.layer is not None]
     ok = not (wrong or mistakes or notes)
-    notes += untested_notes(problem, seen.given)
+    notes += [*untested_notes(problem, seen.given), *remarks]
     first = min(places) if places else None
     numeric = _confirmed(problem)
     return BackpropReport(ok, first, tuple(mistakes), layers, tuple(notes), numeric)
@@ -230,6 +222,9 @@ def _both(one: Path, other: Path) -> Path | None:
 
 def _confirmed(problem: Problem) -> float:
     """The relative error of the true gradient against central differences."""
+    if problem.n > N_ROWS:
+        some = np.linspace(0, problem.n - 1, N_ROWS).astype(int)
+        problem = replace(problem, X=problem.X[some], y=problem.y[some])
     dW, db = problem.gradient
     params = [*problem.weights, *problem.biases]
 
@@ -246,67 +241,3 @@ def _confirmed(problem: Problem) -> float:
 def _largest(gradient: np.ndarray) -> np.ndarray:
     """The entries where a difference has the most digits."""
     return np.argsort(-abs(gradient).ravel(), kind="stable")[:N_CONFIRMED]
-
-
-def _points(
-    problem: Problem,
-    convention: Convention,
-    grad_fn: Callable[..., tuple[Sequence[Any], Sequence[Any]]],
-    is_single: bool,
-) -> list[Point]:
-    """The user's function at telling points, and at the user's own."""
-    points = []
-    for number, spread in enumerate(SPREADS):
-        for widths in (_telling_sizes(problem), _own_sizes(problem)):
-            there = _random_problem(problem, widths, spread, number)
-            try:
-                points.append(_asked(there, convention, grad_fn, is_single))
-            except Exception:  # the function need not be made for other sizes
-                continue
-            break
-    return [*points, _asked(problem, convention, grad_fn, is_single)]
-
-
-def _telling_sizes(problem: Problem) -> tuple[int, ...]:
-    """Rows, features and widths of which none can stand in for another."""
-    return (47, 7, *(5 + 3 * layer for layer in range(1, problem.depth)), 1)
-
-
-def _own_sizes(problem: Problem) -> tuple[int, ...]:
-    return (problem.n, *(W.shape[0] for W in problem.weights), 1)
-
-
-def _random_problem(
-    like: Problem, sizes: Sequence[int], spread: float, seed: int
-) -> Problem:
-    """Another of the same kind: labels uneven, biases away from zero."""
-    random = np.random.RandomState(seed)
-    n, *widths = sizes
-    W = [
-        random.normal(scale=spread / np.sqrt(fan_in), size=(fan_in, fan_out))
-        for fan_in, fan_out in pairwise(widths)
-    ]
-    b = [random.normal(scale=0.3 * spread, size=width) for width in widths[1:]]
-    X = random.normal(size=(n, widths[0]))
-    y = (random.uniform(size=(n, 1)) < 0.3).astype(float)
-    y[0] = 1 - y[-1]
-    divisor = float(n) if like.divisor != 1 else 1.0
-    return Problem(W, b, X, y, like.activations, divisor, like.alpha)
-
-
-def _asked(
-    problem: Problem,
-    convention: Convention,
-    grad_fn: Callable[..., tuple[Sequence[Any], Sequence[Any]]],
-    is_single: bool,
-) -> Point:
-    """The user's gradients, in the arrays that the user would have."""
-    returned = grad_fn(*convention.arrays(problem))
-    if not isinstance(returned, (tuple, list)) or len(returned) != 2:
-        raise ValueError(
-            "`grad_fn` must return a pair of lists, (weight_grads, bias_grads); got "
-            f"{type(returned).__name__}."
-        )
-    dW, db = returned
-    single = is_single or _is_single([*dW, *db])
-    return Point(problem, compared(problem, convention, dW, db, single))

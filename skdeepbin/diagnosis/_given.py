@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import sparse
 
 from skdeepbin.diagnosis._passes import Problem
-from skdeepbin.diagnosis._paths import Given, is_same
+from skdeepbin.diagnosis._paths import Given
 from skdeepbin.diagnosis._pieces import Mistake
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._parameters import Array
@@ -20,14 +22,39 @@ TOLERANCE, TOLERANCE_32 = 1e-6, 3e-4
 UNIT, UNIT_32 = 1e-13, 1e-5
 
 
+def as_list(name: str, value: Any) -> list[Any]:
+    """The arrays of each layer, from the input to the output."""
+    is_vector = isinstance(value, np.ndarray) and value.ndim < 2
+    is_vector = is_vector and value.dtype != object
+    if isinstance(value, (dict, str)) or not isinstance(value, Iterable) or is_vector:
+        kind = f"a vector of shape {value.shape}" if is_vector else type(value).__name__
+        raise ValueError(
+            f"`{name}` must be a list of arrays, one for each layer from the input to "
+            f"the output; got {kind}."
+        )
+    return list(value)
+
+
 def as_numbers(name: str, value: Any) -> np.ndarray:
     """An array of real numbers in float64."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "biuf":
+    if sparse.issparse(value):
+        value = value.toarray()
+    try:
+        array = np.asarray(value)
+    except ValueError:
         raise ValueError(
-            f"`{name}` must hold real numbers; got entries of type {array.dtype}."
-        )
+            f"`{name}` must be an array; got rows of different lengths."
+        ) from None
+    if array.dtype.kind not in "biuf":
+        kind = "None" if value is None else f"entries of type {array.dtype}"
+        raise ValueError(f"`{name}` must hold real numbers; got {kind}.")
     return array.astype(np.float64)
+
+
+def is_single_precision(arrays: Sequence[Any]) -> bool:
+    """Whether some numbers are of single precision or less."""
+    kinds = (np.asarray(a).dtype for a in arrays if hasattr(a, "__array__"))
+    return any(kind.kind == "f" and kind.itemsize < 8 for kind in kinds)
 
 
 class Convention(NamedTuple):
@@ -98,7 +125,6 @@ def check_problem(
 ) -> tuple[Problem, Convention]:
     """The problem in rows, and the convention it came in."""
     given = biases, y
-    weights = list(weights)
     dtypes = _floating(weights, X), np.asarray(y).dtype
     W = [as_numbers(f"weights[{i}]", w) for i, w in enumerate(weights)]
     for i, w in enumerate(W):
@@ -113,7 +139,13 @@ def check_problem(
         raise ValueError(f"`X` must hold samples and features; got shape {X.shape}.")
     if not W:
         raise ValueError("`weights` must hold the weights of each layer; got none.")
-    y = as_numbers("y", y).ravel()
+    y = as_numbers("y", y)
+    if y.ndim > 2 or (y.ndim == 2 and 1 not in y.shape):
+        raise ValueError(
+            "`y` must be flat or a single row or column of labels 0 and 1; got shape "
+            f"{y.shape}."
+        )
+    y = y.ravel()
     convention = _convention(W, X, len(y), samples)
     W, X = [convention.turned(w) for w in W], convention.turned(X)
     _check_labels(y)
@@ -121,7 +153,8 @@ def check_problem(
     activations = _check_activations(activation, len(W) - 1)
     if reduction not in ("mean", "sum"):
         raise ValueError(f"`reduction` must be 'mean' or 'sum'; got {reduction!r}.")
-    if not (np.isfinite(alpha) and alpha >= 0):
+    is_number = isinstance(alpha, Real) and not isinstance(alpha, bool)
+    if not (is_number and np.isfinite(alpha) and alpha >= 0):
         raise ValueError(f"`alpha` must be a non-negative number; got {alpha!r}.")
     for name, arrays in (("weights", W), ("biases", b), ("X", [X])):
         for i, array in enumerate(arrays):
@@ -155,6 +188,12 @@ def _convention(
             "Give `samples='rows'`, for X of shape (n_samples, n_features), or "
             "`samples='columns'`."
         )
+    for columns in asked:
+        if _misfit(W[::-1], X, n, columns) is None:
+            raise ValueError(
+                "`weights` must go from the input to the output; they fit from the "
+                "last to the first. Give `weights[::-1]`, and so of the other lists."
+            )
     raise ValueError(" Or, ".join(str(problem) for problem in problems.values()))
 
 
@@ -191,7 +230,8 @@ def _misfit(
 def _check_labels(y: np.ndarray) -> None:
     if not np.isin(y, (0, 1)).all():
         raise ValueError(
-            f"`y` must hold labels 0 and 1; got {np.unique(y)[:5].tolist()}."
+            f"`y` must hold labels 0 and 1; got {np.unique(y)[:5].tolist()}. Of two "
+            "other labels give `y == the one that counts as 1`."
         )
 
 
@@ -213,12 +253,16 @@ def _check_biases(biases: Sequence[Any], W: Sequence[np.ndarray]) -> list[np.nda
     return checked
 
 
-def _check_activations(activation: str | Sequence[str], n_hidden: int) -> list[str]:
-    names = [activation] * n_hidden if isinstance(activation, str) else [*activation]
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, str)
+
+
+def _check_activations(activation: Any, n_hidden: int) -> list[str]:
+    names = [*activation] if _is_list(activation) else [activation] * n_hidden
     names = ["logistic" if name == "sigmoid" else name for name in names]
     if len(names) == n_hidden + 1 and names[-1] == "logistic":
         names = names[:-1]  # with that of the output
-    if len(names) != n_hidden or not set(names) <= set(ACTIVATIONS):
+    if len(names) != n_hidden or not all(name in [*ACTIVATIONS] for name in names):
         allowed = ", ".join(map(repr, (*ACTIVATIONS, "sigmoid")))
         raise ValueError(
             f"`activation` must be one of {allowed}, or one of them for each of the "
@@ -253,13 +297,22 @@ def compared(
                 f"`{name}` must be one array for each of the {depth} layers; got "
                 f"{len(grads)}."
             )
+    shapes = [convention.shape(*W.shape) for W in problem.weights]
+    numbers = [
+        [as_numbers(f"{name}[{i}]", grad) for i, grad in enumerate(grads)]
+        for name, grads in (("weight_grads", weight_grads), ("bias_grads", bias_grads))
+    ]
+    got = [G.shape for G in numbers[0]]
+    if got != shapes and got[::-1] == shapes:
+        raise ValueError(
+            "`weight_grads` must go from the input to the output; they fit from the "
+            "last to the first. Give `weight_grads[::-1]`, and so of `bias_grads`."
+        )
     mistakes: list[Mistake] = []
     notes: list[str] = []
     dW: list[Array | None] = []
     db: list[Array | None] = []
-    for layer in range(1, depth + 1):
-        G = as_numbers(f"weight_grads[{layer - 1}]", weight_grads[layer - 1])
-        g = as_numbers(f"bias_grads[{layer - 1}]", bias_grads[layer - 1])
+    for layer, G, g in zip(range(1, depth + 1), *numbers):
         for value, arrays, of in (
             (G, dW, _weight_gradient),
             (g, db, _bias_gradient),
@@ -344,17 +397,4 @@ def _bias_gradient(
     raise ValueError(
         f"`bias_grads[{layer - 1}]` must be of shape ({k},), ({k}, 1) or (1, {k}), for "
         f"the units of layer {layer}; got {g.shape}."
-    )
-
-
-def is_right(problem: Problem, given: Given) -> bool:
-    """Whether all gradients that can be compared are the true ones."""
-    triples = zip(
-        (*given.dW, *given.db),
-        (array for part in problem.gradient for array in part),
-        (rounding for part in given.rounding for rounding in part),
-    )
-    return all(
-        user is None or is_same(user, true, given.tolerance, rounding)
-        for user, true, rounding in triples
     )

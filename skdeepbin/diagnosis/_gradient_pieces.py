@@ -70,11 +70,17 @@ def _of_one_row(here: Here, row: int) -> Array:
 
 
 def _clipped(here: Here) -> Array | None:
-    """What is right, between the extremes of the user's numbers."""
+    """What is right, between the extremes of the user's numbers if several are at one.
+
+    Of a single number at the extreme it cannot be told that it was clipped.
+    """
     user, divisor = here.given[here.layer - 1], here.problem.divisor
     if user is None:
         return None
     limit = float(abs(user).max())
+    n_clipped = int((abs(user) >= limit * (1 - 1e-6)).sum())
+    if not limit or n_clipped < min(2, user.size):
+        return None
     penalty = here.problem.penalty(here.layer)
     right = here.inputs.T @ here.dZ / divisor + penalty
     return (np.clip(right, -limit, limit) - penalty) * divisor
@@ -86,6 +92,12 @@ def _normalised(gradient: Array, here: Here) -> Array:
 
 
 WEIGHTS = (
+    _weights(
+        "missing, zero",
+        "0",
+        lambda here: np.zeros_like(here.W),
+        "These weights never change.",
+    ),
     _weights(
         "the layer's own output in place of its input",
         "a{l}.T @ dZ{l}",
@@ -217,12 +229,6 @@ WEIGHTS = (
         "dZ{l} @ a{i}.reshape(a{i}.T.shape), with samples in columns",
         lambda here: np.reshape(here.inputs.T, here.inputs.shape).T @ here.dZ,
     ),
-    _weights(
-        "missing, zero",
-        "0",
-        lambda here: np.zeros_like(here.W),
-        "These weights never change.",
-    ),
 )
 
 # The gradient of the biases, summed over the samples.
@@ -248,6 +254,12 @@ def _sum_of(here: Here, errors: Array | None) -> Array | None:
 
 
 BIASES = (
+    _biases(
+        "missing, zero",
+        "0",
+        lambda here: _full(here, 0.0),
+        "The biases never change: every unit keeps its threshold.",
+    ),
     _biases(
         "one number for all units, the sum over units too",
         "sum(dZ{l}) / n",
@@ -288,12 +300,6 @@ BIASES = (
         "sum(dZ{l} over the samples) / norm(db{l})",
         lambda here: _normalised(here.dZ.sum(axis=0), here),
         "Steps do not become smaller near the minimum.",
-    ),
-    _biases(
-        "missing, zero",
-        "0",
-        lambda here: _full(here, 0.0),
-        "The biases never change: every unit keeps its threshold.",
     ),
     _biases(
         "the derivative missing in the gradient of the biases",

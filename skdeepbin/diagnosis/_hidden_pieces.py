@@ -13,6 +13,7 @@ from skdeepbin.network._parameters import Array
 # Derivatives: a function of something, and the something.
 
 SLOPES: dict[str, tuple[str, Callable[[Array], Array]]] = {
+    "zero": ("0", np.zeros_like),
     "missing": ("1", np.ones_like),
     "tanh": ("(1 - {}**2)", lambda x: 1 - x**2),
     "tanh of z": ("(1 - tanh({})**2)", lambda x: 1 - np.tanh(x) ** 2),
@@ -43,7 +44,6 @@ SLOPES: dict[str, tuple[str, Callable[[Array], Array]]] = {
     "softsign": ("1 / (1 + abs({}))**2", lambda x: 1 / (1 + abs(x)) ** 2),
     "softsign, not squared": ("1 / (1 + {}**2)", lambda x: 1 / (1 + x**2)),
     "mixed": ("sigmoid({0}) * (1 - {0})", lambda x: expit(x) * (1 - x)),
-    "zero": ("0", np.zeros_like),
     "relu, inverted": ("({} <= 0)", lambda x: (x <= 0).astype(float)),
     "relu, above one": ("({} > 1)", lambda x: (x > 1).astype(float)),
 }
@@ -95,6 +95,8 @@ def _slope(here: Here, kind: str, argument: str) -> Array | None:
 def _slope_name(activation: str, kind: str, argument: str) -> tuple[str, str]:
     """What a wrong derivative of a hidden layer is called, and what it does."""
     right = f"{activation}'"
+    if kind == "zero":
+        return f"{right} is zero", "Nothing reaches the layers below: they never learn."
     if kind == "missing" or (activation, kind) == ("relu", "relu, at zero too"):
         return f"{right} missing", (
             "Every unit passes the whole error down: the layers below learn from too "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
@@ -186,7 +186,7 @@ _OUTPUT_SLOPE_NAMES = {
 }
 
 
-def _at_once(
+def at_once(
     name: str, text: str, why: str, of: Callable[[Array, Array, Array], Array]
 ) -> Piece:
     def compute(here: Here) -> Array:
@@ -202,11 +202,59 @@ def _against_smooth_labels(share: float, z: Array, p: Array, y: Array) -> Array:
     return p - (1 - 2 * share) * y - share
 
 
+EPSILONS = tuple(10.0**-digits for digits in range(2, 13))
+
+
+def guards() -> Iterator[Piece]:
+    """Probabilities kept from 0 and 1, by as much as people write."""
+    forms: dict[str, Callable[[float, Array, Array], Array]] = {
+        "clip(a{{l}}, {0:g}, 1 - {0:g}) - y": (
+            lambda e, p, y: np.clip(p, e, 1 - e) - y
+        ),
+        "-(y / c - (1 - y) / (1 - c)) * a{{l}} * (1 - a{{l}}), "
+        "c = clip(a{{l}}, {0:g}, 1 - {0:g})": (
+            lambda e, p, y: _by_clipped(np.clip(p, e, 1 - e), p, y)
+        ),
+        "(a{{l}} - y) * ({0:g} < a{{l}} < 1 - {0:g})": (
+            lambda e, p, y: (p - y) * ((e < p) & (p < 1 - e))
+        ),
+        "-(y / (a{{l}} + {0:g}) - (1 - y) / (1 - a{{l}} + {0:g})) * a{{l}} * "
+        "(1 - a{{l}})": (
+            lambda e, p, y: -(y / (p + e) - (1 - y) / (1 - p + e)) * p * (1 - p)
+        ),
+        "(a{{l}} - y) / (a{{l}} * (1 - a{{l}}) + {0:g}) * a{{l}} * (1 - a{{l}})": (
+            lambda e, p, y: (p - y) * p * (1 - p) / (p * (1 - p) + e)
+        ),
+    }
+    for epsilon in EPSILONS:
+        for form, of in forms.items():
+
+            def error(z: Array, p: Array, y: Array, of=of, e: float = epsilon) -> Array:
+                return of(e, p, y)
+
+            yield at_once(
+                "the probability is kept from 0 and 1",
+                form.format(epsilon),
+                "Harmless: it keeps the logarithm finite. Only rows with probabilities "
+                "that near to 0 or 1 count otherwise.",
+                error,
+            )
+
+
+def _by_clipped(c: Array, p: Array, y: Array) -> Array:
+    return -(y / c - (1 - y) / (1 - c)) * p * (1 - p)
+
+
 OUTPUTS = (
-    _at_once(
-        "the wrong sign", "y - a{l}", "Every step goes up.", lambda z, p, y: y - p
+    at_once(
+        "the error is zero",
+        "0",
+        "Nothing is learnt. An array of integers, as np.zeros_like(y) is where y holds "
+        "integers, cuts errors of less than one to 0.",
+        lambda z, p, y: 0 * p,
     ),
-    _at_once(
+    at_once("the wrong sign", "y - a{l}", "Every step goes up.", lambda z, p, y: y - p),
+    at_once(
         "an extra sigmoid' under log loss",
         "(a{l} - y) * a{l} * (1 - a{l})",
         _OUTPUT_WHY["squared error"],
@@ -218,56 +266,57 @@ OUTPUTS = (
         for slope in OUTPUT_SLOPES
         if (error, slope) not in (("right", "right"), ("squared error", "missing"))
     ),
-    _at_once(
+    at_once(
         "the delta is doubled",
         "2 * (a{l} - y)",
         "Twice the step.",
         lambda z, p, y: 2 * (p - y),
     ),
-    _at_once(
+    at_once(
         "labels turned round", "a{l} - (1 - y)", _LABELS, lambda z, p, y: p - 1 + y
     ),
-    _at_once(
+    at_once(
         "labels of -1 and 1",
         "a{l} - (2 * y - 1)",
         _LABELS,
         lambda z, p, y: p - 2 * y + 1,
     ),
-    _at_once(
+    at_once(
         "the predicted class in place of its probability",
         "(a{l} > 0.5) - y",
         "Rows that are right by little teach nothing.",
         lambda z, p, y: (p > 0.5) - y,
     ),
-    _at_once(
+    at_once(
         "the logit in place of the probability",
         "z{l} - y",
         _OTHER_LOSS,
         lambda z, p, y: z - y,
     ),
-    _at_once(
+    at_once(
         "tanh in place of the probability",
         "tanh(z{l}) - y",
         _OTHER_LOSS,
         lambda z, p, y: np.tanh(z) - y,
     ),
-    _at_once(
+    at_once(
         "the sign of the error",
         "sign(a{l} - y)",
         _OTHER_LOSS,
         lambda z, p, y: np.sign(p - y),
     ),
-    _at_once(
+    at_once(
         "the size of the error",
         "abs(a{l} - y)",
         _OTHER_LOSS,
         lambda z, p, y: abs(p - y),
     ),
-    _at_once(
+    at_once(
         "the squared error", "(a{l} - y)**2", _OTHER_LOSS, lambda z, p, y: (p - y) ** 2
     ),
+    *guards(),
     *(
-        _at_once(
+        at_once(
             "labels smoothed in the gradient only",
             f"a{{l}} - ({1 - 2 * share:g} * y + {share:g})",
             "The probabilities stay away from 0 and 1; this does little harm.",
@@ -275,50 +324,36 @@ OUTPUTS = (
         )
         for share in (0.05, 0.1, 0.01)
     ),
-    _at_once("labels missing", "a{l}", "The labels are not learnt.", lambda z, p, y: p),
-    _at_once("p missing", "-y", "It never stops going up.", lambda z, p, y: -y),
-    _at_once(
+    at_once("labels missing", "a{l}", "The labels are not learnt.", lambda z, p, y: p),
+    at_once("p missing", "-y", "It never stops going up.", lambda z, p, y: -y),
+    at_once(
         "the mean error for every row",
         "mean(a{l} - y)",
         "Only the frequency of the classes is learnt.",
         lambda z, p, y: (p - y).mean(),
     ),
-    _at_once(
+    at_once(
         "labels of shape (n,) broadcast against (n, 1), and the mean taken",
         "mean(a{l} - y[None, :], axis=1)",
         "Every row learns the mean label: the loss stays at that of the frequencies.",
         lambda z, p, y: p - y.mean(),
     ),
-    _at_once(
+    at_once(
         "labels of shape (n,) broadcast against (n, 1), and summed",
         "sum(a{l} - y[None, :], axis=1)",
         "Every row learns the mean label: the loss stays at that of the frequencies.",
         lambda z, p, y: len(y) * (p - y.mean()),
     ),
-    _at_once(
+    at_once(
         "labels of shape (n,) broadcast against (n, 1), and the mean taken",
         "mean(a{l} - y[None, :], axis=0)",
         "Rows learn from errors of others.",
         lambda z, p, y: p.mean() - y,
     ),
-    _at_once(
+    at_once(
         "labels of shape (n,) broadcast against (n, 1), and summed",
         "sum(a{l} - y[None, :], axis=0)",
         "Rows learn from errors of others.",
         lambda z, p, y: len(y) * (p.mean() - y),
     ),
 )
-
-
-def weighted_rows(weight: float) -> Piece:
-    """Rows of the second class that weigh more, in the gradient only."""
-
-    def of(z: Array, p: Array, y: Array) -> Array:
-        return (p - y) * np.where(y == 1, weight, 1)
-
-    return _at_once(
-        "labels of 1 weigh more in the gradient only",
-        f"(a{{l}} - y) * where(y == 1, {weight:.4g}, 1)",
-        "It goes down the slope of a weighted loss, not of this one.",
-        of,
-    )

@@ -87,6 +87,22 @@ class Problem:
                 A.append(expit(Z[-1]))
         return Z, A
 
+    def of_unit(self, layer: int, unit: int) -> Problem:
+        """The same with one unit in the layer, as far as its derivative is concerned.
+
+        Of arrays as wide as the layer there is the column of the unit.
+        """
+        width = self.weights[layer - 1].shape[1]
+
+        def narrowed(arrays: Sequence[Array]) -> list[Array]:
+            return [
+                A[..., unit : unit + 1] if A.shape[-1] == width else A for A in arrays
+            ]
+
+        narrow = replace(self, biases=narrowed(self.biases))
+        narrow.__dict__["_forward"] = narrowed(self.Z), narrowed(self.A)
+        return narrow
+
     def derivative(self, layer: int) -> Array:
         """``f'(Z_l)`` of a hidden layer."""
         F = self.A[layer].copy()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 
+from skdeepbin.diagnosis._passes import Problem
 from skdeepbin.diagnosis._pieces import Piece
 from skdeepbin.network._parameters import Array
 
@@ -61,6 +62,14 @@ class Path:
         return n_pieces + UNEXPLAINED * len(self.unexplained)
 
     @property
+    def is_lost(self) -> bool:
+        """Whether nothing tells what ``dZ`` of some layer is."""
+        return any(
+            {("weights", layer), ("biases", layer)} <= {*self.unexplained}
+            for _, layer in self.unexplained
+        )
+
+    @property
     def kinds(self) -> list[int]:
         """By which of two explanations that suppose as much the likelier is first."""
         return sorted(LIKELY.index(found.kind) for found in self.found)
@@ -92,6 +101,19 @@ def is_same(user: Array, ours: Array, tolerance: float, rounding: float = 0.0) -
     return difference <= tolerance * size + rounding
 
 
+def is_right(problem: Problem, given: Given) -> bool:
+    """Whether all gradients that can be compared are the true ones."""
+    triples = zip(
+        (*given.dW, *given.db),
+        (array for part in problem.gradient for array in part),
+        (rounding for part in given.rounding for rounding in part),
+    )
+    return all(
+        user is None or is_same(user, true, given.tolerance, rounding)
+        for user, true, rounding in triples
+    )
+
+
 def factor_between(user: Array, ours: Array, tolerance: float) -> float | None:
     """``c`` with ``user = c ours``, None if there is none."""
     square = float((ours * ours).sum())
@@ -101,13 +123,19 @@ def factor_between(user: Array, ours: Array, tolerance: float) -> float | None:
     return c if c and is_same(user, c * ours, tolerance) else None
 
 
-def unlike(paths: Sequence[Path], tolerance: float) -> list[Path]:
-    """One path for those that differ in one piece and have the same numbers."""
+def unlike(
+    paths: Sequence[Path], tolerance: float, misfit: Callable[[Path], float]
+) -> list[Path]:
+    """One path for those that differ in one piece and have the same numbers.
+
+    With the numbers of the one that fits best: below, differences add up.
+    """
     unlike: list[Path] = []
     for path in paths:
         for number, other in enumerate(unlike):
             if (merged := _merged(other, path, tolerance)) is not None:
-                unlike[number] = merged
+                best = min(other, path, key=misfit)
+                unlike[number] = replace(merged, deltas=best.deltas, error=best.error)
                 break
         else:
             unlike.append(path)

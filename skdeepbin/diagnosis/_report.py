@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 
 from skdeepbin.diagnosis._pieces import Mistake
 
+# Mistakes of the same numbers that are printed with each.
+N_SHOWN = 4
+
 
 class Comparison(NamedTuple):
     """A gradient against the true one.
@@ -128,8 +131,11 @@ class BackpropReport:
             lines += ["", f"Mistake {number}: {mistake.name} ({self._where(mistake)})"]
             lines.append(f"    wrong  {mistake.wrong}")
             lines.append(f"    right  {mistake.right}")
-            lines += [f"    or     {other}" for other in mistake.same_numbers]
-            if mistake.same_numbers:
+            shown = mistake.same_numbers[:N_SHOWN]
+            lines += [f"    or     {other}" for other in shown]
+            if more := len(mistake.same_numbers) - len(shown):
+                lines.append(f"    or     {more} more, in `same_numbers`")
+            if shown:
                 lines.append("    (the same numbers: nothing tells these apart here)")
             lines.append(f"    {mistake.why}")
         if self.notes:

@@ -9,7 +9,8 @@ piece that is wrong in several layers counts once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -24,10 +25,18 @@ from skdeepbin.diagnosis._factor_pieces import (
 )
 from skdeepbin.diagnosis._gradient_pieces import BIASES, WEIGHTS
 from skdeepbin.diagnosis._hidden_pieces import DOWN, derivatives
-from skdeepbin.diagnosis._output_pieces import OUTPUTS, weighted_rows
+from skdeepbin.diagnosis._output_pieces import OUTPUTS
 from skdeepbin.diagnosis._passes import Problem
-from skdeepbin.diagnosis._paths import Given, Path, factor_between, is_same, unlike
+from skdeepbin.diagnosis._paths import (
+    Given,
+    Path,
+    factor_between,
+    is_right,
+    is_same,
+    unlike,
+)
 from skdeepbin.diagnosis._pieces import Here, Piece
+from skdeepbin.diagnosis._row_pieces import uneven_rows
 from skdeepbin.network._parameters import Array
 
 # Explanations that are followed at a time, and how much worse than the best they are.
@@ -36,6 +45,17 @@ BREADTH, SLACK = 64, 1
 
 def explanations(problem: Problem, given: Given) -> list[Path]:
     """The best explanations of all gradients, those that suppose least first."""
+    paths = _found(problem, given)
+    if not paths[0].unexplained:
+        return paths
+    # what is wrong by little may count as right in the layers above
+    if not is_right(problem, given._replace(tolerance=100 * given.tolerance)):
+        return paths
+    finer = _found(problem, given._replace(tolerance=given.tolerance / 10))
+    return paths if finer[0].unexplained else finer
+
+
+def _found(problem: Problem, given: Given) -> list[Path]:
     wrong = {name: tuple(derivatives(name)) for name in set(problem.activations)}
     search = _Search(problem, given, wrong)
     paths = [Path()]
@@ -54,11 +74,27 @@ class Way(NamedTuple):
     delta: Array
 
 
+class Telling(NamedTuple):
+    """The unit of a layer with the largest gradient: its column, and the norm of it."""
+
+    unit: int
+    gradient: Array | None
+    size: float
+
+
 @dataclass(frozen=True)
 class _Search:
+    """The search in one problem.
+
+    derivatives : wrong ones, by activation.
+    narrow, telling : by layer, the problem with one unit in it, and that unit.
+    """
+
     problem: Problem
     given: Given
     derivatives: Mapping[str, Sequence[Piece]]
+    narrow: dict[int, Problem] = field(default_factory=dict)
+    telling: dict[int, Telling] = field(default_factory=dict)
 
     def down_to(self, layer: int, paths: Sequence[Path]) -> list[Path]:
         """The best explanations with one layer more.
@@ -71,9 +107,9 @@ class _Search:
         for n_new, ways in enumerate(stages):
             best = min((r.cost for r in results), default=np.inf)
             for path in paths:
-                if path.cost + n_new > best or (
-                    n_new == 2 and layer == self.problem.depth
-                ):
+                if path.cost + n_new > best:
+                    continue
+                if n_new == 2 and (layer == self.problem.depth or path.is_lost):
                     continue
                 deep = n_new == 0
                 new = [
@@ -81,10 +117,21 @@ class _Search:
                     for way in ways(layer, path)
                     for r in self._explained(layer, way, deep)
                 ]
-                results += new if deep else unlike(new, self.given.tolerance)
+                if not deep:
+                    misfit = partial(self._misfit, layer)
+                    new = unlike(new, self.given.tolerance, misfit)
+                results += new
         best = min(r.cost for r in results)
         results = [r for r in results if r.cost <= best + SLACK]
         return sorted(results, key=lambda r: r.cost)[:BREADTH]
+
+    def _misfit(self, layer: int, path: Path) -> float:
+        """How far ``dW_l`` is from that by the errors of a path."""
+        user = self.given.dW[layer - 1]
+        if user is None:
+            return 0.0
+        ours = self.problem.A[layer - 1].T @ path.deltas[layer] / self.problem.divisor
+        return float(np.linalg.norm(user - ours - self.problem.penalty(layer)))
 
     # Ways to dZ_l
 
@@ -124,7 +171,7 @@ class _Search:
         if above is None or below is None:
             return
         below = below - self.problem.penalty(here.layer)
-        unit = int(abs(below).sum(axis=0).argmax())
+        unit = self._telling(here.layer).unit
 
         def gradient(W: Array) -> Array:
             delta = here.dZ_above @ W[unit] * slope[:, unit]
@@ -142,20 +189,6 @@ class _Search:
             "steps this does little harm.",
             _through_updated(rate),
         )
-
-    def _weighted(self, here: Here) -> Iterator[Piece]:
-        """Rows of the second class that weigh more than those of the first."""
-        user, problem = self.given.dW[here.layer - 1], self.problem
-        if user is None:
-            return
-        right = problem.p - problem.y
-        rest = (
-            user - problem.penalty(here.layer) - here.inputs.T @ right / problem.divisor
-        )
-        of_second = here.inputs.T @ (right * problem.y) / problem.divisor
-        excess = factor_between(rest, of_second, 10 * self.given.tolerance)
-        if excess is not None:
-            yield weighted_rows(1 + excess)
 
     def _known_ways(self, layer: int, path: Path) -> list[Way]:
         """With right pieces, and those seen wrong above."""
@@ -176,9 +209,9 @@ class _Search:
         """With one piece replaced that was right above."""
         if layer == self.problem.depth:
             here = self._here(layer, path)
-            for piece in (*OUTPUTS, *self._weighted(here)):
+            for piece in (*OUTPUTS, *uneven_rows(here, self.given.tolerance)):
                 delta = piece.compute(here)
-                if delta is not None and self._may_be(path, here, delta):
+                if delta is not None and self._may_be(path, layer, delta):
                     after = path.with_piece("output", [piece], layer)
                     yield Way(after, None, delta)
             return
@@ -216,27 +249,53 @@ class _Search:
     def _new_derivatives(
         self, layer: int, path: Path, after: Path, error: Array
     ) -> Iterator[Way]:
+        """Tried on one unit first, of which there is a column."""
         here = self._here(layer, path, error=error)
+        one = self._of_unit(here)
         for piece in self.derivatives[self.problem.activations[layer - 1]]:
-            delta = piece.compute(here)
-            if delta is not None and self._may_be(path, here, delta):
-                yield Way(after.with_piece("derivative", [piece], layer), error, delta)
+            column = piece.compute(one)
+            if column is not None and self._may_be(path, layer, column):
+                delta = piece.compute(here)
+                if delta is not None and np.isfinite(delta).all():
+                    after_it = after.with_piece("derivative", [piece], layer)
+                    yield Way(after_it, error, delta)
 
-    def _may_be(self, path: Path, here: Here, delta: Array) -> bool:
-        """Whether a column of ``dW_l`` may come from this ``dZ_l``, up to a factor."""
-        layer = here.layer
-        user = self.given.dW[layer - 1]
+    def _of_unit(self, here: Here) -> Here:
+        """What is known at the unit of a layer that has the largest gradient."""
+        layer, unit = here.layer, self._telling(here.layer).unit
+        if layer not in self.narrow:
+            self.narrow[layer] = self.problem.of_unit(layer, unit)
+        only, width = slice(unit, unit + 1), here.a.shape[1]
+        deltas = {
+            number: delta[:, only] if delta.shape[1] == width else delta
+            for number, delta in here.deltas.items()
+        }
+        error = here.dA[:, only]
+        return replace(here, problem=self.narrow[layer], deltas=deltas, error=error)
+
+    def _telling(self, layer: int) -> Telling:
+        if layer not in self.telling:
+            user = self.given.dW[layer - 1]
+            if user is None:
+                self.telling[layer] = Telling(0, None, 0.0)
+            else:
+                user = user - self.problem.penalty(layer)
+                unit = int(abs(user).sum(axis=0).argmax())
+                size = float(np.linalg.norm(user[:, unit]))
+                self.telling[layer] = Telling(unit, user[:, unit], size)
+        return self.telling[layer]
+
+    def _may_be(self, path: Path, layer: int, column: Array) -> bool:
+        """Whether that of a unit in ``dZ_l`` may give its ``dW_l``, up to a factor."""
+        _, user, size = self._telling(layer)
         if user is None or any(path.seen("weights")):
-            return bool(np.isfinite(delta).all())
-        user = user - self.problem.penalty(layer)
-        unit = int(abs(user).sum(axis=0).argmax())
+            return bool(np.isfinite(column).all())
         with np.errstate(over="ignore", invalid="ignore"):
-            ours = here.inputs.T @ delta[:, unit]
-        if not np.isfinite(ours).all():
-            return False
-        user = user[:, unit]
-        sizes = float(np.linalg.norm(user) * np.linalg.norm(ours))
-        return abs(float(user @ ours)) >= (1 - 1e-4) * sizes
+            ours = self.problem.A[layer - 1].T @ column[:, 0]
+            sizes = size * float(np.linalg.norm(ours))
+            if not sizes:
+                return not (size or ours.any())
+            return bool(abs(float(user @ ours)) >= (1 - 1e-4) * sizes)
 
     # Explanations of dW_l and db_l
 
@@ -279,6 +338,8 @@ class _Search:
         """The same constant factor on both gradients as one on the error."""
         names = {piece.name[3:] for piece in of_biases if piece.factor}
         common = [p for p in of_weights if p.factor and p.name[3:] in names]
+        if layer == self.problem.depth:  # one unit: its number divides nothing
+            common = [p for p in common if "fan_out" not in p.name]
         if common:
             deltas = {**path.deltas, layer: common[0].factor * path.deltas[layer]}
             pieces = [as_scale_of_error(piece) for piece in common]
@@ -310,9 +371,13 @@ class _Search:
         c = factor_between(user - penalty, data / divisor, self.given.tolerance)
         pieces += scaled("dW", c, here, self.given.tolerance)
         pieces = pieces or self._penalties(user, data, here)
-        if not pieces and c is not None and user.size > 1:
+        if not pieces and c is not None and user.size > 1 and self._is_not_one(c):
             pieces = [off_by("dW", c)]
         return [pieces] if pieces else []
+
+    def _is_not_one(self, c: float) -> bool:
+        """Whether a factor is one that somebody may have put there."""
+        return abs(c - 1) > 100 * self.given.tolerance
 
     def _penalties(self, user: Array, data: Array, here: Here) -> list[Piece]:
         """A wrong multiple of the weights as the penalty, or of something else."""
@@ -352,7 +417,7 @@ class _Search:
         c = factor_between(user, data / divisor, self.given.tolerance)
         pieces += scaled("db", c, here, self.given.tolerance)
         pieces = pieces or self._penalised_biases(user, data, here)
-        if not pieces and c is not None:
+        if not pieces and c is not None and self._is_not_one(c):
             others = [piece.factor for piece in of_weights or [] if piece.factor]
             close = [
                 f for f in others if abs(f - c) <= 10 * self.given.tolerance * abs(c)

@@ -93,7 +93,20 @@ def _formula(
         text = re.sub(r"\b[az]0\b", "X", text)
     if problem.divisor == 1:
         text = text.replace(" / n", "")
+    for pattern, simple in SIMPLER.items():
+        text = re.sub(pattern, simple, text)
     return _turned(text) if convention.columns else text
+
+
+# Patterns that say less than what stands in their place.
+SIMPLER = {
+    r" / n \* n\*\*2": " * n",
+    r" / n \* n\b": "",
+    r" \* 1$": "",
+    r"\+ -": "- ",
+    r"dA(\w+) \* 0$": "0",
+    r"= 0 / n$": "= 0",
+}
 
 
 # What is written otherwise where samples are columns.

@@ -1,0 +1,157 @@
+"""A user's function that computes gradients, asked where mistakes show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skdeepbin.diagnosis._given import (
+    Convention,
+    Seen,
+    as_list,
+    compared,
+    is_single_precision,
+)
+from skdeepbin.diagnosis._passes import Problem
+
+# Points that a function is asked at: so many times the usual spread of weights. Near
+# zero some mistakes are within rounding; far from it units are saturated.
+SPREADS = (1.0, 2.0, 0.5)
+SEED = 7919
+
+GradFn = Callable[..., tuple[Sequence[Any], Sequence[Any]]]
+
+
+class Point(NamedTuple):
+    """Parameters and rows, with the user's gradients there."""
+
+    problem: Problem
+    seen: Seen
+
+
+class Asked(NamedTuple):
+    """The user's function at telling points and at the user's own, and what it does.
+
+    notes : how it behaves, apart from its numbers.
+    """
+
+    points: Sequence[Point]
+    notes: Sequence[str]
+
+
+def ask(
+    grad_fn: GradFn, problem: Problem, convention: Convention, is_single: bool
+) -> Asked:
+    """Ask the function, where it allows it with sizes that tell."""
+    if not callable(grad_fn):
+        raise TypeError(
+            "`grad_fn` must be a function of (weights, biases, X, y); got "
+            f"{type(grad_fn).__name__}."
+        )
+    own = _numbers(grad_fn, problem, convention)
+    points, notes = [], list[str]()
+    for number, spread in enumerate(SPREADS):
+        for sizes in (_telling_sizes(problem), _own_sizes(problem)):
+            there = _random_problem(problem, sizes, spread, SEED + number)
+            try:
+                numbers = _numbers(grad_fn, there, convention)
+                point = _point(there, convention, numbers, is_single)
+            except Exception as error:  # it need not be made for other sizes
+                notes = [
+                    "`grad_fn` was asked at your own parameters only, where some "
+                    f"mistakes hide: elsewhere it raised {type(error).__name__}: "
+                    f"{error}"
+                ]
+                continue
+            _check_heeds(own, numbers)
+            points.append(point)
+            notes = []
+            break
+    if own.altered:
+        notes.append(
+            f"`grad_fn` alters {own.altered}, which it is given: what it computes "
+            "after that is of another network."
+        )
+    points.append(_point(problem, convention, own, is_single))
+    return Asked(points, notes)
+
+
+class Numbers(NamedTuple):
+    """What the function returned, and which of its arguments it altered."""
+
+    weights: list[Any]
+    biases: list[Any]
+    altered: str
+
+
+def _numbers(grad_fn: GradFn, problem: Problem, convention: Convention) -> Numbers:
+    """The user's gradients, by the arrays that the user would have."""
+    W, b, X, y = convention.arrays(problem)
+    named = {f"`weights[{i}]`": array.copy() for i, array in enumerate(W)}
+    named |= {f"`biases[{i}]`": array.copy() for i, array in enumerate(b)}
+    named |= {"`X`": X.copy(), "`y`": y.copy()}
+    returned = grad_fn(W, b, X, y)
+    if not isinstance(returned, (tuple, list)) or len(returned) != 2:
+        kind = type(returned).__name__
+        size = f" of {len(returned)}" if isinstance(returned, (tuple, list)) else ""
+        raise ValueError(
+            "`grad_fn` must return a pair of lists, (weight_grads, bias_grads); got "
+            f"{kind}{size}."
+        )
+    after = (*W, *b, X, y)
+    altered = [
+        name
+        for (name, before), array in zip(named.items(), after)
+        if not np.array_equal(array, before)
+    ]
+    dW = as_list("weight_grads", returned[0])
+    db = as_list("bias_grads", returned[1])
+    return Numbers(dW, db, ", ".join(altered))
+
+
+def _point(
+    problem: Problem, convention: Convention, numbers: Numbers, is_single: bool
+) -> Point:
+    dW, db, _ = numbers
+    single = is_single or is_single_precision([*dW, *db])
+    return Point(problem, compared(problem, convention, dW, db, single))
+
+
+def _check_heeds(own: Numbers, other: Numbers) -> None:
+    """That the numbers are others where the parameters and rows are."""
+    pairs = zip((*own.weights, *own.biases), (*other.weights, *other.biases))
+    if all(np.array_equal(a, b) for a, b in pairs) and any(map(np.any, own.weights)):
+        raise ValueError(
+            "`grad_fn` must compute from its arguments; got the same gradients at "
+            "other parameters and rows. Does it use variables from outside?"
+        )
+
+
+def _telling_sizes(problem: Problem) -> tuple[int, ...]:
+    """Rows, features and widths of which none can stand in for another."""
+    return (47, 7, *(5 + 3 * layer for layer in range(1, problem.depth)), 1)
+
+
+def _own_sizes(problem: Problem) -> tuple[int, ...]:
+    return (problem.n, *(W.shape[0] for W in problem.weights), 1)
+
+
+def _random_problem(
+    like: Problem, sizes: Sequence[int], spread: float, seed: int
+) -> Problem:
+    """Another of the same kind: labels uneven, biases away from zero."""
+    random = np.random.RandomState(seed)
+    n, *widths = sizes
+    W = [
+        random.normal(scale=spread / np.sqrt(fan_in), size=(fan_in, fan_out))
+        for fan_in, fan_out in pairwise(widths)
+    ]
+    b = [random.normal(scale=0.3 * spread, size=width) for width in widths[1:]]
+    X = random.normal(size=(n, widths[0]))
+    y = (random.uniform(size=(n, 1)) < 0.3).astype(float)
+    y[0] = 1 - y[-1]
+    divisor = float(n) if like.divisor != 1 else 1.0
+    return Problem(W, b, X, y, like.activations, divisor, like.alpha)

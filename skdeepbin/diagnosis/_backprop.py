@@ -189,6 +189,14 @@ def _of_another_network(problem: Problem, given: Given) -> list[str]:
             return [f"They are right for hidden layers of {name}: is `activation`?"]
     if is_right(replace(problem, activations=[*problem.activations][::-1]), given):
         return ["They are right for the activations in reversed order."]
+    without = [0 * b for b in problem.biases]
+    if is_right(replace(problem, biases=without), given):
+        return ["They are right for a forward pass without biases."]
+    for number, b in enumerate(without):
+        biases = [*problem.biases]
+        biases[number] = b
+        if is_right(replace(problem, biases=biases), given):
+            return [f"They are right for a forward pass without b{number + 1}."]
     return []
 
 

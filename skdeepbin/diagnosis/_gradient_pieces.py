@@ -65,6 +65,15 @@ def _of_another_layer(here: Here, step: int) -> Array | None:
     return gradient * problem.divisor if gradient.shape == here.W.shape else None
 
 
+def _biases_of_another_layer(here: Here, step: int) -> Array | None:
+    """The true gradient of the biases of another layer of the same width."""
+    other, problem = here.layer + step, here.problem
+    if not 1 <= other <= problem.depth:
+        return None
+    gradient = problem.gradient[1][other - 1]
+    return gradient * problem.divisor if len(gradient) == here.W.shape[1] else None
+
+
 def _of_one_row(here: Here, row: int) -> Array:
     return np.outer(here.inputs[row], here.dZ[row]) * here.problem.divisor
 
@@ -310,6 +319,14 @@ BIASES = (
         "the error of the layer above in place of its own",
         "sum(dZ{o} over the samples) / n",
         lambda here: _sum_of(here, here.delta_above),
+    ),
+    *(
+        _biases(
+            "the gradient of another layer",
+            f"that of db_(l{step:+d})",
+            partial(_biases_of_another_layer, step=step),
+        )
+        for step in (1, -1, 2, -2, 3, -3)
     ),
     _biases(
         "the error of the output in place of its own",

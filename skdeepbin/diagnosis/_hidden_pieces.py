@@ -113,6 +113,11 @@ def _slope_name(activation: str, kind: str, argument: str) -> tuple[str, str]:
     return f"a wrong formula for {right}", _SLOWER
 
 
+def _centred(here: Here) -> Array:
+    delta = here.dA * here.problem.derivative(here.layer)
+    return delta - delta.mean(axis=0)
+
+
 def derivatives(activation: str) -> Iterator[Piece]:
     """Wrong derivatives of a hidden layer; they give ``dZ_l`` from ``dA_l``."""
     right = f"dZ{{l}} = dA{{l}} * {RIGHT_SLOPE[activation]}"
@@ -142,6 +147,13 @@ def derivatives(activation: str) -> Iterator[Piece]:
         right,
         "The layers below go up where they should go down.",
         lambda here: -here.dA * here.problem.derivative(here.layer),
+    )
+    yield Piece(
+        "the mean error of the samples is taken away",
+        "dZ{l} = dZ{l} - mean(dZ{l} over the samples)",
+        right,
+        "The biases of this layer do not learn: is a batch norm left over?",
+        _centred,
     )
     yield Piece(
         "the error does not come from above",

@@ -353,6 +353,17 @@ def test_the_gradients_of_another_activation_are_said_to_be_that():
     assert "right for hidden layers of tanh" in report.notes[-1]
 
 
+@pytest.mark.parametrize("missing", [None, 0, 1, 3])
+def test_a_forward_pass_without_biases_is_said_to_be_that(missing):
+    problem = random_problem(SIZES[1], "tanh")
+    biases = [
+        0 * b if missing in (None, i) else b for i, b in enumerate(problem.biases)
+    ]
+    report = examined(problem, replace(problem, biases=biases).gradient)
+    which = "biases" if missing is None else f"b{missing + 1}"
+    assert report.notes[-1] == f"They are right for a forward pass without {which}."
+
+
 @pytest.mark.parametrize("row", [0, -1])
 @pytest.mark.parametrize("divided", [False, True])
 def test_gradients_that_a_loop_overwrites_in_place_of_adding(row, divided):

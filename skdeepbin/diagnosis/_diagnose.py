@@ -80,6 +80,7 @@ def diagnose(clf: Any, X: Any, y: Any, sample_weight: Any = None) -> Diagnosis:
     return of_evidence(gather(clf, X, y, sample_weight))
 
 
+@np.errstate(all="ignore")  # of networks and features that are out of hand
 def of_evidence(networks: Sequence[Evidence]) -> Diagnosis:
     """The diagnosis of the network with the largest loss."""
     evidence = max(networks, key=lambda e: e.loss)

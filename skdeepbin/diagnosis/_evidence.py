@@ -178,7 +178,7 @@ def gather(clf: Any, X: Any, y: Any, sample_weight: Any = None) -> list[Evidence
     if second.all() or not second.any():
         raise ValueError(
             "`y` must hold both classes, as nothing can be learnt from one; got only "
-            f"{y[0]!r}."
+            f"{y[:1].tolist()[0]!r}."
         )
     factors = compute_class_weight(
         first.parameters.get("class_weight"), classes=first.classes, y=y

@@ -37,6 +37,8 @@ HALF = 0.5
 # Standard deviation of a feature over what its quartiles suggest, from which a few
 # entries hide the others.
 TAIL = 30.0
+# Features of that spread have squares, and so a variance, that overflow.
+HUGE = 1e150
 # A network that knows no more than the frequencies of the classes has been at rest or
 # still is after all its iterations: for it, a start is enough. The share of the entropy
 # is that of the calibration in rule "stuck".
@@ -230,7 +232,8 @@ class Laboratory:
         scalers = {"StandardScaler": StandardScaler(), "QuantileTransformer": quantiles}
         if self.evidence.subject.scales_itself:
             scalers.pop("StandardScaler")
-        if self.evidence.columns.tail < TAIL:
+        columns = self.evidence.columns
+        if columns.tail < TAIL and columns.spread.max() < HUGE:
             scalers.pop("QuantileTransformer")
         for name, scaler in scalers.items():
             trial = self.try_out(change, scaler=scaler)

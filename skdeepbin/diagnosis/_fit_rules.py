@@ -347,10 +347,8 @@ def label_noise(e: Evidence) -> Finding | None:
     found = {"share of other labels": error, "the same where a model is surest": sure}
     found["what overlapping classes would give there"] = natural
     cause = "Labels differ from those of similar rows as often where the class is clear"
-    what = (
-        "Check how y was collected; against fitting the noise set early_stopping=True"
-    )
-    change = {"early_stopping": True}
+    change, _ = e.subject.against_overfitting
+    what = f"Check how y was collected; against fitting the noise set {setting(change)}"
     bad = "warning" if error < HARD_TO_TELL else "info"
     return Finding("label_noise", bad, None, found, cause, what, change)
 
@@ -358,13 +356,13 @@ def label_noise(e: Evidence) -> Finding | None:
 def overfitting(e: Evidence) -> Finding | None:
     """A network that knows its own rows and no others."""
     subject = e.subject
-    change: dict[str, Any] = {"early_stopping": True}
+    change, effect = subject.against_overfitting
     cause = "The network fits its own rows far better than rows it has not seen"
     curve = subject.validation
     if curve.size > 1 and not subject.validated and curve[-1] > TURNED * curve.min():
         found = {"validation loss at the end": curve[-1], "at its least": curve.min()}
         found["loss of training"] = e.loss
-        what = "Set early_stopping=True, which keeps the weights of the least"
+        what = f"Set {setting(change)}, {effect}"
         return Finding("overfitting", "warning", None, found, cause, what, change)
     if subject.validated or e.loss > e.reachable or failing(e):
         return None
@@ -390,7 +388,9 @@ def overfitting(e: Evidence) -> Finding | None:
         "parameters for each row": e.network[0].layout.n_parameters / e.n_rows,
     }
     known = e.n_rows == len(e.y)  # else a refit on fewer rows fits others worse
-    what = "Set early_stopping=True, a larger `alpha` or fewer units"
+    what = f"Set {setting(change)}, {effect}, a larger `alpha` or fewer units"
+    if "alpha" in change:
+        what = f"Set {setting(change)}, {effect}, or fewer units"
     bad = "warning" if known and trial.held_out > e.entropy * 0.9 else "info"
     return Finding("overfitting", bad, None, found, cause, what, change)
 

@@ -67,8 +67,9 @@ def check_gradients(
 
     Parameters
     ----------
-    loss : callable or DeepBinaryClassifier
-        ``loss(params) -> float``, or a fitted classifier: then the gradient of what it
+    loss : callable, DeepBinaryClassifier or Pipeline
+        ``loss(params) -> float``, or a fitted classifier, or a pipeline that ends in
+        one: then the gradient of what it
         minimises is checked at its parameters, on the rows given in place of `grads`
         and `params`, as ``check_gradients(clf, X, y)``.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted, check_X_y
 
+from skdeepbin.diagnosis._subject import unpacked
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._network import Losses, Network
 from skdeepbin.network._parameters import Array, Layout
@@ -25,12 +26,15 @@ def of_the_classifier(clf: Any, X: Any, y: Any) -> tuple[Loss, Gradients, list[A
 
     In the units that the classifier was trained in; of a committee its first network.
     """
-    check_is_fitted(clf)
-    if not hasattr(clf, "_units"):
+    prefix, clf = unpacked(clf)
+    if not hasattr(clf, "fit") or not hasattr(clf, "n_networks"):
         raise TypeError(
-            "`loss` must be a function or a fitted DeepBinaryClassifier; got "
-            f"{type(clf).__name__}."
+            "`loss` must be a function, a fitted DeepBinaryClassifier, or a pipeline "
+            f"that ends in one; got {type(clf).__name__}."
         )
+    check_is_fitted(clf)
+    for transform in prefix:
+        X = transform.transform(X)
     X, y = check_X_y(X, y, accept_sparse="csr", dtype=np.float64)
     unknown = np.setdiff1d(y, clf.classes_)
     if unknown.size:

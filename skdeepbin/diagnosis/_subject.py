@@ -33,6 +33,8 @@ RARELY_TOO_HIGH = {
     "rprop": 0.05,
 }
 MLP_ALPHA = 1e-4
+# What is said of training that went step by step.
+PARTIAL = "partial_fit"
 # The learning rate of "gd" and of plain steps that suits most networks in units of the
 # features' spread; where a line search is the default, there is none to compare with.
 PLAIN_RATE = 0.3
@@ -135,8 +137,22 @@ class Subject:
 
     @property
     def n_iter(self) -> int:
-        """Iterations that were made."""
-        return max(int(self.estimator.n_iter_), 1)
+        """Iterations that were made; MLPClassifier counts those of its last call."""
+        known = 1 if self.scales_itself else len(self.loss)
+        return max(int(self.estimator.n_iter_), known)
+
+    @property
+    def is_step_by_step(self) -> bool:
+        """Whether it was trained by `partial_fit`."""
+        return self.stop_reason == PARTIAL
+
+    @property
+    def against_overfitting(self) -> tuple[dict[str, Any], str]:
+        """What to set for the least loss on rows not seen, and what that does."""
+        if not self.scales_itself and self.parameters["solver"] == "lbfgs":
+            alpha = max(1.0, 10 * self.parameters["alpha"])
+            return {"alpha": alpha}, "which holds the weights down"
+        return {"early_stopping": True}, "which keeps the weights of the least"
 
     @property
     def validated(self) -> bool:
@@ -168,9 +184,7 @@ class Subject:
 
 def subjects(clf: Any) -> list[Subject]:
     """Each network of a fitted estimator, or an error that names what was expected."""
-    steps: tuple[Any, ...] = ()
-    if hasattr(clf, "steps") and hasattr(clf, "named_steps"):
-        steps, clf = (clf[:-1],) if len(clf.steps) > 1 else (), clf.steps[-1][1]
+    steps, clf = unpacked(clf)
     ours = _is_ours(clf)
     if not ours and not isinstance(clf, MLPClassifier):
         raise TypeError(f"`clf` must be {EXPECTED}; got {type(clf).__name__}.")
@@ -180,6 +194,13 @@ def subjects(clf: Any) -> list[Subject]:
             "Call `fit` first."
         )
     return _of_ours(clf, steps) if ours else [_of_mlp(clf, steps)]
+
+
+def unpacked(clf: Any) -> tuple[tuple[Any, ...], Any]:
+    """What transforms the features, and the estimator at the end of a pipeline."""
+    if not (hasattr(clf, "steps") and hasattr(clf, "named_steps")):
+        return (), clf
+    return (clf[:-1],) if len(clf.steps) > 1 else (), clf.steps[-1][1]
 
 
 def _is_ours(clf: Any) -> bool:
@@ -222,13 +243,18 @@ def _of_ours(clf: Any, steps: tuple[Any, ...]) -> list[Subject]:
                 column("gradient_norms", number),
                 column("update_ratios", number),
                 clf.stop_reason_ == "max_iter",
-                clf.stop_reason_,
+                _reason_of_ours(clf),
                 number + 1,
                 k,
                 steps,
             )
         )
     return found
+
+
+def _reason_of_ours(clf: Any) -> str:
+    cut_short = clf.stop_reason_ == "max_iter" and clf.n_iter_ < clf.max_iter
+    return PARTIAL if cut_short else str(clf.stop_reason_)
 
 
 def _of_mlp(clf: MLPClassifier, steps: tuple[Any, ...]) -> Subject:
@@ -244,7 +270,7 @@ def _of_mlp(clf: MLPClassifier, steps: tuple[Any, ...]) -> Subject:
         )
     parameters = clf.get_params(deep=False)
     loss = np.array(getattr(clf, "loss_curve_", [clf.loss_]), dtype=float)
-    limit = parameters["max_iter"]
+    reason = _reason_of_mlp(clf, parameters, len(loss))
     return Subject(
         clf,
         parameters,
@@ -257,7 +283,20 @@ def _of_mlp(clf: MLPClassifier, steps: tuple[Any, ...]) -> Subject:
         np.empty(0),
         None,
         None,
-        clf.n_iter_ >= limit,
-        "max_iter" if clf.n_iter_ >= limit else "converged",
+        reason != "converged",
+        reason,
         prefix=steps,
     )
+
+
+def _reason_of_mlp(
+    clf: MLPClassifier, parameters: Mapping[str, Any], n_losses: int
+) -> str:
+    """Why its training ended; it tells by its counts alone."""
+    if clf.n_iter_ >= parameters["max_iter"]:
+        return "max_iter"
+    if parameters["solver"] == "lbfgs" or parameters["warm_start"]:
+        return "converged"
+    # no plateau is told after one iteration, and a `fit` counts them all
+    by_steps = clf.n_iter_ == 1 or clf.n_iter_ != n_losses
+    return PARTIAL if by_steps else "converged"

@@ -131,7 +131,9 @@ def _significance(p: Array, y: NDArray[np.bool_]) -> float:
 
 def columns(X: Array, y: NDArray[np.bool_]) -> Columns:
     """Look at every feature alone."""
-    mean, spread = X.mean(axis=0), X.std(axis=0)
+    largest = abs(X).max(axis=0)
+    largest = np.where(largest > 0, largest, 1)  # squares of the rest do not overflow
+    mean, spread = (of(X / largest, axis=0) * largest for of in (np.mean, np.std))
     varies = spread > 1e-10 * abs(mean)
     scale = np.where(varies, spread, 1)
     Z = (X - mean) / scale

@@ -214,6 +214,8 @@ def too_few_iterations(e: Evidence) -> Finding | None:
         if subject.validated:
             change = {"n_iter_no_change": enough}
     what = f"Set {setting(change)}: {tried(trial, e.loss)}"
+    if subject.is_step_by_step:
+        change, what = {}, f"Call partial_fit more often: {tried(trial, e.loss)}"
     found = losses(e) | {"fall of the loss over the last tenth": _still_falls(e)}
     bad, code = severity(e), "too_few_iterations"
     if not subject.ended_at_max_iter and e.gain(e.loss) > FAR:
@@ -230,4 +232,6 @@ def still_falling(e: Evidence) -> Finding | None:
     change = {"max_iter": 4 * n}
     cause = f"The loss was still falling when training ended after {n} iterations"
     what = f"Set {setting(change)}"
+    if e.subject.is_step_by_step:
+        change, what = {}, "Call partial_fit more often"
     return Finding("too_few_iterations", "info", None, found, cause, what, change)

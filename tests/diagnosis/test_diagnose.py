@@ -244,3 +244,45 @@ def test_a_fit_with_weights_is_judged_with_them():
     assert diagnose(clf, X, y, w).ok
     with pytest.raises(ValueError, match=r"`sample_weight` must be of shape \(300,\)"):
         diagnose(clf, X, y, w[:9])
+
+
+def _step_by_step(make, X, y):
+    clf = make(random_state=0)
+    for _ in range(3):
+        clf.partial_fit(X, y, classes=[0, 1])
+    return clf
+
+
+@pytest.mark.parametrize("make", [DeepBinaryClassifier, MLPClassifier])
+def test_steps_one_by_one_are_not_told_to_set_what_they_ignore(make, moons):
+    worst = diagnose(_step_by_step(make, *moons), *moons).findings[0]
+    assert worst.code == "too_few_iterations"
+    assert "after 3 iterations" in worst.cause
+    assert worst.remedy.startswith("Call partial_fit more often")
+    assert not worst.change
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_overfitting_is_told_to_set_what_the_solver_heeds(solver):
+    X, y = make_classification(200, 30, n_informative=3, flip_y=0.2, random_state=0)
+    clf = MLPClassifier((100, 100), solver=solver, max_iter=1000, random_state=0)
+    worst = diagnose(clf.fit(X, y), X, y).findings[0]
+    assert worst.code == "overfitting"
+    assert list(worst.change) == [
+        "alpha" if solver == "lbfgs" else "early_stopping",
+    ]
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_features_whose_squares_overflow(moons):
+    X, y = moons[0] * 1e200, moons[1]
+    with np.errstate(all="ignore"):
+        clf = MLPClassifier(random_state=0, max_iter=20).fit(X, y)
+    worst = diagnose(clf, X, y).findings[0]
+    assert worst.code == "unscaled_features"
+    assert all(np.isfinite(value) for value in worst.evidence.values())
+
+
+def test_one_class_is_named_as_it_is(clf, moons):
+    with pytest.raises(ValueError, match=r"must hold both classes.* got only 0"):
+        diagnose(clf, moons[0], 0 * moons[1])

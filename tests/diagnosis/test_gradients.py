@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skdeepbin import DeepBinaryClassifier
 from skdeepbin.diagnosis import check_gradients
@@ -66,6 +68,15 @@ def test_the_classifier_has_the_right_gradient(parameters, n_networks, cancer):
     model = DeepBinaryClassifier(8, n_networks=n_networks, max_iter=20, **parameters)
     check = check_gradients(model.fit(*cancer), *cancer)
     assert check.ok, str(check)
+
+
+def test_a_pipeline_transforms_first(cancer):
+    model = make_pipeline(StandardScaler(), DeepBinaryClassifier(4, random_state=0))
+    model.fit(*cancer)
+    whole = check_gradients(model, *cancer)
+    assert whole.ok
+    parts = check_gradients(model[-1], model[:-1].transform(cancer[0]), cancer[1])
+    assert whole.errors == parts.errors
 
 
 def test_shapes_must_fit():

@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdeepbin._failure import what_went_wrong
 from skdeepbin._problem import Problem, Rows
+from skdeepbin._resume import Kept, kept
 from skdeepbin._validation import (
     InvalidParameterError,
     check_both_or_none,
@@ -44,7 +45,7 @@ from skdeepbin.training._committee import Data, Member, Validate, train_committe
 from skdeepbin.training._engine import logits, memory_needed, n_useful_threads
 from skdeepbin.training._history import History, Step, joined, together
 from skdeepbin.training._optimizers import OPTIMIZERS
-from skdeepbin.training._solve import Solution, one_step_on, solver
+from skdeepbin.training._solve import Solution, Solve, one_step_on, solver
 from skdeepbin.training._split import (
     held_out,
     is_usable,
@@ -52,6 +53,7 @@ from skdeepbin.training._split import (
     row_hashes,
 )
 from skdeepbin.training._stopping import (
+    INTERRUPTED,
     STOP_REASONS,
     Stopping,
     training_loss,
@@ -204,6 +206,17 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         The precision of the computation and of what is fitted. "auto" is that of X:
         float32 where X is float32, else float64. X is converted block by block.
 
+    checkpoint : str, path-like or None, default=None
+        The file that the state of training is kept in. A `fit` with the same parameters
+        on the same rows goes on from there, after an interruption or a crash, and ends
+        with the same bits as one that was never interrupted; on any other it is
+        refused with what differs. A fit that ends removes it. Give every fit a
+        file of its own. The file is an ``.npz`` without pickled objects.
+
+    checkpoint_interval : float, default=30
+        The seconds between two writes, at least. Training does not wait for them.
+        "lbfgs" can go on only from its first 256 MB of gradients.
+
     Attributes
     ----------
     classes_ : ndarray of shape (2,)
@@ -240,7 +253,8 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         Starting points that it took: 2 where a network learnt nothing from the first
         and was started once more, from other weights.
 
-    stop_reason_ : {"converged", "early_stopping", "max_iter", "diverged"}
+    stop_reason_ : {"converged", "early_stopping", "max_iter", "diverged", \
+            "interrupted"}
         Why training ended; of a committee, the worst.
 
     validation_scores_ : ndarray of shape (n_iter_ + 1,) or None
@@ -336,6 +350,8 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         random_state=None,
         verbose=False,
         dtype="auto",
+        checkpoint=None,
+        checkpoint_interval=30,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -360,6 +376,8 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
         self.dtype = dtype
+        self.checkpoint = checkpoint
+        self.checkpoint_interval = checkpoint_interval
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -415,6 +433,10 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
             If X maps a file that has become shorter.
 
             After any of these the classifier is as it was before.
+        KeyboardInterrupt
+            At Ctrl-C. The classifier is then fitted with the best weights so far, if
+            any were found, and `stop_reason_` is "interrupted"; of a committee, with
+            the networks that were begun.
 
         Warns
         -----
@@ -428,24 +450,32 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
             goes_on = self.warm_start and hasattr(self, "coefs_")
             problem = self._problem(X, y, sample_weight, goes_on)
             given = self._given_rows(problem, X_val, y_val, sample_weight_val)
-            rng = self._random(goes_on)
-            splits = bool(self.early_stopping) and given is None
-            problem = self._with_hashes(problem, splits)
-            masks = self._held_out(problem) if splits else [None] * self.n_networks
-            watched = training_loss
-            if self.early_stopping and (given is not None or masks[0] is not None):
-                watched = (
-                    validation_loss if self.scoring == "loss" else validation_error
-                )
-            stopping = Stopping(self.max_iter, self.tol, self.n_iter_no_change, watched)
-            validate = self._validate(problem, given)
-            training = self._training(
-                problem, stopping, problem.constant_losses(given, masks[0])
-            )
-            solutions = self._train(problem, masks, training, validate, goes_on, rng)
-            self._keep(solutions, problem, goes_on)
+            with kept(self, problem, given, goes_on) as course:
+                solutions = self._fit(problem, given, goes_on, course)
+                self._keep(solutions, problem, goes_on)
             self._warn(solutions, problem)
+        if self.stop_reason_ == INTERRUPTED:
+            raise KeyboardInterrupt(
+                "The best weights so far are kept in the classifier."
+            )
         return self
+
+    def _fit(
+        self, problem: Problem, given: Rows | None, goes_on: bool, course: Kept
+    ) -> list[Solution]:
+        """Train on what is given, checked."""
+        self._draw_split(course.random, goes_on)
+        splits = bool(self.early_stopping) and given is None
+        problem = self._with_hashes(problem, splits)
+        masks = self._held_out(problem) if splits else [None] * self.n_networks
+        watched = training_loss
+        if self.early_stopping and (given is not None or masks[0] is not None):
+            watched = validation_loss if self.scoring == "loss" else validation_error
+        stopping = Stopping(self.max_iter, self.tol, self.n_iter_no_change, watched)
+        validate = self._validate(problem, given)
+        constant = problem.constant_losses(given, masks[0])
+        training = self._training(problem, stopping, constant, course)
+        return self._train(problem, masks, training, validate, goes_on, course.random)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Take one gradient step on the rows of X, from where the last one ended.
@@ -489,7 +519,8 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
                     f"none. Set `solver` to one of {', '.join(map(repr, OPTIMIZERS))}."
                 )
             problem = self._problem(X, y, sample_weight, goes_on, classes)
-            rng = self._random(goes_on)
+            rng = check_random_state(self.random_state)
+            self._draw_split(rng, goes_on)
             problem = self._with_hashes(problem, splits=False)
             stopping = Stopping(max_iter=0, tol=0, n_iter_no_change=1)
             masks = [None] * self.n_networks
@@ -601,12 +632,10 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
             units = self._units if goes_on else units_of(X, partial(weights.of, y))
         return Problem(X, y, classes, weights, network, features, units, dtype)
 
-    def _random(self, goes_on: bool) -> np.random.RandomState:
-        """What starts are drawn from; its first number decides which rows validate."""
-        rng = check_random_state(self.random_state)
+    def _draw_split(self, rng: np.random.RandomState, goes_on: bool) -> None:
+        """The first number that is drawn decides which rows validate."""
         seed = int(rng.randint(2**31))
         self._split_seed: int = self._split_seed if goes_on else seed
-        return rng
 
     def _given_rows(
         self, problem: Problem, X_val: Any, y_val: Any, sample_weight_val: Any
@@ -687,9 +716,17 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         return validate
 
     def _training(
-        self, problem: Problem, stopping: Stopping, constant: Losses
+        self,
+        problem: Problem,
+        stopping: Stopping,
+        constant: Losses,
+        course: Kept | None = None,
     ) -> Training:
-        """How to train; ``constant`` are the losses of what has learnt nothing."""
+        """How to train.
+
+        constant : the losses of what has learnt nothing.
+        course : where the descents are kept.
+        """
         rate = None if self.learning_rate == "auto" else float(self.learning_rate)
         way = partial(
             solver,
@@ -699,7 +736,13 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
             self.dropout > 0,
             problem.network.layout.slices,
         )
-        return Training(way, stopping, constant, self._report)
+        if course is None:
+            return Training(way, stopping, constant, self._report)
+
+        def watched(*settings: Any, **options: Any) -> Solve:
+            return course.watched(way(*settings, **options))
+
+        return Training(watched, stopping, constant, self._report)
 
     def _train(
         self,
@@ -848,7 +891,7 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         # Training that had not come to its end goes on; else from the best point.
         self._resume = [
             (solution.theta, solution.state)
-            if solution.stop_reason == "max_iter"
+            if solution.stop_reason in ("max_iter", INTERRUPTED)
             else (step.theta, None)
             for solution, step in zip(solutions, best)
         ]
@@ -860,7 +903,9 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
 
     def _warn(self, solutions: Sequence[Solution], problem: Problem) -> None:
         """Say where training did not end well, and why."""
-        if not is_heard() or getattr(self, "_is_experiment", False):
+        if self.stop_reason_ == INTERRUPTED or not is_heard():
+            return
+        if getattr(self, "_is_experiment", False):
             return
         finding = what_went_wrong(self, solutions, problem)
         if finding is not None:

@@ -177,6 +177,14 @@ RULES = {
     "random_state": Rule(
         "None, an int from 0 to 2**32 - 1 or a numpy RandomState", _is_random_state
     ),
+    "checkpoint": Rule(
+        "None or the path of a file",
+        lambda value: (
+            value is None
+            or (isinstance(value, (str, os.PathLike)) and bool(str(value)))
+        ),
+    ),
+    "checkpoint_interval": Rule("a non-negative real number", _is_non_negative),
     "verbose": Rule(
         "a bool or a non-negative int",
         lambda value: _is_bool(value) or _is_int(value, least=0),

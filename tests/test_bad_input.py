@@ -83,6 +83,11 @@ PARAMETERS = [
     ({"verbose": -1}, "`verbose` must be"),
     ({"n_jobs": 0}, "`n_jobs` must be None or an int that is not 0 .* got 0"),
     ({"n_jobs": 1.5}, "`n_jobs` must be"),
+    ({"checkpoint": 3}, "`checkpoint` must be None or the path of a file; got 3"),
+    ({"checkpoint": ""}, "`checkpoint` must be"),
+    ({"checkpoint": b"fit.npz"}, "`checkpoint` must be"),
+    ({"checkpoint_interval": -1}, "`checkpoint_interval` must be a non-negative real"),
+    ({"checkpoint_interval": "30"}, "`checkpoint_interval` must be"),
     ({"dtype": "float23"}, "`dtype` must be .* Did you mean 'float32'?"),
     ({"dtype": np.float32}, "`dtype` must be one of 'auto', 'float32', 'float64'"),
 ]

@@ -22,6 +22,9 @@ ALLOWED = {
     "_weights": {"network", "training", "_validation"},
     "_problem": {"network", "training", "_weights"},
     "_failure": {"training", "diagnosis", "_problem"},
+    "_version": set(),
+    "_fingerprint": {"training", "_version"},
+    "_resume": {"training", "_problem", "_fingerprint"},
     "_classifier": {
         "network",
         "training",
@@ -30,8 +33,9 @@ ALLOWED = {
         "_weights",
         "_problem",
         "_failure",
+        "_resume",
     },
-    "__init__": {"_classifier"},
+    "__init__": {"_classifier", "_version"},
 }
 # What may be imported by a room besides the standard library and numpy.
 LIBRARIES = {
@@ -42,6 +46,9 @@ LIBRARIES = {
     "_weights": {"scipy", "sklearn"},
     "_problem": set(),
     "_failure": set(),
+    "_version": set(),
+    "_fingerprint": {"scipy"},
+    "_resume": {"sklearn"},
     "_classifier": {"scipy", "sklearn"},
     "__init__": set(),
 }

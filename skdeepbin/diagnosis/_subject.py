@@ -242,7 +242,7 @@ def _of_ours(clf: Any, steps: tuple[Any, ...]) -> list[Subject]:
                 validation,
                 column("gradient_norms", number),
                 column("update_ratios", number),
-                clf.stop_reason_ == "max_iter",
+                clf.stop_reason_ in ("max_iter", "interrupted"),
                 _reason_of_ours(clf),
                 number + 1,
                 k,

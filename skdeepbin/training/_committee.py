@@ -26,9 +26,9 @@ from skdeepbin.training._engine import Engine
 from skdeepbin.training._objective import Evaluation, Objective, ObjectiveFunction
 from skdeepbin.training._optimizers import rprop
 from skdeepbin.training._solve import Solution, descend
-from skdeepbin.training._stopping import Stopping
+from skdeepbin.training._stopping import INTERRUPTED, Stopping
 from skdeepbin.training._threads import Threads
-from skdeepbin.training._train import Training, train
+from skdeepbin.training._train import Training, interrupted, train
 from skdeepbin.training._units import Units
 
 
@@ -87,7 +87,10 @@ def train_committee(
     threads: Threads,
     validate: Validate | None,
 ) -> list[Solution]:
-    """The solution of each member, in the units of training."""
+    """The solution of each member, in the units of training.
+
+    At Ctrl-C of those that were begun; the last then has the stop reason INTERRUPTED.
+    """
 
     def objective(rows: Rows, weights: Losses, alpha: float = alpha) -> Objective:
         engine = Engine(network, rows, threads)
@@ -109,8 +112,7 @@ def train_committee(
 
         return of_an_epoch
 
-    solutions = []
-    for member in members:
+    def trained(member: Member) -> Solution:
         rows = data.rows(member.held_out)
         evaluate: ObjectiveFunction = objective(rows, member.weights)
         if validate is not None:
@@ -119,11 +121,26 @@ def train_committee(
         if data.batch_size is not None:
             batches = mini_batches(member, rows)
             course = training._replace(solver=partial(training.solver, batches=batches))
-        solution = train(evaluate, member.start, course, member.state)
-        if member.held_out is not None and solution.best is not None:
-            weights = Losses(sum(member.weights), 0.0)
-            solution = _finished(solution, objective(data.rows(None), weights))
-        solutions.append(solution)
+        return train(evaluate, member.start, course, member.state)
+
+    def finished(member: Member, solution: Solution) -> Solution:
+        if member.held_out is None or solution.best is None:
+            return solution
+        weights = Losses(sum(member.weights), 0.0)
+        return _finished(solution, objective(data.rows(None), weights))
+
+    solutions: list[Solution] = []
+    for member in members:
+        if solutions and solutions[-1].stop_reason == INTERRUPTED:
+            break
+        try:
+            solutions.append(trained(member))
+            if solutions[-1].stop_reason != INTERRUPTED:
+                solutions[-1] = finished(member, solutions[-1])
+        except KeyboardInterrupt:
+            if not solutions:
+                raise
+            solutions[-1] = interrupted(solutions[-1])
     return solutions
 
 
@@ -148,6 +165,8 @@ def _finished(solution: Solution, objective: Objective) -> Solution:
         lambda step: None,
         optimizer=rprop(FINISH_STEP, 10 * FINISH_STEP),
     )
+    if end.stop_reason == INTERRUPTED:
+        return interrupted(solution)
     return solution._replace(best=end.best)
 
 

@@ -65,6 +65,13 @@ def columns(rows: list[tuple]) -> History:
     }
 
 
+def rows(history: History) -> list[tuple]:
+    """The rows that ``columns`` made the history from."""
+    single = [history[name].tolist() for name in COLUMNS]
+    by_layer = [list(map(tuple, history[name].tolist())) for name in BY_LAYER]
+    return list(zip(*single, *by_layer))
+
+
 # What is kept of a step for every iteration.
 measurements: Callable[[Step], tuple] = attrgetter(*COLUMNS, *BY_LAYER)
 

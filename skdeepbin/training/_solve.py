@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from math import hypot, inf, sqrt
@@ -12,10 +13,11 @@ import numpy as np
 from scipy.optimize import minimize
 
 from skdeepbin.network._parameters import Array
-from skdeepbin.training._history import History, Step, columns, measurements
+from skdeepbin.training._history import History, Step, columns, measurements, rows
+from skdeepbin.training._journal import Course, OnCourse, Replay
 from skdeepbin.training._objective import Evaluation, ObjectiveFunction
 from skdeepbin.training._optimizers import OPTIMIZERS, Optimizer, in_mini_batches
-from skdeepbin.training._stopping import Progress, Stopping
+from skdeepbin.training._stopping import INTERRUPTED, Progress, Stopping
 
 # ``(objective, theta, stopping, on_step, state) -> Solution``
 Solve: TypeAlias = Callable[..., "Solution"]
@@ -64,7 +66,21 @@ class Recorder:
         self.progress = Progress()
         self.reason: str | None = None
         self._start = perf_counter()
-        self._rows: list[tuple[float, ...]] = []
+        self._rows: list[tuple] = []
+
+    def go_on(self, progress: Progress, history: History) -> None:
+        """Stand where an earlier descent stood."""
+        self.progress, self._rows = progress, rows(history)
+        self._start -= float(history["seconds"][-1])
+
+    def go_back(self, progress: Progress, n_steps: int) -> None:
+        """Stand where it stood after so many steps."""
+        self.progress = progress
+        del self._rows[n_steps:]
+
+    def history(self, n_steps: int) -> History:
+        """What was measured at the first so many steps."""
+        return columns(self._rows[:n_steps])
 
     @property
     def n_steps(self) -> int:
@@ -98,7 +114,7 @@ class Recorder:
     def solution(self, theta: Array, state: Any, after: tuple[Array, Any]) -> Solution:
         """What was found."""
         assert self.reason is not None
-        history = columns(self._rows)
+        history = self.history(self.n_steps)
         return Solution(self.progress.best, theta, state, after, self.reason, history)
 
 
@@ -112,6 +128,10 @@ def _norms(vector: Array, layers: Sequence[slice]) -> tuple[float, ...]:
 ALL = (slice(None),)
 
 
+def _nowhere(course: Callable[[], Course | Replay], at_once: bool = False) -> None:
+    """Keep no course."""
+
+
 def descend(
     objective: ObjectiveFunction,
     theta: Array,
@@ -121,6 +141,8 @@ def descend(
     *,
     optimizer: Optimizer,
     layers: Sequence[slice] = ALL,
+    course: Course | None = None,
+    on_course: OnCourse = _nowhere,
 ) -> Solution:
     """Follow the optimiser from ``theta``: one evaluation an iteration.
 
@@ -128,19 +150,47 @@ def descend(
     2. Ask the optimiser, which accepts the point or not, where to evaluate next.
     3. Record where the descent stands now.
     4. Stop if there is a reason to.
+
+    At Ctrl-C it ends after the last step that was recorded; before the first one the
+    KeyboardInterrupt goes on.
     """
-    state = optimizer.init(theta) if state is None else state
     recorder = Recorder(stopping, on_step, layers)
-    here: tuple[Array, Evaluation]
-    while True:
-        evaluation = objective(theta)
-        move = optimizer.step(theta, evaluation.value, evaluation.gradient, state)
-        if move.accepted or not recorder.n_steps:
-            here = theta, evaluation
-        recorder.record(*here, move.step_size, move.theta - here[0])
-        if recorder.reason is not None:
-            return recorder.solution(theta, state, (move.theta, move.state))
-        theta, state = move.theta, move.state
+    if course is None:
+        after = theta, optimizer.init(theta) if state is None else state
+    else:
+        recorder.go_on(course.progress, course.history)
+        after, here = course.next, course.here
+        theta, state = course.theta, course.state
+    n_steps, progress = recorder.n_steps, recorder.progress
+    try:
+        while recorder.reason is None:
+            trial, knowing = after
+            evaluation = objective(trial)
+            move = optimizer.step(trial, evaluation.value, evaluation.gradient, knowing)
+            if move.accepted or not recorder.n_steps:
+                here = trial, evaluation
+            recorder.record(*here, move.step_size, move.theta - here[0])
+            theta, state, after = trial, knowing, (move.theta, move.state)
+            n_steps, progress = recorder.n_steps, recorder.progress
+            if recorder.reason is None:
+                now = Course(theta, state, after, here, progress, {})
+                on_course(partial(_with_history, now, recorder, n_steps), False)
+    except KeyboardInterrupt:
+        if progress.best is None:
+            raise
+        recorder.go_back(progress, n_steps)
+        recorder.reason = INTERRUPTED
+        now = Course(theta, state, after, here, progress, {})
+        on_course(partial(_with_history, now, recorder, n_steps), True)
+    return recorder.solution(theta, state, after)
+
+
+def _with_history(course: Course, recorder: Recorder, n_steps: int) -> Course:
+    return course._replace(history=recorder.history(n_steps))
+
+
+# L-BFGS can go on from what it was told so far, as long as that is not more bytes.
+LOG_BYTES = 2**28
 
 
 def lbfgs(
@@ -151,8 +201,13 @@ def lbfgs(
     state: None = None,
     *,
     layers: Sequence[slice] = ALL,
+    course: Replay | None = None,
+    on_course: OnCourse | None = None,
 ) -> Solution:
     """SciPy's L-BFGS-B: a line search, of one evaluation or a few, an iteration.
+
+    What it knows cannot be taken from it. To go on, it is told once more what it was
+    told before.
 
     References
     ----------
@@ -160,42 +215,65 @@ def lbfgs(
     https://doi.org/10.1007/BF01589116.
     """
     recorder = Recorder(stopping, on_step, layers)
+    to_come = deque(() if course is None else course.evaluations)
+    log: list[Evaluation] = []
+    n_logged = 0 if on_course is None else max(1, LOG_BYTES // (8 * theta.size))
+
+    def evaluated(theta: Array) -> Evaluation:
+        evaluation = to_come.popleft() if to_come else objective(theta)
+        if len(log) < n_logged:
+            log.append(evaluation)
+            offer(at_once=False)
+        return evaluation
+
+    def offer(at_once: bool) -> None:
+        if on_course is not None:
+            known = tuple(log)
+            on_course(lambda: Replay(known), at_once)
+
     evaluations: dict[bytes, Evaluation] = {}
-    here, there = theta, objective(theta)
+    here, there = theta, evaluated(theta)
     evaluations[theta.tobytes()] = there
 
     def value_and_gradient(theta: Array) -> tuple[float, Array]:
         key = theta.tobytes()
         if key not in evaluations:
-            evaluations[key] = objective(theta)
+            evaluations[key] = evaluated(theta)
         return evaluations[key].value, evaluations[key].gradient
 
     def after_iteration(theta: Array) -> None:
         nonlocal here, there
         change = theta - here
         moved = np.linalg.norm(change) / np.linalg.norm(there.gradient)
-        here, there = theta.copy(), evaluations[theta.tobytes()]
+        reached = theta.copy(), evaluations[theta.tobytes()]
         evaluations.clear()
-        evaluations[here.tobytes()] = there
-        recorder.record(here, there, float(moved), change)
+        evaluations[theta.tobytes()] = reached[1]
+        recorder.record(*reached, float(moved), change)
+        here, there = reached
         if recorder.reason is not None:
             raise StopIteration
 
     recorder.record(here, there, 0.0, np.zeros_like(here))
-    if recorder.reason is None:
-        minimize(
-            value_and_gradient,
-            theta,
-            jac=True,
-            method="L-BFGS-B",
-            callback=after_iteration,
-            options={
-                "maxiter": stopping.max_iter + 1,
-                "maxfun": 100 * stopping.max_iter,
-                "ftol": 0.0,
-                "gtol": 0.0,
-            },
-        )
+    try:
+        if recorder.reason is None:
+            minimize(
+                value_and_gradient,
+                theta,
+                jac=True,
+                method="L-BFGS-B",
+                callback=after_iteration,
+                options={
+                    "maxiter": stopping.max_iter + 1,
+                    "maxfun": 100 * stopping.max_iter,
+                    "ftol": 0.0,
+                    "gtol": 0.0,
+                },
+            )
+    except KeyboardInterrupt:
+        if recorder.progress.best is None:
+            raise
+        recorder.reason = INTERRUPTED
+        offer(at_once=True)
     if recorder.reason is None:  # its line search found nothing lower
         recorder.reason = "converged"
     return recorder.solution(here, None, (here, None))

@@ -11,8 +11,10 @@ import numpy as np
 
 from skdeepbin.training._history import History, Step
 
+INTERRUPTED = "interrupted"
 # The worst first: that of a committee is the worst of its networks.
 STOP_REASONS = {
+    INTERRUPTED: "they were interrupted; the best weights are kept",
     "diverged": "the loss ran away upwards; the best weights before that are kept",
     "max_iter": "`max_iter` iterations were made",
     "early_stopping": (

@@ -43,7 +43,7 @@ def n_threads(n_jobs: int | None) -> int:
 
 
 _before: list[int] = []
-_holders = 0
+_holders: set[object] = set()
 _lock = Lock()
 
 
@@ -56,26 +56,33 @@ def one_blas_thread() -> Iterator[None]:
     threadpoolctl 3.8 only the thread that set a limit can change it, unless it is told
     that this thread is done: it is, as the last block is.
     """
-    global _holders
-    with _lock:
-        if _holders == 0:
-            _before[:] = [library.num_threads for library in _blas()]
-            for library in _blas():
-                library.set_num_threads(1)
-        _holders += 1
+    holder = object()
     try:
+        with _lock:
+            if not _holders:
+                _before[:] = [library.num_threads for library in _blas()]
+                _holders.add(holder)
+                for library in _blas():
+                    library.set_num_threads(1)
+            _holders.add(holder)
         yield
     finally:
         with _lock:
-            _holders -= 1
-            if _holders == 0:
-                let_go = getattr(OpenBLASController, "clear_controlling_thread", None)
-                if let_go:
-                    let_go(force=True)
-                for library, n in zip(_blas(), _before):
-                    library.set_num_threads(n)
-                if let_go:
-                    let_go()
+            if holder in _holders:
+                _holders.remove(holder)
+                if not _holders:
+                    _reset()
+
+
+def _reset() -> None:
+    """Give BLAS the threads back that it had."""
+    let_go = getattr(OpenBLASController, "clear_controlling_thread", None)
+    if let_go:
+        let_go(force=True)
+    for library, n in zip(_blas(), _before):
+        library.set_num_threads(n)
+    if let_go:
+        let_go()
 
 
 class Threads:
@@ -134,12 +141,17 @@ class Threads:
                 waiting.clear()
                 raise
 
-        for queue in self._work:
-            queue.put((copy_context(), work))
+        n_at_work = 0
         try:
+            for queue in self._work:
+                queue.put((copy_context(), work))
+                n_at_work += 1
             work(0)
+        except BaseException:
+            waiting.clear()
+            raise
         finally:
-            outcomes = [self._outcomes.get() for _ in self._work]
+            outcomes = [self._outcomes.get() for _ in range(n_at_work)]
         for error in filter(None, outcomes):
             raise error
 

@@ -15,7 +15,7 @@ from skdeepbin.network._parameters import Array
 from skdeepbin.training._history import Step, joined
 from skdeepbin.training._objective import ObjectiveFunction
 from skdeepbin.training._solve import Solution, Solve
-from skdeepbin.training._stopping import Stopping
+from skdeepbin.training._stopping import INTERRUPTED, Stopping
 
 RETRIES = 3
 SHORTER = 0.1
@@ -49,13 +49,23 @@ def train(
     start : gives another point at each call.
     state : of the optimiser, where it goes on.
     """
-    solution = _descend(objective, start(), training, state)
-    at_rest = solution.stop_reason in ("converged", "early_stopping")
-    if at_rest and state is None and not solution.has_learnt:
+    first = _descend(objective, start(), training, state)
+    at_rest = first.stop_reason in ("converged", "early_stopping")
+    if not at_rest or state is not None or first.has_learnt:
+        return first
+    try:
         second = _descend(objective, start(), training, None)
-        solution = second if second.has_learnt else solution
-        solution = solution._replace(n_starts=2)
-    return solution
+    except KeyboardInterrupt:
+        return interrupted(first)
+    if second.has_learnt:
+        return second._replace(n_starts=2)
+    first = first._replace(n_starts=2)
+    return interrupted(first) if second.stop_reason == INTERRUPTED else first
+
+
+def interrupted(solution: Solution) -> Solution:
+    """The solution as what is left where going on from it was interrupted."""
+    return solution._replace(stop_reason=INTERRUPTED)
 
 
 def _has_learnt(step: Step, constant: Losses) -> bool:
@@ -78,12 +88,14 @@ def _descend(
         left = stopping.max_iter - len(history["loss"]) + 1
         if solution.stop_reason != "diverged" or solution.best is None or left < 1:
             break
-        solution = training.solver(SHORTER**retry)(
-            objective,
-            solution.best.theta,
-            stopping.at_most(left),
-            training.on_step,
-        )
+        shorter, theta = training.solver(SHORTER**retry), solution.best.theta
+        try:
+            solution = shorter(
+                objective, theta, stopping.at_most(left), training.on_step
+            )
+        except KeyboardInterrupt:
+            solution = interrupted(solution)
+            break
         history = joined(history, solution.history)
     best = solution.best
     has_learnt = best is not None and _has_learnt(best, training.constant)

@@ -5,7 +5,12 @@ from skdeepbin.training._history import BY_LAYER, COLUMNS, joined, together
 from skdeepbin.training._objective import Evaluation
 from skdeepbin.training._optimizers import barzilai_borwein, gradient_descent
 from skdeepbin.training._solve import descend
-from skdeepbin.training._stopping import STOP_REASONS, Stopping, validation_loss
+from skdeepbin.training._stopping import (
+    INTERRUPTED,
+    STOP_REASONS,
+    Stopping,
+    validation_loss,
+)
 
 
 def parabola(theta):
@@ -109,7 +114,7 @@ def test_every_reason_has_a_sentence():
         solve(lambda theta: Evaluation(np.nan, theta))[0].stop_reason,
         solve(rising_validation_loss, watched=validation_loss)[0].stop_reason,
     }
-    assert reasons == set(STOP_REASONS)
+    assert {*reasons, INTERRUPTED} == set(STOP_REASONS)
 
 
 def by_layer(max_iter=6):

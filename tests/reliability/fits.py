@@ -1,0 +1,34 @@
+"""Fits of every kind, small, to be interrupted."""
+
+import numpy as np
+from sklearn.datasets import make_moons
+
+X, Y = make_moons(300, noise=0.3, random_state=0)
+
+# Of every solver, with what is drawn, cut, tried again or begun anew.
+FITS = {
+    "rprop": {},
+    "gd": {"solver": "gd"},
+    "momentum in mini-batches": {"solver": "momentum", "batch_size": 50},
+    "nesterov with dropout": {"solver": "nesterov", "dropout": 0.1},
+    "adam in mini-batches": {"solver": "adam", "batch_size": 50, "dropout": 0.1},
+    "lbfgs": {"solver": "lbfgs"},
+    "committee": {"n_networks": 3, "solver": "momentum"},
+    "runs away": {"solver": "gd", "learning_rate": 1e3},
+    "second start": {
+        "solver": "lbfgs",
+        "activation": "tanh",
+        "alpha": 200.0,
+        "early_stopping": False,
+    },
+    "scored": {"scoring": "roc_auc", "early_stopping": True},
+    "single precision": {"dtype": "float32", "class_weight": "balanced"},
+}
+COMMON = {"hidden_layer_sizes": 8, "max_iter": 60, "random_state": 0}
+
+
+def bits(clf):
+    """All that a fit has learnt and measured, but the seconds."""
+    history = [v for name, v in clf.history_.items() if name != "seconds"]
+    arrays = [*clf.coefs_, *clf.intercepts_, *history]
+    return [np.asarray(array).tobytes() for array in arrays]

@@ -26,6 +26,7 @@ from skdeepbin._validation import (
     check_both_or_none,
     check_classes,
     check_features,
+    check_not_masked,
     check_parameters,
     check_same_problem,
     check_solver,
@@ -543,6 +544,7 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
             Above zero where `predict` gives ``classes_[1]``.
         """
         check_is_fitted(self)
+        check_not_masked(X=X)
         X = check_features(validate_data(self, X, reset=False, **_ACCEPTED))
         networks = self._fitted_networks()
         z = self._logits(X, networks[0])
@@ -612,6 +614,7 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         """
         check_parameters(self.get_params(deep=False))
         check_solver(self.solver, self.batch_size, self.dropout)
+        check_not_masked(X=X, y=y)
         X, y = validate_data(self, X, y, reset=not goes_on, **_ACCEPTED)
         check_features(X)
         both = classes is None
@@ -646,6 +649,7 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
             if sample_weight_val is not None:
                 check_both_or_none(X_val=X_val, sample_weight_val=sample_weight_val)
             return None
+        check_not_masked(X_val=X_val, y_val=y_val)
         X, y = validate_data(self, X_val, y_val, reset=False, **_ACCEPTED)
         _, second = encode_labels(y, problem.classes, name="y_val")
         weights = check_weights(sample_weight_val, len(y), name="sample_weight_val")

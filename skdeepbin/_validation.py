@@ -262,6 +262,29 @@ def check_features(X: Any) -> Any:
     return X
 
 
+def check_not_masked(**arrays: Any) -> None:
+    """Raise a ValueError for the first array of which some entries are masked."""
+    for name, array in arrays.items():
+        if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+            raise ValueError(
+                f"`{name}` must not be masked; got {np.ma.count_masked(array)} masked "
+                "entries, whose numbers mean nothing. Fill them, for example by "
+                "sklearn.impute.SimpleImputer, or leave their rows out."
+            )
+
+
+def _different(labels: np.ndarray, name: str) -> np.ndarray:
+    """Each of the labels once, sorted."""
+    try:
+        return np.unique(labels)
+    except TypeError:
+        kinds = sorted({type(label).__name__ for label in labels})
+        raise ValueError(
+            f"`{name}` must hold labels of one kind; got {' and '.join(kinds)}. Drop "
+            "the rows without a label, or write all labels as text."
+        ) from None
+
+
 def encode_labels(
     y: np.ndarray, known: np.ndarray | None = None, name: str = "y"
 ) -> tuple[np.ndarray, NDArray[np.bool_]]:
@@ -272,7 +295,7 @@ def encode_labels(
     parts = row_slices(len(y), ROWS)
     classes = y[:0]
     for rows in parts:
-        classes = np.unique(np.concatenate([classes, np.unique(y[rows])]))
+        classes = _different(np.concatenate([classes, y[rows]]), name)
         if len(classes) > 2:
             break
     if known is not None:
@@ -295,7 +318,7 @@ def encode_labels(
     if len(classes) < 2:
         raise ValueError(
             "`y` must hold 2 classes for a classifier to tell apart; got 1 class: "
-            f"{classes[0]!r}."
+            f"{classes.tolist()[0]!r}."
         )
     second = np.empty(len(y), bool)
     for rows in parts:

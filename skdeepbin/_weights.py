@@ -12,7 +12,7 @@ from scipy.special import xlogy
 from sklearn.utils import check_array
 from sklearn.utils.class_weight import compute_class_weight
 
-from skdeepbin._validation import ROWS
+from skdeepbin._validation import ROWS, check_not_masked
 from skdeepbin.network._parameters import Array
 from skdeepbin.training._blocks import row_slices
 
@@ -85,6 +85,7 @@ def check_weights(
         return None
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n_rows, sample_weight)
+    check_not_masked(**{name: sample_weight})
     weights = check_array(
         sample_weight, ensure_2d=False, dtype=np.float64, input_name=name
     )
@@ -122,7 +123,7 @@ def class_totals(second: NDArray[np.bool_], weights: Array | None) -> Array:
 
 def check_both_classes_weigh(classes: np.ndarray, totals: Array) -> None:
     """Raise if all the weight is on one class."""
-    for label, total in zip(classes, totals):
+    for label, total in zip(classes.tolist(), totals):
         if total == 0:
             raise ValueError(
                 f"Both classes must have rows with a weight above zero; class "

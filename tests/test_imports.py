@@ -17,7 +17,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 ALLOWED = {
     "network": set(),
     "training": {"network"},
-    "diagnosis": {"network", "training"},
+    "diagnosis": {"network", "training", "_validation", "_weights"},
     "_validation": {"network", "training"},
     "_weights": {"network", "training", "_validation"},
     "_problem": {"network", "training", "_weights"},

@@ -14,6 +14,8 @@ from scipy.special import expit, xlogy
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.class_weight import compute_class_weight
 
+from skdeepbin._validation import check_features, check_not_masked
+from skdeepbin._weights import check_weights
 from skdeepbin.diagnosis._layers import Layers, measure
 from skdeepbin.diagnosis._subject import Subject, subjects
 from skdeepbin.diagnosis._tables import Columns, References, columns, references
@@ -154,7 +156,10 @@ def gather(clf: Any, X: Any, y: Any, sample_weight: Any = None) -> list[Evidence
     networks = subjects(clf)
     for transform in networks[0].prefix:
         X = transform.transform(X)
-    X = check_array(X, accept_sparse="csr", input_name="X")
+    check_not_masked(X=X, y=y)
+    X = check_features(
+        check_array(X, accept_sparse="csr", dtype="numeric", input_name="X")
+    )
     y = np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
@@ -186,13 +191,8 @@ def gather(clf: Any, X: Any, y: Any, sample_weight: Any = None) -> list[Evidence
     chosen = sample(second, min(ROWS, max(ENTRIES // n_features, FEWEST)))
     X, n_rows = X[chosen], len(y)
     X = np.asarray(X.toarray() if issparse(X) else X, dtype=float)
-    w, given = factors[second[chosen].astype(int)], None
-    if sample_weight is not None:
-        given = np.asarray(sample_weight, dtype=float)
-        if given.shape != (n_rows,):
-            raise ValueError(
-                f"`sample_weight` must be of shape ({n_rows},); got {given.shape}."
-            )
+    w, given = factors[second[chosen].astype(int)], check_weights(sample_weight, n_rows)
+    if given is not None:
         given = given[chosen]
         w = w * given
     y, w = second[chosen], w / w.sum()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from skdeepbin.diagnosis._given import (
     is_single_precision,
 )
 from skdeepbin.diagnosis._passes import Problem
+from skdeepbin.diagnosis._paths import is_right
 
 # Points that a function is asked at: so many times the usual spread of weights. Near
 # zero some mistakes are within rounding; far from it units are saturated.
@@ -35,10 +37,13 @@ class Point(NamedTuple):
 class Asked(NamedTuple):
     """The user's function at telling points and at the user's own, and what it does.
 
+    points : of sizes that tell.
+    of_own_sizes : the same with as many rows and units as the user has.
     notes : how it behaves, apart from its numbers.
     """
 
     points: Sequence[Point]
+    of_own_sizes: Sequence[Point]
     notes: Sequence[str]
 
 
@@ -52,31 +57,64 @@ def ask(
             f"{type(grad_fn).__name__}."
         )
     own = _numbers(grad_fn, problem, convention)
-    points, notes = [], list[str]()
+    here = _point(problem, convention, own, is_single)
+    notes = _behaviour(grad_fn, own, here, convention)
+    points: dict[bool, list[Point]] = {True: [], False: []}
+    error: Exception | None = None
     for number, spread in enumerate(SPREADS):
-        for sizes in (_telling_sizes(problem), _own_sizes(problem)):
+        for tells in points:
+            sizes = _telling_sizes(problem) if tells else _own_sizes(problem)
             there = _random_problem(problem, sizes, spread, SEED + number)
             try:
                 numbers = _numbers(grad_fn, there, convention)
-                point = _point(there, convention, numbers, is_single)
-            except Exception as error:  # it need not be made for other sizes
-                notes = [
-                    "`grad_fn` was asked at your own parameters only, where some "
-                    f"mistakes hide: elsewhere it raised {type(error).__name__}: "
-                    f"{error}"
-                ]
-                continue
-            _check_heeds(own, numbers)
-            points.append(point)
-            notes = []
-            break
+                points[tells].append(_point(there, convention, numbers, is_single))
+            except Exception as raised:  # it need not be made for other sizes
+                error = raised
+    if error is not None and not points[False]:
+        notes.append(
+            "`grad_fn` was asked at your own parameters only, where some mistakes "
+            f"hide: elsewhere it raised {type(error).__name__}: {error}"
+        )
+    of_own_sizes = [*points[False], here]
+    return Asked([*points[True], here], of_own_sizes, notes)
+
+
+def _behaviour(
+    grad_fn: GradFn, own: Numbers, here: Point, convention: Convention
+) -> list[str]:
+    """What the function does that it should not; an error if it tells nothing."""
+    problem, notes = here.problem, list[str]()
     if own.altered:
         notes.append(
             f"`grad_fn` alters {own.altered}, which it is given: what it computes "
             "after that is of another network."
         )
-    points.append(_point(problem, convention, own, is_single))
-    return Asked(points, notes)
+    if not _is_same(own, _numbers(grad_fn, problem, convention)):
+        notes.append(
+            "`grad_fn` gives other gradients when it is called again with the same "
+            "arguments: is something random in it, as dropout or a mini-batch, or a "
+            "sum that is not set back to zero?"
+        )
+        return notes
+    if problem.depth == 1 and not is_right(problem, here.seen.given):
+        return notes
+    others = {
+        "weights": problem.at(
+            [1.1 * W + 0.01 for W in problem.weights], problem.biases
+        ),
+        "X": replace(problem, X=1.1 * problem.X[::-1] + 0.01),
+    }
+    for name, other in others.items():
+        try:
+            numbers = _numbers(grad_fn, other, convention)
+        except Exception:  # it need not be made for others
+            continue
+        if _is_same(own, numbers) and any(map(np.any, own.weights)):
+            raise ValueError(
+                f"`grad_fn` must compute from its arguments; got the same gradients "
+                f"with another `{name}`. Does it use variables from outside?"
+            )
+    return notes
 
 
 class Numbers(NamedTuple):
@@ -120,14 +158,10 @@ def _point(
     return Point(problem, compared(problem, convention, dW, db, single))
 
 
-def _check_heeds(own: Numbers, other: Numbers) -> None:
-    """That the numbers are others where the parameters and rows are."""
-    pairs = zip((*own.weights, *own.biases), (*other.weights, *other.biases))
-    if all(np.array_equal(a, b) for a, b in pairs) and any(map(np.any, own.weights)):
-        raise ValueError(
-            "`grad_fn` must compute from its arguments; got the same gradients at "
-            "other parameters and rows. Does it use variables from outside?"
-        )
+def _is_same(one: Numbers, other: Numbers) -> bool:
+    """Whether the numbers are the same to the last bit."""
+    mine, theirs = (*one.weights, *one.biases), (*other.weights, *other.biases)
+    return len(mine) == len(theirs) and all(map(np.array_equal, mine, theirs))
 
 
 def _telling_sizes(problem: Problem) -> tuple[int, ...]:

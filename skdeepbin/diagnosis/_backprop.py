@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skdeepbin.diagnosis._asked import GradFn, Point, ask
+from skdeepbin.diagnosis._asked import Asked, GradFn, Point, ask
 from skdeepbin.diagnosis._given import (
     Convention,
     as_list,
@@ -145,7 +145,7 @@ def debug_backprop(
                 "got both."
             )
         asked = ask(grad_fn, problem, convention, is_single)
-        return _report(asked.points, convention, asked.notes)
+        return _report_on_function(asked, convention)
     if weight_grads is None or bias_grads is None:
         raise ValueError("`weight_grads` and `bias_grads` must be given, or `grad_fn`.")
     dW = as_list("weight_grads", weight_grads)
@@ -155,18 +155,44 @@ def debug_backprop(
     return _report([Point(problem, seen)], convention)
 
 
+@np.errstate(all="ignore")
+def _report_on_function(asked: Asked, convention: Convention) -> BackpropReport:
+    """By points of sizes that tell, or of its own where it knows no others."""
+    wrong, at_home = _wrong(asked.points), asked.of_own_sizes
+    path = _explained(wrong[:1])[0] if wrong else Path()
+    if path.is_vague and len(at_home) > 1:
+        own = _wrong(at_home)
+        if not own or _explained(own[:1])[0].cost < path.cost:
+            note = (
+                "`grad_fn` computes otherwise for other numbers of rows or units than "
+                "yours, so it was judged by yours: does it use such a number from "
+                "outside?"
+            )
+            return _report(at_home, convention, [note, *asked.notes])
+    return _report(asked.points, convention, asked.notes)
+
+
+def _wrong(points: Sequence[Point]) -> list[Point]:
+    return [p for p in points if not is_right(p.problem, p.seen.given)]
+
+
+def _explained(wrong: Sequence[Point]) -> list[Path]:
+    """What explains the gradients at all of some points."""
+    return _common([explanations(*_of(point)) for point in wrong])
+
+
+@np.errstate(all="ignore")  # wrong formulas at any numbers
 def _report(
     points: Sequence[Point], convention: Convention, remarks: Sequence[str] = ()
 ) -> BackpropReport:
     """What the gradients at all points tell together."""
-    wrong = [p for p in points if not is_right(p.problem, p.seen.given)]
+    wrong = _wrong(points)
     problem, seen = (wrong or points)[0]
     layers = layer_reports(problem, seen.given)
-    mistakes: list[Mistake] = [*seen.mistakes]
+    mistakes: list[Mistake] = sorted(seen.mistakes, key=lambda m: m.layer or 0)
     notes: list[str] = [*seen.notes]
     if wrong:
-        with np.errstate(all="ignore"):  # wrong formulas at any numbers
-            paths = _common([explanations(*_of(point)) for point in wrong])
+        paths = _explained(wrong)
         mistakes += mistakes_of(paths, problem, convention)
         notes += unexplained_notes(paths[0], layers, problem)
         if paths[0].unexplained:

@@ -115,6 +115,7 @@ def penalty_piece(strength: float, basis: str, problem: Problem) -> Piece:
         f"{RIGHT_WEIGHTS}{term}",
         "Weights are pulled to zero too little, too much, or away from it.",
         compute,
+        is_fitted=True,
     )
 
 

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
+from math import isfinite
 from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
@@ -95,13 +96,14 @@ class Finding:
         Returns
         -------
         told : dict
-            One entry for each field.
+            One entry for each field; None for numbers that are not finite.
         """
+        numbers = {name: float(value) for name, value in self.evidence.items()}
         return {
             "code": self.code,
             "severity": self.severity,
             "layer": self.layer,
-            "evidence": {name: float(value) for name, value in self.evidence.items()},
+            "evidence": {k: v if isfinite(v) else None for k, v in numbers.items()},
             "cause": self.cause,
             "remedy": self.remedy,
             "change": dict(self.change),

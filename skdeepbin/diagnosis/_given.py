@@ -194,6 +194,16 @@ def _convention(
                 "`weights` must go from the input to the output; they fit from the "
                 "last to the first. Give `weights[::-1]`, and so of the other lists."
             )
+    turned = [w.T for w in W]
+    for columns in asked:
+        if _misfit(turned, X, n, columns) is None:
+            rows, shape = ("columns", "rows")[not columns], "(fan_in, fan_out)"
+            shape = "(fan_out, fan_in)" if columns else shape
+            raise ValueError(
+                f"`weights` must be of shape {shape} for samples in {rows}, as X has "
+                "them; they are the other way round. Give `[W.T for W in weights]` and "
+                "so of the gradients, or X.T."
+            )
     raise ValueError(" Or, ".join(str(problem) for problem in problems.values()))
 
 
@@ -207,7 +217,7 @@ def _misfit(
     if rows != n:
         return (
             f"with samples in {where}, `X` has {rows} samples, its shape is {X.shape}, "
-            f"but `y` has {n} labels."
+            f"but `y` has {n}."
         )
     last = "the features of X"
     for i, w in enumerate(W):

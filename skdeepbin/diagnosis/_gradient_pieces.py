@@ -12,6 +12,7 @@ from skdeepbin.network._parameters import Array
 
 # The gradient of the weights, summed over the samples.
 
+NORMALISED, SIGN = "divided by its own norm", "the sign of the gradient"
 _ELSEWHERE = "These weights go in directions that do not lower the loss."
 RIGHT_WEIGHTS = "dW{l} = a{i}.T @ dZ{l} / n"
 
@@ -95,10 +96,26 @@ def _clipped(here: Here) -> Array | None:
     return (np.clip(right, -limit, limit) - penalty) * divisor
 
 
+def _clipped_biases(here: Here) -> Array | None:
+    """The same of the biases."""
+    if not here.given_biases:
+        return None
+    user, divisor = here.given_biases[here.layer - 1], here.problem.divisor
+    if user is None:
+        return None
+    limit = float(abs(user).max())
+    n_clipped = int((abs(user) >= limit * (1 - 1e-6)).sum())
+    if not limit or n_clipped < 2:
+        return None
+    return np.clip(here.dZ.sum(axis=0) / divisor, -limit, limit) * divisor
+
+
 def _normalised(gradient: Array, here: Here) -> Array:
     size = float(np.linalg.norm(gradient))
     return gradient / size * here.problem.divisor if size else gradient
 
+
+_CUT = "Large gradients are cut: the direction changes, and steps become equal."
 
 WEIGHTS = (
     _weights(
@@ -218,12 +235,18 @@ WEIGHTS = (
     ),
     _weights(
         "clipped",
-        "clip(a{i}.T @ dZ{l})",
+        "clip(a{i}.T @ dZ{l} / n)",
         _clipped,
-        "Large gradients are cut: the direction changes, and steps become equal.",
-    ),
+        _CUT,
+    )._replace(wrong="dW{l} = clip(a{i}.T @ dZ{l} / n)"),
     _weights(
-        "divided by its own norm",
+        SIGN,
+        "sign(a{i}.T @ dZ{l})",
+        lambda here: np.sign(here.inputs.T @ here.dZ) * here.problem.divisor,
+        "All steps are of one length: is it the step of an optimiser?",
+    )._replace(wrong="dW{l} = sign(a{i}.T @ dZ{l})"),
+    _weights(
+        NORMALISED,
         "a{i}.T @ dZ{l} / norm(dW{l})",
         lambda here: _normalised(here.inputs.T @ here.dZ, here),
         "Steps do not become smaller near the minimum.",
@@ -263,6 +286,7 @@ def _sum_of(here: Here, errors: Array | None) -> Array | None:
 
 
 BIASES = (
+    _biases("clipped", "clip(sum(dZ{l} over the samples) / n)", _clipped_biases, _CUT),
     _biases(
         "missing, zero",
         "0",
@@ -305,7 +329,13 @@ BIASES = (
         lambda here: here.dZ[-1],
     ),
     _biases(
-        "divided by its own norm",
+        SIGN,
+        "sign(sum(dZ{l} over the samples))",
+        lambda here: np.sign(here.dZ.sum(axis=0)) * here.problem.divisor,
+        "All steps are of one length: is it the step of an optimiser?",
+    ),
+    _biases(
+        NORMALISED,
         "sum(dZ{l} over the samples) / norm(db{l})",
         lambda here: _normalised(here.dZ.sum(axis=0), here),
         "Steps do not become smaller near the minimum.",

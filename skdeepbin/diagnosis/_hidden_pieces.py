@@ -78,6 +78,10 @@ ARGUMENTS: dict[str, Callable[[Here], Array | None]] = {
 
 _SLOWER = "The error reaches the layers below in the wrong size for each unit and row."
 
+_NEAR_ZERO = (
+    "It is about right where units are near zero, and wrong where they are not."
+)
+
 
 def _same_shape(array: Array | None, here: Here) -> Array | None:
     """The array if it can stand in for one of this layer: of its shape, or a column."""
@@ -103,10 +107,11 @@ def _slope_name(activation: str, kind: str, argument: str) -> tuple[str, str]:
             "large errors, and from saturated units."
         )
     if kind in (OF_OUTPUT.get(activation), OF_INPUT.get(activation)):
+        near = activation == "tanh" and "{l}" in argument and "dA" not in argument
         why = (
             "It is about right where units are near zero, and wrong where they are not."
         )
-        return f"{right} taken at the wrong argument", why
+        return f"{right} taken at the wrong argument", why if near else _SLOWER
     for other, kinds in KINDS.items():
         if kind in kinds:
             return f"the derivative of {other} in place of {right}", _SLOWER
@@ -147,6 +152,13 @@ def derivatives(activation: str) -> Iterator[Piece]:
         right,
         "The layers below go up where they should go down.",
         lambda here: -here.dA * here.problem.derivative(here.layer),
+    )
+    yield Piece(
+        f"{activation}' averaged over the samples",
+        f"dZ{{l}} = dA{{l}} * mean({slope} over the samples)",
+        f"dZ{{l}} = dA{{l}} * {slope}",
+        _SLOWER,
+        lambda here: here.dA * here.problem.derivative(here.layer).mean(axis=0),
     )
     yield Piece(
         "the mean error of the samples is taken away",

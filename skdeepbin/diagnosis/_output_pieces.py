@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, softmax
 
 from skdeepbin.diagnosis._pieces import Here, Piece
 from skdeepbin.network._parameters import Array
@@ -298,6 +298,30 @@ OUTPUTS = (
         "tanh(z{l}) - y",
         _OTHER_LOSS,
         lambda z, p, y: np.tanh(z) - y,
+    ),
+    at_once(
+        "the sigmoid applied twice",
+        "sigmoid(a{l}) - y",
+        "The probability stays between 0.5 and 0.73.",
+        lambda z, p, y: expit(p) - y,
+    ),
+    at_once(
+        "the sigmoid applied twice",
+        "(sigmoid(a{l}) - y) * a{l} * (1 - a{l})",
+        "The probability stays between 0.5 and 0.73.",
+        lambda z, p, y: (expit(p) - y) * p * (1 - p),
+    ),
+    at_once(
+        "softmax over a single unit, which is always 1",
+        "1 - y",
+        "Nothing that is learnt changes the probability.",
+        lambda z, p, y: 1 - y,
+    ),
+    at_once(
+        "softmax over the samples, in place of the sigmoid",
+        "softmax(z{l} over the samples) - y",
+        "The probabilities of all rows together are 1.",
+        lambda z, p, y: softmax(z, axis=0) - y,
     ),
     at_once(
         "the sign of the error",

@@ -70,6 +70,12 @@ class Path:
         )
 
     @property
+    def is_vague(self) -> bool:
+        """Whether it leaves something open, or supposes numbers that fit."""
+        pieces = [found.pieces[0] for found in self.found]
+        return bool(self.unexplained) or any(p.factor or p.is_fitted for p in pieces)
+
+    @property
     def kinds(self) -> list[int]:
         """By which of two explanations that suppose as much the likelier is first."""
         return sorted(LIKELY.index(found.kind) for found in self.found)

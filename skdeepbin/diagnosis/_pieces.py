@@ -61,6 +61,7 @@ class Piece(NamedTuple):
     factor : the number, where it is a constant factor.
     also : a second mistake without which the numbers are not these.
     cost : how many mistakes it counts as, against others that give the same numbers.
+    is_fitted : whether it holds a number that was sought.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Piece(NamedTuple):
     factor: float = 0.0
     also: Piece | None = None
     cost: int = 1
+    is_fitted: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Here:
     error_above : ``dA`` of the layer above.
     error : ``dA_l``; of the output layer there is none.
     delta : ``dZ_l``.
-    given : the user's ``dW`` of every layer.
+    given, given_biases : the user's ``dW`` and ``db`` of every layer.
     """
 
     problem: Problem
@@ -91,6 +93,7 @@ class Here:
     error: Array | None = None
     delta: Array | None = None
     given: Sequence[Array | None] = ()
+    given_biases: Sequence[Array | None] = ()
 
     @property
     def delta_above(self) -> Array | None:

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
+from math import isfinite
 from typing import Any, NamedTuple
 
 from skdeepbin.diagnosis._pieces import Mistake
 
 # Mistakes of the same numbers that are printed with each.
 N_SHOWN = 4
+
+
+def finite(value: Any) -> Any:
+    """Plain values with None for numbers that are not finite."""
+    if isinstance(value, dict):
+        return {key: finite(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(part) for part in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 class Comparison(NamedTuple):
@@ -86,23 +96,26 @@ class BackpropReport:
         Returns
         -------
         report : dict
-            Numbers, strings, lists and dicts of them.
+            Numbers, strings, lists and dicts of them; None for numbers that are not
+            finite, which JSON has not.
         """
-        return {
-            "ok": self.ok,
-            "first_wrong_layer": self.first_wrong_layer,
-            "mistakes": [mistake._asdict() for mistake in self.mistakes],
-            "layers": [
-                layer._asdict()
-                | {
-                    "weights": layer.weights._asdict(),
-                    "biases": layer.biases._asdict(),
-                }
-                for layer in self.layers
-            ],
-            "notes": list(self.notes),
-            "numeric_error": self.numeric_error,
-        }
+        return finite(
+            {
+                "ok": self.ok,
+                "first_wrong_layer": self.first_wrong_layer,
+                "mistakes": [mistake._asdict() for mistake in self.mistakes],
+                "layers": [
+                    layer._asdict()
+                    | {
+                        "weights": layer.weights._asdict(),
+                        "biases": layer.biases._asdict(),
+                    }
+                    for layer in self.layers
+                ],
+                "notes": list(self.notes),
+                "numeric_error": self.numeric_error,
+            }
+        )
 
     @property
     def headline(self) -> str:
@@ -141,11 +154,16 @@ class BackpropReport:
         if self.notes:
             lines += ["", *self.notes]
         lines.append("")
-        lines.append(
-            f"The true gradient agrees with central differences to "
-            f"{self.numeric_error:.0e}."
-        )
+        lines.append(self._confirmation)
         return "\n".join(lines)
+
+    @property
+    def _confirmation(self) -> str:
+        rounding = " (it is so small that they cannot tell it better)"
+        return (
+            "The true gradient agrees with central differences to "
+            f"{self.numeric_error:.0e}{rounding * (self.numeric_error > 1e-5)}."
+        )
 
     def _rows(self) -> list[tuple[str, Comparison]]:
         return [
@@ -173,14 +191,17 @@ class BackpropReport:
             f"<li><b>{escape(m.name)}</b> ({escape(self._where(m))})<br>"
             f"wrong <code>{escape(m.wrong)}</code><br>"
             f"right <code>{escape(m.right)}</code><br>"
-            + "".join(f"or <code>{escape(o)}</code><br>" for o in m.same_numbers)
+            + "".join(f"or {escape(o)}<br>" for o in m.same_numbers[:N_SHOWN])
+            + "(the same numbers: nothing tells these apart here)<br>"
+            * bool(m.same_numbers)
             + f"{escape(m.why)}</li>"
             for m in self.mistakes
         )
+        mistakes = f"<ol>{mistakes}</ol>" if mistakes else ""
         notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
         return (
             f"<p><b>{escape(self.headline)}</b></p><table><thead><tr><th>gradient</th>"
             "<th>relative error</th><th>ratio of norms</th><th>cosine</th>"
             f"<th>verdict</th></tr></thead><tbody>{rows}</tbody></table>"
-            f"<ol>{mistakes}</ol>{notes}"
+            f"{mistakes}{notes}<p>{escape(self._confirmation)}</p>"
         )

@@ -23,7 +23,7 @@ from skdeepbin.diagnosis._factor_pieces import (
     penalty_piece,
     scaled,
 )
-from skdeepbin.diagnosis._gradient_pieces import BIASES, WEIGHTS
+from skdeepbin.diagnosis._gradient_pieces import BIASES, NORMALISED, SIGN, WEIGHTS
 from skdeepbin.diagnosis._hidden_pieces import DOWN, derivatives
 from skdeepbin.diagnosis._output_pieces import OUTPUTS
 from skdeepbin.diagnosis._passes import Problem
@@ -143,7 +143,8 @@ class _Search:
         delta: Array | None = None,
     ) -> Here:
         above = path.deltas, path.error
-        return Here(self.problem, layer, *above, error, delta, self.given.dW)
+        given = self.given.dW, self.given.db
+        return Here(self.problem, layer, *above, error, delta, *given)
 
     def _errors(
         self, layer: int, path: Path, new: bool
@@ -414,6 +415,10 @@ class _Search:
             if pieces := [piece for piece in found.pieces if matches(piece)]:
                 return [pieces]
         pieces = [piece for piece in BIASES if matches(piece)]
+        if user.size == 1:  # both are then plus or minus one, whatever it was
+            also = {piece.name for piece in of_weights or []}
+            signs = {NORMALISED, SIGN} - also
+            pieces = [piece for piece in pieces if piece.name not in signs]
         c = factor_between(user, data / divisor, self.given.tolerance)
         pieces += scaled("db", c, here, self.given.tolerance)
         pieces = pieces or self._penalised_biases(user, data, here)

@@ -38,10 +38,15 @@ def mistakes_of(
                 formula = _formula(_line(other), layer, problem, convention)
                 same.append(f"{formula}  ({_names(other)})")
             place = None if layer is None else problem.depth - layer
+            ours = _formula(_line(first), layer, problem, convention)
+            same = [line for line in same if not line.startswith(f"{ours}  (")]
             for piece in (first, first.also) if first.also else (first,):
+                name = piece.name
+                if found.kind == "scale" and layer is not None:
+                    name = name.replace("gradients", "gradients from this layer down")
                 mistakes.append(
                     Mistake(
-                        piece.name,
+                        name,
                         place,
                         _formula(piece.wrong, layer, problem, convention),
                         _formula(piece.right, layer, problem, convention),
@@ -174,6 +179,8 @@ def _compared(
     cosine = float((user * true).sum()) / (sizes[0] * sizes[1]) if all(sizes) else 0.0
     if is_same(user, true, tolerance, rounding):
         verdict = "right"
+    elif user.size == 1:
+        verdict = f"wrong: {ratio if cosine > 0 else -ratio:.4g} times the true number"
     elif factor_between(user, true, tolerance) is not None:
         factor = ratio if cosine > 0 else -ratio
         verdict = f"right up to a factor {factor:.4g}{_known_factor(factor, problem)}"
@@ -236,18 +243,29 @@ def _kind_of_difference(
         yield "Only gradients of biases differ: look at their sums over the samples."
         return
     top = max(weights)
+    below = [number for number in range(1, top) if number in weights]
     if top not in biases and layers[depth - top].biases.ok:
+        if not below:
+            yield (
+                f"db{top} is right, and so is dZ{top}: look at the product that gives "
+                f"dW{top}, and at the penalty."
+            )
+            return
         yield (
-            f"db{top} is right, and so is dZ{top}: look at the product that gives "
-            f"dW{top}."
+            f"db{top} is right and dW{top} is not: look at the product that gives "
+            f"dW{top}, and whether the rows of X and y are in the same order."
         )
         return
-    below = [number for number in range(1, top) if number in weights]
     if top == depth and len(below) == depth - 1:
-        yield "Every layer differs from the output on: look at the error of the output."
+        yield (
+            "Every layer differs from the output on: look at the error of the output, "
+            "at the forward pass, and whether these are the weights that the gradients "
+            "were computed with, or those after an update."
+        )
     elif len(below) == top - 1:
-        ratios = [layer.weights.norm_ratio for layer in layers if layer.number <= top]
-        cosines = [layer.weights.cosine for layer in layers if layer.number <= top]
+        these = [layer for layer in layers if layer.number <= top]
+        ratios = [layer.weights.norm_ratio for layer in these]
+        cosines = [c.cosine for layer in these for c in (layer.weights, layer.biases)]
         grows = all(b > a for a, b in pairwise(ratios))
         sizes = (
             " and the norms grow layer by layer" if grows and len(ratios) > 1 else ""

@@ -1,5 +1,6 @@
 """What `debug_backprop` takes and refuses, and how it asks a function."""
 
+import json
 import re
 from dataclasses import replace
 from itertools import product
@@ -15,7 +16,7 @@ from tests.diagnosis.sabotage import random_problem
 GOOD = random_problem((3, 4, 1), "tanh", n=10)
 BAD = [
     ({"X": np.ones((10, 4))}, r"with samples in rows, `weights\[0\]` must .*\(4, 4\)"),
-    ({"y": np.zeros(9)}, "`X` has 10 samples, .* but `y` has 9 labels"),
+    ({"y": np.zeros(9)}, "`X` has 10 samples, .* but `y` has 9"),
     ({"y": np.full(10, 2)}, "`y` must hold labels 0 and 1; got"),
     ({"weights": [np.ones((3, 4)), np.ones((4, 2))]}, "lead to 1 unit"),
     ({"weights": [np.ones(3), np.ones((4, 1))]}, r"`weights\[0\]` must be a matrix"),
@@ -140,6 +141,29 @@ def altering(W, b, X, y):
     return result
 
 
+def with_other_rows(n):
+    """Divides by a number of rows from outside."""
+
+    def function(W, b, X, y):
+        dW, db = gradients(W, b, X, y)
+        return [len(X) / n * G for G in dW], [len(X) / n * g for g in db]
+
+    return function
+
+
+def random(W, b, X, y):
+    keep = np.random.uniform(size=(len(X), 1)) < 0.9
+    return gradients(W, b, X * keep, y)
+
+
+def with_own_weights(W, b, X, y):
+    return gradients(GOOD.weights, b, X, y)
+
+
+def with_own_rows(W, b, X, y):
+    return gradients(W, b, GOOD.X, GOOD.y)
+
+
 def at_home_only(W, b, X, y):
     if not np.array_equal(X, GOOD.X):
         raise KeyError("home")
@@ -150,7 +174,9 @@ FUNCTIONS = [
     (3, TypeError, "`grad_fn` must be a function of .* got int"),
     (lambda *arrays: None, ValueError, "must return a pair of lists.* got NoneType"),
     (lambda *arrays: [1, 2, 3], ValueError, "pair of lists.* got list of 3"),
-    (lambda *arrays: GOOD.gradient, ValueError, "compute from its arguments"),
+    (lambda *arrays: GOOD.gradient, ValueError, "with another `weights`"),
+    (with_own_weights, ValueError, "with another `weights`"),
+    (with_own_rows, ValueError, "with another `X`. Does it use variables from outside"),
     (lambda *arrays: 1 / 0, ZeroDivisionError, "division"),
 ]
 
@@ -164,6 +190,7 @@ def test_a_function_that_is_none(function, error, message):
 @pytest.mark.parametrize(
     ("function", "remark"),
     [
+        (with_other_rows(10), "use such a number from outside"),
         (altering, "`grad_fn` alters `weights[0]`, which it is given"),
         (at_home_only, "asked at your own parameters only, .* raised KeyError: 'home'"),
         (gradients, None),
@@ -177,3 +204,30 @@ def test_how_a_function_behaves_is_said(function, remark):
     if remark:
         assert re.search(remark.replace("[0]", r"\[0\]"), report.notes[0])
     assert all(map(np.array_equal, before, GOOD.weights))
+
+
+def test_a_random_function_is_called_that():
+    report = debug_backprop(*ARRAYS, grad_fn=random)
+    assert "gives other gradients when it is called again" in report.notes[-1]
+
+
+def test_a_number_from_outside_does_not_hide_a_mistake():
+    def function(W, b, X, y):
+        dW, db = with_other_rows(10)(W, b, X, y)
+        return dW, [dB.sum() + 0 * dB for dB in db]
+
+    report = debug_backprop(*ARRAYS, grad_fn=function)
+    assert "one number for all units" in report.mistakes[0].name
+    assert "from outside" in report.notes[-1]
+
+
+def test_weights_the_other_way_round():
+    turned = [W.T for W in GOOD.weights]
+    with pytest.raises(ValueError, match=r"the other way round\. Give"):
+        debug_backprop(turned, GOOD.biases, GOOD.X, GOOD.y, *GOOD.gradient)
+
+
+def test_reports_are_json():
+    dW, db = GOOD.gradient
+    report = debug_backprop(*ARRAYS, [np.nan * dW[0], dW[1]], db)
+    assert json.loads(json.dumps(report.to_dict(), allow_nan=False))

@@ -9,10 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skdeepbin.diagnosis._evidence import ROWS, Evidence, gather, sample
+from skdeepbin.diagnosis._evidence import (
+    ROWS,
+    Evidence,
+    gather,
+    sample,
+    warn_of_other_rows,
+)
 from skdeepbin.diagnosis._findings import Diagnosis, Finding, worst_first
 from skdeepbin.diagnosis._symptoms import CAUSES, NOTES
 from skdeepbin.network._parameters import Array
+
+# A network that is said to have learnt all has this share of the gain of other models.
+NEARLY = 0.9
 
 
 def diagnose(clf: Any, X: Any, y: Any, sample_weight: Any = None) -> Diagnosis:
@@ -25,9 +34,10 @@ def diagnose(clf: Any, X: Any, y: Any, sample_weight: Any = None) -> Diagnosis:
 
     Parameters
     ----------
-    clf : DeepBinaryClassifier, MLPClassifier or Pipeline
+    clf : DeepBinaryClassifier, MLPClassifier, Pipeline or search
         Fitted. scikit-learn's :class:`~sklearn.neural_network.MLPClassifier` for two
-        classes; a pipeline must end in one of the two.
+        classes; a pipeline must end in one of the two. Of a search, as
+        :class:`~sklearn.model_selection.GridSearchCV`, it is the best estimator.
 
     X : array-like or sparse matrix of shape (n_samples, n_features)
         The rows that it was fitted on.
@@ -53,6 +63,12 @@ def diagnose(clf: Any, X: Any, y: Any, sample_weight: Any = None) -> Diagnosis:
     NotFittedError
         If `clf` is not fitted.
 
+    Warns
+    -----
+    UserWarning
+        If the loss of the rows is far from the one that the fit ended with: they are
+        then hardly those that it was fitted on.
+
     See Also
     --------
     skdeepbin.DeepBinaryClassifier : The classifier.
@@ -77,7 +93,9 @@ def diagnose(clf: Any, X: Any, y: Any, sample_weight: Any = None) -> Diagnosis:
     >>> worst.code, worst.change
     ('init_too_small', {'init': 'auto'})
     """
-    return of_evidence(gather(clf, X, y, sample_weight))
+    networks = gather(clf, X, y, sample_weight)
+    warn_of_other_rows(networks)
+    return of_evidence(networks)
 
 
 @np.errstate(all="ignore")  # of networks and features that are out of hand
@@ -107,7 +125,11 @@ def _healthy(evidence: Evidence) -> Finding:
         ),
     }
     cause = "The network has learnt what there is to learn, as far as can be seen"
-    return Finding("healthy", "info", None, measured, cause, "Nothing has to be done")
+    what = "Nothing has to be done"
+    if evidence.gain(evidence.loss) < NEARLY:
+        cause = "The network has learnt most of what another model finds"
+        what = "A lower `alpha` or more iterations may bring it nearer"
+    return Finding("healthy", "info", None, measured, cause, what)
 
 
 def _named(finding: Finding, evidence: Evidence) -> Finding:

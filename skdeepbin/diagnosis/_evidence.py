@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -13,9 +15,10 @@ from scipy.sparse import issparse
 from scipy.special import expit, xlogy
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.validation import validate_data
 
 from skdeepbin._validation import check_features, check_not_masked
-from skdeepbin._weights import check_weights
+from skdeepbin._weights import check_both_classes_weigh, check_weights, class_totals
 from skdeepbin.diagnosis._layers import Layers, measure
 from skdeepbin.diagnosis._subject import Subject, subjects
 from skdeepbin.diagnosis._tables import Columns, References, columns, references
@@ -39,6 +42,7 @@ class Evidence:
     w : weights of the rows, those by `class_weight` included; they sum to one.
     sample_weight : without those, as experiments are given them; None for all one.
     n_rows : of the whole table.
+    is_sparse : whether the network is given sparse rows.
     trials : the experiments that were made, by what was changed.
     """
 
@@ -48,6 +52,7 @@ class Evidence:
     w: Array
     n_rows: int
     sample_weight: Array | None = None
+    is_sparse: bool = False
     trials: dict[Any, Any] = field(default_factory=dict)
 
     @cached_property
@@ -156,6 +161,9 @@ def gather(clf: Any, X: Any, y: Any, sample_weight: Any = None) -> list[Evidence
     networks = subjects(clf)
     for transform in networks[0].prefix:
         X = transform.transform(X)
+    fitted = networks[0].estimator
+    if hasattr(X, "columns") and hasattr(fitted, "feature_names_in_"):
+        validate_data(fitted, X, reset=False, skip_check_array=True)
     check_not_masked(X=X, y=y)
     X = check_features(
         check_array(X, accept_sparse="csr", dtype="numeric", input_name="X")
@@ -189,14 +197,35 @@ def gather(clf: Any, X: Any, y: Any, sample_weight: Any = None) -> list[Evidence
         first.parameters.get("class_weight"), classes=first.classes, y=y
     )
     chosen = sample(second, min(ROWS, max(ENTRIES // n_features, FEWEST)))
-    X, n_rows = X[chosen], len(y)
+    X, n_rows, is_sparse = X[chosen], len(y), issparse(X)
     X = np.asarray(X.toarray() if issparse(X) else X, dtype=float)
     w, given = factors[second[chosen].astype(int)], check_weights(sample_weight, n_rows)
     if given is not None:
+        check_both_classes_weigh(first.classes, class_totals(second, given))
         given = given[chosen]
         w = w * given
     y, w = second[chosen], w / w.sum()
-    return [Evidence(s, X, y, w, n_rows, given) for s in networks]
+    return [Evidence(s, X, y, w, n_rows, given, is_sparse) for s in networks]
+
+
+# The loss may be so many times that at the end of the fit, or nearer to it than this
+# share of the entropy: of a sample it is not the same.
+OTHER_ROWS, NEAR = 2.0, 0.5
+
+
+def warn_of_other_rows(networks: Sequence[Evidence]) -> None:
+    """Say where the rows are hardly those that the network was fitted on."""
+    ended = float(networks[0].subject.estimator.loss_)
+    worst = max(evidence.loss for evidence in networks)
+    limit = OTHER_ROWS * ended + NEAR * networks[0].entropy
+    if ended < networks[0].entropy and limit < worst < np.inf:
+        warnings.warn(
+            f"X and y are hardly the rows that `clf` was fitted on: their loss is "
+            f"{worst:.3g}, and that of the fit was {ended:.3g}. Give the same rows, "
+            "transformed as they were, with features in the same order.",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def sample(

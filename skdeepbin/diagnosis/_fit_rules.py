@@ -25,6 +25,7 @@ from skdeepbin.diagnosis._experiments import (
 from skdeepbin.diagnosis._findings import Finding
 from skdeepbin.diagnosis._judgement import (
     FAR,
+    LEARNT,
     better_on_held_out,
     failing,
     losses,
@@ -124,7 +125,19 @@ def labels_unlearnable(e: Evidence) -> Finding | None:
 
 def unscaled_features(e: Evidence) -> Finding | None:
     """Features in units in which no step suits all weights."""
-    if not _are_unscaled(e) or not failing(e):
+    return _if_scaling_helps(e) if _are_unscaled(e) else None
+
+
+def unevenly_scaled(e: Evidence) -> Finding | None:
+    """Features of uneven spread, where more iterations as they are do not help."""
+    if e.subject.scales_itself or not _are_uneven(e) or not failing(e):
+        return None
+    long = Laboratory(e).try_out({}, _long(e, e.subject.hidden))
+    return None if e.gain(long.loss) >= LEARNT else _if_scaling_helps(e)
+
+
+def _if_scaling_helps(e: Evidence) -> Finding | None:
+    if not failing(e):
         return None
     laboratory = Laboratory(e)
     found_scaler = laboratory.scaled({})
@@ -142,24 +155,35 @@ def _unscaled(e: Evidence, scaler: str, effect: str, also: str) -> Finding:
     cause = (
         "Features of very different or very large scale let a few weights decide all"
     )
-    what = f"Put sklearn.preprocessing.{scaler}() before the classifier{also}: {effect}"
+    how = "with_mean=False" if e.is_sparse and scaler == "StandardScaler" else ""
+    call = f"sklearn.preprocessing.{scaler}({how})"
+    what = f"Put {call} before the classifier{also}: {effect}"
     found, code = losses(e) | _scales(e), "unscaled_features"
     return Finding(code, severity(e), None, found, cause, what)
 
 
 def _are_unscaled(e: Evidence) -> bool:
+    """Whether features are far out, whichever of them matter."""
     spread = e.columns.spread[e.columns.spread > 0]
     if not len(spread):
         return False
     if e.subject.scales_itself:
         return e.columns.tail > TAIL
-    off = abs(e.columns.mean[e.columns.spread > 0]) / spread
+    mean = abs(e.columns.mean[e.columns.spread > 0])
+    off = np.where(mean > 1, mean / spread, 0)
+    small = max(SMALL, spread.max() / RATIO) > np.quantile(spread, 0.25)
     return bool(
         spread.max() > LARGE
         or spread.max() < SMALL
-        or spread.max() > RATIO * spread.min()
+        or (small and spread.max() > 1)
         or off.max() > OFF_CENTRE
     )
+
+
+def _are_uneven(e: Evidence) -> bool:
+    """Whether some feature has a spread that others have not."""
+    spread = e.columns.spread[e.columns.spread > 0]
+    return bool(len(spread)) and bool(spread.max() > RATIO * spread.min())
 
 
 def _scales(e: Evidence) -> dict[str, float]:
@@ -226,6 +250,27 @@ def held_down(e: Evidence) -> Finding | None:
     return Finding(code, severity(e), None, found, cause, what, trial.change)
 
 
+def penalised(e: Evidence) -> Finding | None:
+    """A usual penalty that is too strong for these rows."""
+    alpha = e.subject.parameters["alpha"]
+    if not (failing(e) and alpha and e.subject.scales_itself):
+        return None
+    laboratory, steps = Laboratory(e), _long(e, e.subject.hidden)
+    control, trial = (
+        laboratory.try_out(change, steps) for change in ({}, {"alpha": alpha / 10})
+    )
+    if e.gain(control.loss) >= LEARNT or e.gain(trial.loss) < LEARNT:
+        return None
+    if not better_on_held_out(e, control, trial):
+        return None
+    found = losses(e) | {"alpha": alpha}
+    cause = "The penalty is too strong for what is to be told apart"
+    what = f"Set {setting(trial.change)}: {on_held_out(control, trial)}"
+    return Finding(
+        "over_regularized", severity(e), None, found, cause, what, trial.change
+    )
+
+
 def class_imbalance(e: Evidence) -> Finding | None:
     """A rare class that is hardly ever predicted."""
     share = float(np.mean(e.y))
@@ -252,6 +297,9 @@ def too_few_units(e: Evidence) -> Finding | None:
     """A layer that is too narrow for what is to be told apart."""
     hidden = e.subject.hidden
     if not hidden or min(hidden) > (NARROW if failing(e) else VERY_NARROW):
+        return None
+    longer = Laboratory(e).try_out({}, _long(e, hidden))
+    if failing(e) and e.gain(longer.loss) >= LEARNT:
         return None
     wider = tuple(max(width, 50) for width in hidden)
     settings = _defaults(e)
@@ -287,14 +335,17 @@ def _first_better(
     settings : of both.
     others : of the first alone.
     """
-    laboratory, same = Laboratory(e), {"hidden_layer_sizes": e.subject.hidden}
+    laboratory = Laboratory(e)
+    same: dict[str, Any] = {"hidden_layer_sizes": e.subject.hidden}
     for hidden in sizes:
         steps = _long(e, hidden)
         change = {**settings, **others, "hidden_layer_sizes": hidden}
         trial = laboratory.try_out(change, steps)
         control = laboratory.try_out({**settings, **same} if settings else {}, steps)
         if better_on_held_out(e, control, trial):
-            return trial, control
+            now = {**e.subject.parameters, **same}
+            new = {k: v for k, v in change.items() if k not in now or now[k] != v}
+            return trial._replace(change=new), control
     return None
 
 
@@ -306,6 +357,10 @@ def linear_network(e: Evidence) -> Finding | None:
     if tried_out is None:
         return None
     trial, control = tried_out
+    lighter = {"alpha": e.subject.parameters["alpha"] / 100}
+    held_down = Laboratory(e).try_out(lighter, trial.steps)
+    if not better_on_held_out(e, held_down, trial):  # a linear model would do
+        return None
     found, code = losses(e), "underfitting"
     cause = "Without a hidden layer of units that bend, the network is a linear model"
     what = f"Set {setting(trial.change)}: {on_held_out(control, trial)}"
@@ -402,6 +457,8 @@ def leaking_feature(e: Evidence) -> Finding | None:
     others = columns.auc[~columns.same_as_best]
     if columns.auc[best] < LEAK or others.max(initial=0.5) >= LEAK:
         return None
+    if min(e.y.sum(), (~e.y).sum()) < ENOUGH_OF_A_CLASS:  # by chance
+        return None
     sure = columns.auc[best] > 0.999 and columns.gap > LEAK_GAP
     found = {
         "AUC of the feature alone": columns.auc[best],
@@ -435,7 +492,7 @@ def unscaled_but_harmless(e: Evidence) -> Finding | None:
         harm = "has learnt all the same, if more slowly"
     elif spread.max() < RATIO**2 * spread.min():
         return None
-    if not (e.subject.scales_itself or _are_unscaled(e)):
+    if not (e.subject.scales_itself or _are_unscaled(e) or _are_uneven(e)):
         return None
     cause = f"Features are not of one scale; the classifier {harm}"
     what = "Put sklearn.preprocessing.StandardScaler() before it, to compare weights"

@@ -154,6 +154,16 @@ def _copies(params: Sequence[Array]) -> list[Array]:
     return [p.copy() for p in params]
 
 
+def _number(value: Any) -> float:
+    """What a loss is."""
+    if np.size(value) != 1:
+        raise ValueError(
+            f"`loss` must return a number; got an array of shape {np.shape(value)}. "
+            "Sum it, or take the mean."
+        )
+    return float(np.asarray(value).ravel()[0])
+
+
 def _slope(
     loss: Callable[[list[Array]], float],
     params: Sequence[Array],
@@ -180,7 +190,7 @@ def _slope(
         for sign in (1, -1):
             moved = _copies(params)
             moved[number].ravel()[entry] += sign * step
-            values.append(float(loss(moved)))
+            values.append(_number(loss(moved)))
         return (values[0] - values[1]) / (2 * step)
 
     for step in (first, first / 30):

@@ -187,7 +187,10 @@ def subjects(clf: Any) -> list[Subject]:
     steps, clf = unpacked(clf)
     ours = _is_ours(clf)
     if not ours and not isinstance(clf, MLPClassifier):
-        raise TypeError(f"`clf` must be {EXPECTED}; got {type(clf).__name__}.")
+        kind = (
+            f"the class {clf.__name__}" if isinstance(clf, type) else type(clf).__name__
+        )
+        raise TypeError(f"`clf` must be {EXPECTED}; got {kind}.")
     if not hasattr(clf, "coefs_"):
         raise NotFittedError(
             f"`clf` must be {EXPECTED}; this {type(clf).__name__} is not fitted yet. "
@@ -197,14 +200,26 @@ def subjects(clf: Any) -> list[Subject]:
 
 
 def unpacked(clf: Any) -> tuple[tuple[Any, ...], Any]:
-    """What transforms the features, and the estimator at the end of a pipeline."""
-    if not (hasattr(clf, "steps") and hasattr(clf, "named_steps")):
-        return (), clf
-    return (clf[:-1],) if len(clf.steps) > 1 else (), clf.steps[-1][1]
+    """What transforms the features, and the estimator at the end of a pipeline.
+
+    Of a search it is the best estimator.
+    """
+    prefix: tuple[Any, ...] = ()
+    while not isinstance(clf, type):
+        if hasattr(clf, "steps") and hasattr(clf, "named_steps"):
+            prefix += (clf[:-1],) if len(clf.steps) > 1 else ()
+            clf = clf.steps[-1][1]
+        elif hasattr(clf, "best_estimator_"):
+            clf = clf.best_estimator_
+        else:
+            break
+    return prefix, clf
 
 
 def _is_ours(clf: Any) -> bool:
     wanted = {"init", "solver", "activation", "hidden_layer_sizes", "n_networks"}
+    if isinstance(clf, type):
+        return False
     return hasattr(clf, "get_params") and wanted <= set(clf.get_params(deep=False))
 
 

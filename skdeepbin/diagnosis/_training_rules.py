@@ -219,7 +219,8 @@ def too_few_iterations(e: Evidence) -> Finding | None:
     found = losses(e) | {"fall of the loss over the last tenth": _still_falls(e)}
     bad, code = severity(e), "too_few_iterations"
     if not subject.ended_at_max_iter and e.gain(e.loss) > FAR:
-        bad = "info"
+        control = laboratory.try_out({}, min(n, trial.steps))
+        bad = "warning" if better_on_held_out(e, control, trial) else "info"
     return Finding(code, bad, None, found, cause, what, change)
 
 

@@ -386,6 +386,20 @@ SICK = [
         after=weights(lambda W: 8 * W),
     ),
     # Too short, too small, too strict
+    Setup(
+        "tanh, alpha 5",
+        ("over_regularized",),
+        "moons",
+        ours(20, 20, activation="tanh"),
+    ),
+    Setup("relu, alpha 30", ("over_regularized",), "circles", ours(20, 20, alpha=30.0)),
+    Setup(
+        "a feature x 0.01",
+        ("unscaled_features",),
+        "circles",
+        mlp(20, 20),
+        lambda X, y: (X * [0.01, 1], y),
+    ),
     Setup("8 iterations", ("too_few_iterations",), "moons", ours(max_iter=8)),
     Setup("5 epochs", ("too_few_iterations",), "circles", mlp(max_iter=5)),
     Setup("1 unit", ("too_few_units",), "circles", ours(1)),
@@ -540,7 +554,7 @@ HEALTHY = [
     Setup("lbfgs", (), "circles", ours(solver="lbfgs", max_iter=200)),
     Setup("adam", (), "cancer", ours(solver="adam")),
     Setup("nesterov", (), "digits", ours(solver="nesterov")),
-    Setup("tanh", (), "xor", ours(activation="tanh")),
+    Setup("tanh", (), "xor", ours(activation="tanh", alpha=0.5)),
     Setup("logistic", (), "cancer", ours(activation="logistic")),
     Setup("deep relu", (), "moons", ours(30, depth=6, hidden_layer_sizes=30)),
     Setup(

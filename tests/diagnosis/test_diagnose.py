@@ -1,5 +1,6 @@
 """What `diagnose` accepts, and what it refuses."""
 
+import json
 import warnings
 
 import numpy as np
@@ -9,6 +10,7 @@ from scipy.sparse import csr_matrix
 from sklearn.datasets import make_classification
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -286,3 +288,56 @@ def test_features_whose_squares_overflow(moons):
 def test_one_class_is_named_as_it_is(clf, moons):
     with pytest.raises(ValueError, match=r"must hold both classes.* got only 0"):
         diagnose(clf, moons[0], 0 * moons[1])
+
+
+def test_other_rows_than_those_of_the_fit_warn(moons):
+    X, y = StandardScaler().fit_transform(moons[0]), moons[1]
+    clf = DeepBinaryClassifier(20, random_state=0).fit(X, y)
+    for rows, labels in ((30 * X + 99, y), (X, 1 - y)):
+        with pytest.warns(UserWarning, match="are hardly the rows that `clf` was fitt"):
+            diagnose(clf, rows, labels)
+
+
+def test_columns_are_those_of_the_fit(moons):
+    frame = pd.DataFrame(moons[0], columns=["a", "b"])
+    clf = DeepBinaryClassifier(20, random_state=0).fit(frame, moons[1])
+    with pytest.raises(ValueError, match="same order"):
+        diagnose(clf, frame[["b", "a"]], moons[1])
+
+
+def test_searches_and_nested_pipelines(clf, moons):
+    search = GridSearchCV(DeepBinaryClassifier(20, random_state=0), {"depth": [2]})
+    nested = make_pipeline(StandardScaler(), make_pipeline(StandardScaler(), search))
+    nested.fit(*moons)
+    assert (
+        diagnose(search.fit(*moons), *moons).findings == diagnose(clf, *moons).findings
+    )
+    assert diagnose(nested, *moons).findings
+
+
+def test_a_class_is_no_classifier(moons):
+    with pytest.raises(TypeError, match="got the class DeepBinaryClassifier"):
+        diagnose(DeepBinaryClassifier, *moons)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (lambda y: -1.0 * y, "non-negative"),
+        (lambda y: 0 * y, "above zero"),
+        (lambda y: 1.0 * y, "class 0 has none"),
+        (lambda y: np.nan * y, "NaN"),
+        (lambda y: "balanced", "could not convert"),
+    ],
+)
+def test_weights_of_a_diagnosis(weights, message, clf, moons):
+    with pytest.raises(ValueError, match=message):
+        diagnose(clf, *moons, sample_weight=weights(moons[1]))
+
+
+def test_diagnoses_are_json(moons):
+    with np.errstate(all="ignore"):
+        clf = MLPClassifier((5,), solver="lbfgs", random_state=0).fit(*moons)
+        clf.coefs_[0] = clf.coefs_[0] * np.inf
+    told = diagnose(clf, *moons).to_dict()
+    assert json.loads(json.dumps(told, allow_nan=False))

@@ -5,6 +5,9 @@ import pytest
 from skdeepbin.diagnosis import diagnose
 from tests.diagnosis.setups import HEALTHY, SICK, fit_quietly, fitted
 
+# Some are changed after their fit.
+pytestmark = pytest.mark.filterwarnings("ignore:X and y are hardly the rows")
+
 CODES = [
     "unscaled_features",
     "learning_rate_too_high",

@@ -7,6 +7,9 @@ from skdeepbin.diagnosis._findings import SEVERITIES
 from skdeepbin.diagnosis._symptoms import CAUSES, NOTES
 from tests.diagnosis.setups import HEALTHY, SICK, fitted
 
+# Some are changed after their fit.
+pytestmark = pytest.mark.filterwarnings("ignore:X and y are hardly the rows")
+
 RULES = {rule.__name__: rule for rule in (*CAUSES, *NOTES)}
 # A set-up that the rule is about, and the code of its finding if that is not its name.
 ABOUT = {
@@ -16,6 +19,8 @@ ABOUT = {
     "unscaled_features": ("x 1e4", None),
     "over_regularized": ("alpha 1e4", None),
     "held_down": ("tanh, alpha 20", "over_regularized"),
+    "penalised": ("tanh, alpha 5", "over_regularized"),
+    "unevenly_scaled": ("a feature x 0.01", "unscaled_features"),
     "zero_init": ("mlp zeros", None),
     "init_too_small": ("tanh x 4, 0.01", None),
     "init_too_large": ("tanh 10", None),

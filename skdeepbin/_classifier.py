@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skdeepbin._failure import what_went_wrong
 from skdeepbin._problem import Problem, Rows
 from skdeepbin._resume import Kept, kept
+from skdeepbin._saving import loaded, saved
 from skdeepbin._validation import (
     InvalidParameterError,
     check_both_or_none,
@@ -385,6 +386,12 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         tags.classifier_tags.multi_class = False
         tags.input_tags.sparse = True
         return tags
+
+    def __getstate__(self):
+        return saved(super().__getstate__())
+
+    def __setstate__(self, state):
+        super().__setstate__(loaded(state))
 
     def fit(
         self,

@@ -25,6 +25,7 @@ ALLOWED = {
     "_version": set(),
     "_fingerprint": {"training", "_version"},
     "_resume": {"training", "_problem", "_fingerprint"},
+    "_saving": {"training", "_version"},
     "_classifier": {
         "network",
         "training",
@@ -34,6 +35,7 @@ ALLOWED = {
         "_problem",
         "_failure",
         "_resume",
+        "_saving",
     },
     "__init__": {"_classifier", "_version"},
 }
@@ -49,6 +51,7 @@ LIBRARIES = {
     "_version": set(),
     "_fingerprint": {"scipy"},
     "_resume": {"sklearn"},
+    "_saving": set(),
     "_classifier": {"scipy", "sklearn"},
     "__init__": set(),
 }

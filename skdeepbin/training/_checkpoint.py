@@ -21,40 +21,19 @@ from zipfile import ZipFile
 
 import numpy as np
 
-from skdeepbin.training._history import Step
-from skdeepbin.training._journal import Course, Past, Replay
-from skdeepbin.training._objective import Evaluation
-from skdeepbin.training._optimizers import Epoch, Moments, Search, Steps
-from skdeepbin.training._solve import Solution
-from skdeepbin.training._stopping import Progress
+from skdeepbin.training._journal import Past
+from skdeepbin.training._plain import living, plain
 
 # Of the layout of the file. Another is not read.
 FORMAT = 1
 # Hexadecimal digits of the digest.
 DIGEST = 64
-# What a training is made of, beside numbers, texts, arrays, and lists of them.
-KINDS: dict[str, Callable[..., Any]] = {
-    kind.__name__: kind
-    for kind in (
-        Course,
-        Epoch,
-        Evaluation,
-        Moments,
-        Past,
-        Progress,
-        Replay,
-        Search,
-        Solution,
-        Step,
-        Steps,
-    )
-}
 
 
 def to_bytes(value: Any) -> bytes:
     """The file of a value."""
     arrays: list[np.ndarray] = []
-    text = json.dumps({"format": FORMAT, "value": _plain(value, arrays)})
+    text = json.dumps({"format": FORMAT, "value": _numbered(plain(value), arrays)})
     named: dict[str, Any] = {str(number): array for number, array in enumerate(arrays)}
     file = BytesIO()
     np.savez(file, **named, text=np.array(text))
@@ -74,37 +53,34 @@ def from_bytes(content: bytes) -> Any:
             raise ValueError(
                 f"its format is {tree['format']}, and this version reads {FORMAT}"
             )
-        return _living(tree["value"], archive)
+        return living(_filled(tree["value"], archive))
 
 
 def _digest(content: bytes) -> bytes:
     return blake2b(content, digest_size=DIGEST // 2).hexdigest().encode()
 
 
-def _plain(value: Any, arrays: list[np.ndarray]) -> Any:
-    """The value in what JSON knows, with arrays by their number."""
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return float(value) if isinstance(value, np.floating) else value
-    if isinstance(value, np.ndarray):
-        arrays.append(value)
+def _numbered(tree: Any, arrays: list[np.ndarray]) -> Any:
+    """A plain value with each array by its number, which JSON knows."""
+    if isinstance(tree, np.ndarray):
+        arrays.append(tree)
         return {"array": len(arrays) - 1}
-    if isinstance(value, Mapping):
-        return {"of": {str(key): _plain(v, arrays) for key, v in value.items()}}
-    kind = type(value).__name__ if hasattr(value, "_fields") else ""
-    return {"kind": kind, "of": [_plain(part, arrays) for part in value]}
+    if isinstance(tree, dict):
+        return {key: _numbered(part, arrays) for key, part in tree.items()}
+    if isinstance(tree, list):
+        return [_numbered(part, arrays) for part in tree]
+    return tree
 
 
-def _living(plain: Any, arrays: Mapping[str, np.ndarray]) -> Any:
-    """What ``_plain`` was made from."""
-    if not isinstance(plain, dict):
-        return plain
-    if "array" in plain:
-        return arrays[str(plain["array"])]
-    parts = plain["of"]
-    if "kind" not in plain:
-        return {key: _living(part, arrays) for key, part in parts.items()}
-    values = tuple(_living(part, arrays) for part in parts)
-    return KINDS[plain["kind"]](*values) if plain["kind"] else values
+def _filled(tree: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+    """The plain value, with its arrays."""
+    if isinstance(tree, list):
+        return [_filled(part, arrays) for part in tree]
+    if not isinstance(tree, dict):
+        return tree
+    if "array" in tree:
+        return arrays[str(tree["array"])]
+    return {key: _filled(part, arrays) for key, part in tree.items()}
 
 
 def write(path: Path, content: bytes) -> None:

@@ -98,12 +98,17 @@ class Threads:
         self._threads: list[Thread] = []
 
     def __enter__(self) -> Threads:
-        for number in range(1, self.n):
-            work: SimpleQueue = SimpleQueue()
-            thread = Thread(target=self._serve, args=(number, work), daemon=True)
-            thread.start()
-            self._work.append(work)
-            self._threads.append(thread)
+        try:
+            for number in range(1, self.n):
+                self._work.append(SimpleQueue())
+                order = number, self._work[-1]
+                self._threads.append(
+                    Thread(target=self._serve, args=order, daemon=True)
+                )
+                self._threads[-1].start()
+        except BaseException:
+            self._end()
+            raise
         return self
 
     def __exit__(
@@ -112,10 +117,20 @@ class Threads:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for work in self._work:
-            work.put(None)
+        self._end()
+
+    def _end(self) -> None:
+        """Tell all that there is no more work, also if this is interrupted."""
+        try:
+            for work in self._work:
+                work.put(None)
+        except BaseException:
+            for work in self._work:
+                work.put(None)
+            raise
         for thread in self._threads:
-            thread.join()
+            if thread.ident is not None:
+                thread.join()
 
     def run(self, job: Callable[[int, T], None], tasks: Iterable[T]) -> None:
         """Call ``job(thread, task)`` for every task, on whichever thread is free.

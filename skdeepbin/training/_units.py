@@ -17,8 +17,7 @@ standardised before stay exactly as they are.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
@@ -30,8 +29,7 @@ from skdeepbin.training._blocks import row_slices
 ROWS = 2**14  # looked at at a time
 
 
-@dataclass(frozen=True)
-class Units:
+class Units(NamedTuple):
     """The ``shift`` and ``scale`` of every feature."""
 
     shift: Array

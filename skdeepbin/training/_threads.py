@@ -7,6 +7,7 @@ single products, cannot: in small products and between them.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -83,6 +84,19 @@ def _reset() -> None:
         library.set_num_threads(n)
     if let_go:
         let_go()
+
+
+def _after_fork() -> None:
+    """Forget the blocks of threads that a new process has no copy of."""
+    global _lock
+    _lock = Lock()  # that of the parent may have been closed
+    if _holders:
+        _holders.clear()
+        _reset()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class Threads:

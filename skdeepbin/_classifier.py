@@ -45,7 +45,7 @@ from skdeepbin.network._parameters import Array, Layout, Parameters
 from skdeepbin.training._blocks import Features, block_rows, training_work
 from skdeepbin.training._committee import Data, Member, Validate, train_committee
 from skdeepbin.training._engine import logits, memory_needed, n_useful_threads
-from skdeepbin.training._history import History, Step, joined, together
+from skdeepbin.training._history import History, Step, joined, mean, together
 from skdeepbin.training._optimizers import OPTIMIZERS
 from skdeepbin.training._solve import Solution, Solve, one_step_on, solver
 from skdeepbin.training._split import (
@@ -882,7 +882,7 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         self.history_: History = history
         self._ahead: int = ahead
         losses = self.history_["loss"]
-        mean_losses = losses if losses.ndim == 1 else np.nanmean(losses, axis=0)
+        mean_losses = losses if losses.ndim == 1 else mean(losses)
         self.loss_curve_ = mean_losses[1:].tolist()
         self.n_iter_ = len(self.loss_curve_) + ahead
         self.loss_ = float(np.mean([step.loss for step in best]))

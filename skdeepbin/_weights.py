@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import floor, log2
+from math import frexp, ldexp
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -15,6 +15,9 @@ from sklearn.utils.class_weight import compute_class_weight
 from skdeepbin._validation import ROWS, check_not_masked
 from skdeepbin.network._parameters import Array
 from skdeepbin.training._blocks import row_slices
+
+# Of smaller weights `alpha` would be an infinite multiple.
+LEAST = 1e-300
 
 
 class Weights(NamedTuple):
@@ -104,12 +107,17 @@ def check_weights(
         raise ValueError(
             f"`{name}` must hold at least one weight above zero; got only zeros."
         )
+    if weights.max() < LEAST:
+        raise ValueError(
+            f"`{name}` must hold a weight of at least {LEAST:g}; the largest is "
+            f"{weights.max():.3g}. Multiply all by a constant, and `alpha` with them."
+        )
     return weights
 
 
 def unit(weights: Array | None) -> float:
     """The power of two below the largest weight: in it, weights fit any precision."""
-    return 1.0 if weights is None else 2.0 ** floor(log2(weights.max()))
+    return 1.0 if weights is None else ldexp(1.0, frexp(weights.max())[1] - 1)
 
 
 def class_totals(second: NDArray[np.bool_], weights: Array | None) -> Array:

@@ -105,3 +105,11 @@ def together(histories: list[History]) -> History:
         for column, values in history.items():
             whole[column][number, : len(values)] = values
     return whole
+
+
+def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Over the networks that have a number at an iteration; nan where none has."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=0)
+    total = np.where(known, values, 0).sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)

@@ -278,6 +278,7 @@ WEIGHTS = [
     Case("read-only", lambda: _read_only(np.ones(N)), SAME),
     Case("huge", lambda: np.full(N, 1e300), FINE),
     Case("tiny", lambda: np.full(N, 1e-300), FINE),
+    Case("the largest there is", lambda: np.full(N, np.finfo(float).max), FINE),
     Case("from tiny to huge", lambda: np.logspace(-300, 300, N), FINE),
     Case("mostly zero", lambda: np.r_[np.ones(20), np.zeros(N - 20)], FINE),
     # errors
@@ -285,6 +286,11 @@ WEIGHTS = [
     Case("nan", lambda: np.full(N, np.nan), (ValueError, "weight contains NaN")),
     Case("inf", lambda: np.full(N, np.inf), (ValueError, "weight contains infinity")),
     Case("zero", lambda: np.zeros(N), (ValueError, "above zero; got only zeros")),
+    Case(
+        "the smallest there is",
+        lambda: np.full(N, 5e-324),
+        (ValueError, "at least 1e-300; the largest is 4.94e-324"),
+    ),
     Case("none of a class", lambda: _NO_SECOND, (ValueError, "class .*1.* has none")),
     Case("too few", lambda: np.ones(N - 1), (ValueError, r"shape \(60,\); got .*59")),
     Case("a column", lambda: np.ones((N, 1)), (ValueError, r"got shape \(60, 1\)")),

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skdeepbin.training._history import BY_LAYER, COLUMNS, joined, together
+from skdeepbin.training._history import BY_LAYER, COLUMNS, joined, mean, together
 from skdeepbin.training._objective import Evaluation
 from skdeepbin.training._optimizers import barzilai_borwein, gradient_descent
 from skdeepbin.training._solve import descend
@@ -146,3 +146,8 @@ def test_layers_are_joined_and_put_together():
     np.testing.assert_array_equal(both["gradient_norms"][1], long["gradient_norms"])
     assert np.isnan(both["gradient_norms"][0, 4:]).all()
     assert joined(both, both)["gradient_norms"].shape == (2, 13, 2)
+
+
+def test_the_mean_of_networks_of_which_some_or_all_have_no_number():
+    values = np.array([[1.0, np.nan, np.nan], [3.0, 4.0, np.nan]])
+    np.testing.assert_array_equal(mean(values), [2.0, 4.0, np.nan])

@@ -2,7 +2,7 @@
 
     python examples/benchmarks/diagnosis.py [--repeats 5]
 
-`debug_backprop` of a network of four layers on 1,000 rows, tanh, with the right
+`debug_backprop` of two networks of four layers on 1,000 rows, tanh, with the right
 gradients, with a known mistake in every hidden layer, and with one that is in no
 catalogue; `diagnose` of four networks on 10,000 rows of 50 features. Prints the median
 and the largest.
@@ -11,7 +11,7 @@ and the largest.
 import argparse
 import statistics
 import warnings
-from itertools import pairwise
+from itertools import pairwise, product
 from time import perf_counter
 
 import numpy as np
@@ -21,7 +21,7 @@ from sklearn.datasets import make_classification
 from skdeepbin import DeepBinaryClassifier
 from skdeepbin.diagnosis import debug_backprop, diagnose
 
-SIZES = 20, 16, 8, 4, 1
+SIZES = (20, 16, 8, 4, 1), (20, 64, 64, 64, 1)
 DERIVATIVES = {
     "right": lambda z: 1 - np.tanh(z) ** 2,
     "1 - z**2": lambda z: 1 - z**2,
@@ -35,12 +35,12 @@ NETWORKS = {
 }
 
 
-def backprop(derivative):
+def backprop(derivative, sizes):
     """The arguments of `debug_backprop`, with this derivative of the hidden layers."""
     rng = np.random.RandomState(0)
-    X, y = rng.normal(size=(1000, SIZES[0])), rng.randint(0, 2, 1000)
-    W = [rng.normal(scale=a**-0.5, size=(a, b)) for a, b in pairwise(SIZES)]
-    biases = [rng.normal(scale=0.1, size=width) for width in SIZES[1:]]
+    X, y = rng.normal(size=(1000, sizes[0])), rng.randint(0, 2, 1000)
+    W = [rng.normal(scale=a**-0.5, size=(a, b)) for a, b in pairwise(sizes)]
+    biases = [rng.normal(scale=0.1, size=width) for width in sizes[1:]]
     A, Z = [X], [X]
     for w, b in zip(W, biases):
         Z.append(A[-1] @ w + b)
@@ -71,17 +71,18 @@ def main():
     repeats = parser.parse_args().repeats
     warnings.simplefilter("ignore")
 
-    print(f"{'':32}{'median':>8} {'largest':>8}")
-    for name, derivative in DERIVATIVES.items():
-        arguments = backprop(derivative)
+    print(f"{'':44}{'median':>8} {'largest':>8}")
+    for sizes, (name, derivative) in product(SIZES, DERIVATIVES.items()):
+        arguments = backprop(derivative, sizes)
         cells = seconds(debug_backprop, *arguments, repeats=repeats)
-        print(f"{'debug_backprop, ' + name:32}{cells}", flush=True)
+        named = f"debug_backprop, {name}, {'-'.join(map(str, sizes))}"
+        print(f"{named:44}{cells}", flush=True)
     X, y = make_classification(10_000, 50, n_informative=10, random_state=0)
     for name, parameters in NETWORKS.items():
         common = {"early_stopping": False, "max_iter": 100, "random_state": 0}
         clf = DeepBinaryClassifier(**(common | parameters)).fit(X, y)
         cells = seconds(diagnose, clf, X, y, repeats=repeats)
-        print(f"{'diagnose, ' + name:32}{cells}", flush=True)
+        print(f"{'diagnose, ' + name:44}{cells}", flush=True)
 
 
 if __name__ == "__main__":

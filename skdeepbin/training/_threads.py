@@ -86,17 +86,19 @@ def _reset() -> None:
         let_go()
 
 
-def _after_fork() -> None:
+def _in_a_fork() -> None:
     """Forget the blocks of threads that a new process has no copy of."""
-    global _lock
-    _lock = Lock()  # that of the parent may have been closed
     if _holders:
         _holders.clear()
         _reset()
+    _lock.release()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    # No thread may be setting a limit then, or the new process has BLAS's lock closed.
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_in_a_fork
+    )
 
 
 class Threads:

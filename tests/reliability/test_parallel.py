@@ -2,9 +2,13 @@
 
 import multiprocessing
 import os
+import subprocess
+import sys
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +28,7 @@ pytestmark = [
 
 MANY = np.random.RandomState(0).normal(size=(30_000, 20))
 OF_MANY = MANY[:, 0] * MANY[:, 1] > 0
+ROOT = Path(__file__).parents[2]
 SECONDS = 120  # from which it counts as a deadlock
 
 
@@ -98,8 +103,9 @@ def test_after_a_start_of_a_process(start, model):
     assert limit >= 1
 
 
-def test_a_fork_while_other_threads_fit(model):
-    """The child holds copies of locks; none may be one that nobody opens."""
+def forks_while_another_thread_fits():
+    """In a process of its own: other libraries' locks are none of ours."""
+    warnings.simplefilter("ignore")
     end = threading.Event()
 
     def fit_on():
@@ -110,10 +116,17 @@ def test_a_fork_while_other_threads_fit(model):
     thread.start()
     try:
         for _ in range(5):
-            test_after_a_start_of_a_process("fork", model)
+            test_after_a_start_of_a_process("fork", large())
     finally:
         end.set()
         thread.join()
+
+
+def test_a_fork_while_another_thread_fits():
+    """The child holds copies of locks; none may be one that nobody opens."""
+    name = "forks_while_another_thread_fits"
+    code = f"from tests.reliability.test_parallel import {name}; {name}()"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=SECONDS)
 
 
 BACKENDS = ["loky", "threading", "multiprocessing", "sequential"]

@@ -1,0 +1,158 @@
+"""Break the code in one place at a time, and see whether a test fails.
+
+    pip install cosmic-ray
+    python -m tests.reliability.mutants 300
+
+Takes so many of the mutants of ``network/`` and ``training/`` that cosmic-ray knows, at
+random, runs the tests of `TESTS` on each, and prints those that survived. Mutants of
+type hints alone are left out.
+"""
+
+import ast
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from difflib import unified_diff
+from itertools import islice
+from pathlib import Path
+from queue import SimpleQueue
+from tempfile import TemporaryDirectory
+
+from cosmic_ray import plugins
+from cosmic_ray.commands import init
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.work_db import WorkDB
+
+ROOT = Path(__file__).parents[2]
+ROOMS = "skdeepbin/network", "skdeepbin/training"
+# In this order, the next where the one before lets the mutant live; seconds for each.
+TESTS = (
+    (("tests/network", "tests/training"), 120),
+    (
+        (
+            "tests/test_classifier.py",
+            "tests/test_bad_input.py",
+            "tests/test_learning.py",
+            "tests/reliability/test_checkpoint.py",
+            "tests/reliability/test_interrupt.py",
+            "tests/reliability/test_parallel.py",
+        ),
+        900,
+    ),
+)
+
+
+def mutants(seed):
+    """The path, the code and the mutated code of each, in a random order."""
+    modules = [path for room in ROOMS for path in sorted((ROOT / room).glob("*.py"))]
+    database = WorkDB(":memory:", WorkDB.Mode.create)
+    init(modules, database, {})
+    mutations = [item.mutations[0] for item in database.work_items]
+    random.Random(seed).shuffle(mutations)
+    for mutation in mutations:
+        operator = plugins.get_operator(mutation.operator_name)
+        code = mutation.module_path.read_text()
+        mutated = mutate_code(
+            code, operator(**mutation.operator_args), mutation.occurrence
+        )
+        if mutated is not None and is_run(code, mutated):
+            yield mutation.module_path.relative_to(ROOT), code, mutated
+
+
+class WithoutHints(ast.NodeTransformer):
+    """Leaves out what is not run."""
+
+    def visit_arg(self, node):
+        node.annotation = None
+        return node
+
+    def visit_FunctionDef(self, node):
+        node.returns = None
+        return self.generic_visit(node)
+
+    def visit_AnnAssign(self, node):
+        node.annotation = ast.Constant(None)
+        return self.generic_visit(node)
+
+
+def is_run(code, mutated):
+    """Whether the mutant is Python, and differs in more than type hints."""
+    try:
+        trees = [WithoutHints().visit(ast.parse(text)) for text in (code, mutated)]
+    except SyntaxError:
+        return False
+    one, other = map(ast.dump, trees)
+    return one != other
+
+
+def survives(folder):
+    """Whether all tests pass in a folder."""
+    for tests, seconds in TESTS:
+        command = [sys.executable, "-m", "pytest", "-x", "-q", *tests]
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            failed = process.wait(seconds) != 0
+        except subprocess.TimeoutExpired:
+            failed = True
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        if failed:
+            return False
+    return True
+
+
+def difference(path, code, mutated):
+    """The lines that differ."""
+    lines = unified_diff(
+        code.splitlines(), mutated.splitlines(), str(path), n=0, lineterm=""
+    )
+    return "\n".join(line for line in lines if not line.startswith("+++"))
+
+
+def main(sample, seed=0, workers=2):
+    """Print the survivors of a sample, and how many were killed."""
+    start, tried, killed = time.perf_counter(), 0, 0
+    with TemporaryDirectory() as temporary, ThreadPoolExecutor(workers) as pool:
+        folders = SimpleQueue()
+        for number in range(workers):
+            folder = Path(temporary) / str(number)
+            shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".*", "*.egg*"))
+            folders.put(folder)
+
+        def survivor(mutant):
+            path, code, mutated = mutant
+            folder = folders.get()
+            try:
+                (folder / path).write_text(mutated)
+                return difference(path, code, mutated) if survives(folder) else None
+            finally:
+                (folder / path).write_text(code)
+                folders.put(folder)
+
+        for text in pool.map(survivor, islice(mutants(seed), sample)):
+            tried += 1
+            killed += text is None
+            if text is not None:
+                print(f"{text}\n{killed} of {tried} killed so far", flush=True)
+    print(
+        f"{killed} of {tried} mutants killed ({killed / tried:.1%}) in "
+        f"{time.perf_counter() - start:.0f} s"
+    )
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

@@ -23,11 +23,6 @@ from pathlib import Path
 from queue import SimpleQueue
 from tempfile import TemporaryDirectory
 
-from cosmic_ray import plugins
-from cosmic_ray.commands import init
-from cosmic_ray.mutating import mutate_code
-from cosmic_ray.work_db import WorkDB
-
 ROOT = Path(__file__).parents[2]
 ROOMS = "skdeepbin/network", "skdeepbin/training"
 # In this order, the next where the one before lets the mutant live; seconds for each.
@@ -49,6 +44,11 @@ TESTS = (
 
 def mutants(seed):
     """The path, the code and the mutated code of each, in a random order."""
+    from cosmic_ray import plugins  # here, for pytest to look for doctests without it
+    from cosmic_ray.commands import init
+    from cosmic_ray.mutating import mutate_code
+    from cosmic_ray.work_db import WorkDB
+
     modules = [path for room in ROOMS for path in sorted((ROOT / room).glob("*.py"))]
     database = WorkDB(":memory:", WorkDB.Mode.create)
     init(modules, database, {})

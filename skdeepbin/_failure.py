@@ -12,7 +12,7 @@ from skdeepbin._problem import Problem
 from skdeepbin.diagnosis._diagnose import cause_of_failure
 from skdeepbin.diagnosis._findings import Finding
 from skdeepbin.training._solve import Solution
-from skdeepbin.training._stopping import STOP_REASONS, is_still_falling
+from skdeepbin.training._stopping import CALLBACK, STOP_REASONS, is_still_falling
 
 
 def what_went_wrong(
@@ -21,7 +21,7 @@ def what_went_wrong(
     """The worst of what can be said of the networks; None if all is well.
 
     A network that has learnt nothing but was on its way when `max_iter` was reached is
-    not diagnosed: more iterations come first.
+    not diagnosed: more iterations come first. Nor is one that a callback ended.
     """
     watched = "validation_loss" if clf.early_stopping else "loss"
     falling = [
@@ -29,7 +29,8 @@ def what_went_wrong(
         for s in solutions
     ]
     for solution, on_its_way in zip(solutions, falling):
-        nothing = not (solution.has_learnt or on_its_way)
+        cut_short = on_its_way or solution.stop_reason == CALLBACK
+        nothing = not (solution.has_learnt or cut_short)
         if solution.stop_reason == "diverged" or nothing:
             return _why(clf, solution, problem)
     return _unfinished(clf) if any(falling) else None

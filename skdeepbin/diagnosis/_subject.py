@@ -257,7 +257,7 @@ def _of_ours(clf: Any, steps: tuple[Any, ...]) -> list[Subject]:
                 validation,
                 column("gradient_norms", number),
                 column("update_ratios", number),
-                clf.stop_reason_ in ("max_iter", "interrupted"),
+                clf.stop_reason_ in ("max_iter", "interrupted", "callback"),
                 _reason_of_ours(clf),
                 number + 1,
                 k,

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import expit, log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import check_scoring
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags, check_random_state, estimator_html_repr
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdeepbin._callbacks import (
@@ -25,6 +25,7 @@ from skdeepbin._callbacks import (
     with_callbacks,
 )
 from skdeepbin._failure import what_went_wrong
+from skdeepbin._html import summary
 from skdeepbin._problem import Problem, Rows
 from skdeepbin._progress import Progress, say
 from skdeepbin._resume import Kept, kept
@@ -398,6 +399,11 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         tags.classifier_tags.multi_class = False
         tags.input_tags.sparse = True
         return tags
+
+    def _html_repr(self):
+        """scikit-learn's diagram, and of a fitted classifier how training went."""
+        diagram = estimator_html_repr(self)
+        return diagram + summary(self) if hasattr(self, "history_") else diagram
 
     def __getstate__(self):
         return saved(super().__getstate__())

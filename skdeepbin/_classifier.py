@@ -34,6 +34,7 @@ from skdeepbin._validation import (
     InvalidParameterError,
     check_both_or_none,
     check_classes,
+    check_columns,
     check_features,
     check_not_masked,
     check_parameters,
@@ -586,6 +587,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """
         check_is_fitted(self)
         check_not_masked(X=X)
+        check_columns(X)
         X = check_features(validate_data(self, X, reset=False, **_ACCEPTED))
         networks = self._fitted_networks()
         z = self._logits(X, networks[0])
@@ -656,6 +658,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         check_parameters(self.get_params(deep=False))
         check_solver(self.solver, self.batch_size, self.dropout)
         check_not_masked(X=X, y=y)
+        check_columns(X)
         X, y = validate_data(self, X, y, reset=not goes_on, **_ACCEPTED)
         check_features(X)
         both = classes is None
@@ -691,6 +694,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                 check_both_or_none(X_val=X_val, sample_weight_val=sample_weight_val)
             return None
         check_not_masked(X_val=X_val, y_val=y_val)
+        check_columns(X_val, name="X_val")
         X, y = validate_data(self, X_val, y_val, reset=False, **_ACCEPTED)
         _, second = encode_labels(y, problem.classes, name="y_val")
         weights = check_weights(sample_weight_val, len(y), name="sample_weight_val")

@@ -17,7 +17,7 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import validate_data
 
-from skdeepbin._validation import check_features, check_not_masked
+from skdeepbin._validation import check_columns, check_features, check_not_masked
 from skdeepbin._weights import check_both_classes_weigh, check_weights, class_totals
 from skdeepbin.diagnosis._layers import Layers, measure
 from skdeepbin.diagnosis._subject import Subject, subjects
@@ -165,6 +165,7 @@ def gather(clf: Any, X: Any, y: Any, sample_weight: Any = None) -> list[Evidence
     if hasattr(X, "columns") and hasattr(fitted, "feature_names_in_"):
         validate_data(fitted, X, reset=False, skip_check_array=True)
     check_not_masked(X=X, y=y)
+    check_columns(X)
     X = check_features(
         check_array(X, accept_sparse="csr", dtype="numeric", input_name="X")
     )

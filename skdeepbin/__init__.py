@@ -1,6 +1,17 @@
 """A deep binary classifier for scikit-learn, trained by batch gradient descent."""
 
+from importlib import import_module
+
 from skdeepbin._classifier import DeepBinaryClassifier
 from skdeepbin._version import __version__ as __version__
 
 __all__ = ["DeepBinaryClassifier"]
+
+# Imported where they are first used: they bring many modules.
+PACKAGES = ("diagnosis",)
+
+
+def __getattr__(name):
+    if name in PACKAGES:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

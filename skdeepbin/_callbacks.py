@@ -10,6 +10,7 @@ are their iterations. A fit without callbacks makes no tasks.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from skdeepbin.training._history import Step
@@ -23,8 +24,13 @@ except ImportError:
         """No callbacks."""
 
     def with_callbacks(method):
-        """The method itself."""
-        return method
+        """The method, wrapped as scikit-learn does: warnings count their callers."""
+
+        @wraps(method)
+        def same(*args, **kwargs):
+            return method(*args, **kwargs)
+
+        return same
 
 
 def has_callbacks(clf: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -24,7 +23,7 @@ from skdeepbin._callbacks import (
     has_callbacks,
     with_callbacks,
 )
-from skdeepbin._failure import what_went_wrong
+from skdeepbin._failure import warn_of_failure
 from skdeepbin._html import summary
 from skdeepbin._problem import Problem, Rows
 from skdeepbin._progress import Progress, say
@@ -45,7 +44,6 @@ from skdeepbin._validation import (
     hidden_sizes,
 )
 from skdeepbin._weights import check_weights, row_weights, unit
-from skdeepbin.diagnosis._findings import LearningWarning, is_heard
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import INITIALIZERS, constant, initialize
 from skdeepbin.network._loss import log_loss
@@ -339,6 +337,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     # The public path, so that a pickle does not depend on where this file lies.
     __module__ = "skdeepbin"
+    # A fit that a diagnosis tries out warns of nothing and tells nobody.
+    _is_trial = False
 
     def __init__(
         self,
@@ -485,7 +485,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             ):
                 solutions = self._fit(problem, given, goes_on, course, watcher)
                 self._keep(solutions, problem, goes_on)
-            self._warn(solutions, problem)
+            if not (self.stop_reason_ == INTERRUPTED or self._is_trial):
+                warn_of_failure(self, solutions, problem, stacklevel=3)
         if self.stop_reason_ == INTERRUPTED:
             raise KeyboardInterrupt(
                 "The best weights so far are kept in the classifier."
@@ -953,19 +954,9 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             for solution, step in zip(solutions, best)
         ]
 
-    def _warn(self, solutions: Sequence[Solution], problem: Problem) -> None:
-        """Say where training did not end well, and why."""
-        if self.stop_reason_ == INTERRUPTED or not is_heard():
-            return
-        if getattr(self, "_is_experiment", False):
-            return
-        finding = what_went_wrong(self, solutions, problem)
-        if finding is not None:
-            warnings.warn(str(finding), LearningWarning, stacklevel=4)
-
     def _callbacks(self, X: Any, y: Any, sample_weight: Any) -> Callbacks | None:
         """What tells the callbacks of a fit, if there are any."""
-        if not has_callbacks(self) or getattr(self, "_is_experiment", False):
+        if self._is_trial or not has_callbacks(self):
             return None
         check_parameters(self.get_params(deep=False))
         weights = None if sample_weight is None else {"sample_weight": sample_weight}

@@ -1,0 +1,5 @@
+"""A fitted network for other libraries, and theirs for this one."""
+
+from skdeepbin.export._mlp import from_mlp, to_mlp
+
+__all__ = ["from_mlp", "to_mlp"]

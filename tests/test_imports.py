@@ -110,5 +110,5 @@ def test_import_brings_nothing_optional():
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    optional = {"matplotlib", "dask", "onnx", "torch"}
+    optional = {"matplotlib", "dask", "onnx", "skl2onnx", "torch"}
     assert not optional & set(result.stdout.split())

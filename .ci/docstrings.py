@@ -6,6 +6,7 @@ from numpydoc.validate import validate
 
 import skdeepbin
 import skdeepbin.diagnosis
+import skdeepbin.export
 
 # As in scikit-learn: where the text begins and ends (GL01, GL02), descriptions of
 # returned values (RT02); and sections that a method does not need when its class has
@@ -22,7 +23,8 @@ def public(package):
                 yield f"{package.__name__}.{name}.{member}"
 
 
-names = [*public(skdeepbin), *public(skdeepbin.diagnosis)]
+packages = skdeepbin, skdeepbin.diagnosis, skdeepbin.export
+names = [name for package in packages for name in public(package)]
 findings = [
     f"{name}: {code} {text}"
     for name in names

@@ -46,6 +46,7 @@ ALLOWED = {
         "_resume",
         "_saving",
     },
+    "export": {"network", "training", "_classifier", "_extras", "_version"},
     "__init__": {"_classifier", "_version"},
 }
 # What may be imported by a room besides the standard library and numpy.
@@ -66,6 +67,7 @@ LIBRARIES = {
     "_resume": {"sklearn"},
     "_saving": set(),
     "_classifier": {"scipy", "sklearn"},
+    "export": {"scipy", "sklearn"},
     "__init__": set(),
 }
 
@@ -128,6 +130,12 @@ def test_import_brings_nothing_beyond_scikit_learn():
     more = modules_after("skdeepbin") - modules_after("sklearn.neural_network")
     assert {m.split(".")[0] for m in more} <= {"skdeepbin"} | sys.stdlib_module_names
     assert not {f"skdeepbin.{package}" for package in PACKAGES} & more
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_packages_bring_nothing_optional(package):
+    optional = {"matplotlib", "dask", "distributed", "onnx", "skl2onnx", "torch"}
+    assert not optional & modules_after(f"skdeepbin.{package}")
 
 
 @pytest.mark.parametrize("package", PACKAGES)

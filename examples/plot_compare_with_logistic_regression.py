@@ -6,7 +6,6 @@ On three real tables that scikit-learn ships: five-fold cross-validation of both
 a grid search over depth and activation, with a picture of what it found.
 """
 
-from pathlib import Path
 from time import perf_counter
 
 import matplotlib.pyplot as plt
@@ -94,6 +93,6 @@ axis.set(
     ylim=(0, None),
 )
 axis.legend(title="activation")
-picture = Path("depth_and_activation.png").resolve()
+picture = "depth_and_activation.png"
 figure.savefig(picture, dpi=120)
 print(f"\nPicture: {picture}\nDone in {perf_counter() - start:.0f} s.")

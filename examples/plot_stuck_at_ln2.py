@@ -10,7 +10,6 @@ itself why it is stuck.
 
 import warnings
 from itertools import pairwise
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -173,6 +172,6 @@ for axis, (course, title) in zip(axes, titles.items()):
     axis.set(title=title, xlabel="epoch")
 axes[0].set(ylabel="norm of the gradient of the weights")
 axes[1].legend()
-picture = Path("stuck_at_ln2.png").resolve()
+picture = "stuck_at_ln2.png"
 figure.savefig(picture, dpi=120)
 print(f"\nPicture: {picture}")

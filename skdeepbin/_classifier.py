@@ -254,7 +254,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     loss_curve_ : list of float
         The loss after each iteration; of a committee, the mean.
 
-    history_ : dict of ndarray of shape (n_iter_ + 1,)
+    history_ : dict of ndarray of shape (`n_iter_` + 1,)
         What was measured at the start and after each iteration: "loss",
         "penalty" (the part of the loss that is the penalty), "validation_loss" and
         "validation_score" (nan where there is none), "gradient_norm", "step_size" and
@@ -271,7 +271,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             "diverged", "interrupted"}
         Why training ended; of a committee, the worst.
 
-    validation_scores_ : ndarray of shape (n_iter_ + 1,) or None
+    validation_scores_ : ndarray of shape (`n_iter_` + 1,) or None
         The negative validation loss, or what `scoring` gives, at the start and after
         each iteration; None without validation.
 
@@ -284,7 +284,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     n_features_in_ : int
         Number of features seen in `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features seen in `fit`, where X had names that are all strings.
 
     See Also

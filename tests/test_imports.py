@@ -38,6 +38,7 @@ ALLOWED = {
         "_resume",
         "_saving",
     },
+    "plotting": {"_extras", "diagnosis", "network"},
     "__init__": {"_classifier", "_version"},
 }
 # What may be imported by a room besides the standard library and numpy.
@@ -55,6 +56,7 @@ LIBRARIES = {
     "_resume": {"sklearn"},
     "_saving": set(),
     "_classifier": {"scipy", "sklearn"},
+    "plotting": {"scipy", "sklearn"},
     "__init__": set(),
 }
 
@@ -103,8 +105,9 @@ def test_no_cycles():
     TopologicalSorter(graph).prepare()  # raises CycleError
 
 
-def test_import_brings_nothing_optional():
-    code = "import sys, skdeepbin; print(*sys.modules)"
+@pytest.mark.parametrize("package", ["skdeepbin", "skdeepbin.plotting"])
+def test_import_brings_nothing_optional(package):
+    code = f"import sys, {package}; print(*sys.modules)"
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

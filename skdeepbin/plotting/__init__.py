@@ -1,0 +1,5 @@
+"""Pictures of a fit, of a committee and of a search; they need matplotlib."""
+
+from skdeepbin.plotting._loss_curve import LossCurveDisplay
+
+__all__ = ["LossCurveDisplay"]

@@ -14,7 +14,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 import skdeepbin.plotting
 from skdeepbin import DeepBinaryClassifier
-from skdeepbin.plotting import LossCurveDisplay
+from skdeepbin.plotting import GradientFlowDisplay, LossCurveDisplay
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -30,6 +30,7 @@ SEARCH = GridSearchCV(
 # Of each display, what makes one from an estimator, and an estimator that it takes.
 DISPLAYS = {
     LossCurveDisplay: (LossCurveDisplay.from_estimator, SINGLE),
+    GradientFlowDisplay: (GradientFlowDisplay.from_estimator, SINGLE),
 }
 OF_ESTIMATORS = [kind for kind in DISPLAYS if hasattr(kind, "from_estimator")]
 ALL = pytest.mark.parametrize("kind", DISPLAYS, ids=lambda kind: kind.__name__)

@@ -1,6 +1,7 @@
 """Pictures of a fit, of a committee and of a search; they need matplotlib."""
 
+from skdeepbin.plotting._activation import ActivationDisplay
 from skdeepbin.plotting._gradient_flow import GradientFlowDisplay
 from skdeepbin.plotting._loss_curve import LossCurveDisplay
 
-__all__ = ["GradientFlowDisplay", "LossCurveDisplay"]
+__all__ = ["ActivationDisplay", "GradientFlowDisplay", "LossCurveDisplay"]

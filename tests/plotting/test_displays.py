@@ -14,7 +14,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 import skdeepbin.plotting
 from skdeepbin import DeepBinaryClassifier
-from skdeepbin.plotting import GradientFlowDisplay, LossCurveDisplay
+from skdeepbin.plotting import ActivationDisplay, GradientFlowDisplay, LossCurveDisplay
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -29,6 +29,7 @@ SEARCH = GridSearchCV(
 
 # Of each display, what makes one from an estimator, and an estimator that it takes.
 DISPLAYS = {
+    ActivationDisplay: (partial(ActivationDisplay.from_estimator, X=X), SINGLE),
     LossCurveDisplay: (LossCurveDisplay.from_estimator, SINGLE),
     GradientFlowDisplay: (GradientFlowDisplay.from_estimator, SINGLE),
 }

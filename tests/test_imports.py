@@ -38,7 +38,7 @@ ALLOWED = {
         "_resume",
         "_saving",
     },
-    "plotting": {"_extras", "diagnosis", "network"},
+    "plotting": {"_extras", "_validation", "_weights", "diagnosis", "network"},
     "__init__": {"_classifier", "_version"},
 }
 # What may be imported by a room besides the standard library and numpy.

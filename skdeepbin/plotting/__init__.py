@@ -1,7 +1,13 @@
 """Pictures of a fit, of a committee and of a search; they need matplotlib."""
 
 from skdeepbin.plotting._activation import ActivationDisplay
+from skdeepbin.plotting._committee import CommitteeDisplay
 from skdeepbin.plotting._gradient_flow import GradientFlowDisplay
 from skdeepbin.plotting._loss_curve import LossCurveDisplay
 
-__all__ = ["ActivationDisplay", "GradientFlowDisplay", "LossCurveDisplay"]
+__all__ = [
+    "ActivationDisplay",
+    "CommitteeDisplay",
+    "GradientFlowDisplay",
+    "LossCurveDisplay",
+]

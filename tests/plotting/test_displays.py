@@ -14,7 +14,12 @@ from sklearn.preprocessing import FunctionTransformer
 
 import skdeepbin.plotting
 from skdeepbin import DeepBinaryClassifier
-from skdeepbin.plotting import ActivationDisplay, GradientFlowDisplay, LossCurveDisplay
+from skdeepbin.plotting import (
+    ActivationDisplay,
+    CommitteeDisplay,
+    GradientFlowDisplay,
+    LossCurveDisplay,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -31,6 +36,7 @@ SEARCH = GridSearchCV(
 DISPLAYS = {
     ActivationDisplay: (partial(ActivationDisplay.from_estimator, X=X), SINGLE),
     LossCurveDisplay: (LossCurveDisplay.from_estimator, SINGLE),
+    CommitteeDisplay: (partial(CommitteeDisplay.from_estimator, X=X, y=y), COMMITTEE),
     GradientFlowDisplay: (GradientFlowDisplay.from_estimator, SINGLE),
 }
 OF_ESTIMATORS = [kind for kind in DISPLAYS if hasattr(kind, "from_estimator")]

@@ -19,6 +19,7 @@ from skdeepbin.plotting import (
     CommitteeDisplay,
     GradientFlowDisplay,
     LossCurveDisplay,
+    SearchDisplay,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -36,6 +37,7 @@ SEARCH = GridSearchCV(
 DISPLAYS = {
     ActivationDisplay: (partial(ActivationDisplay.from_estimator, X=X), SINGLE),
     LossCurveDisplay: (LossCurveDisplay.from_estimator, SINGLE),
+    SearchDisplay: (SearchDisplay.from_search, SEARCH),
     CommitteeDisplay: (partial(CommitteeDisplay.from_estimator, X=X, y=y), COMMITTEE),
     GradientFlowDisplay: (GradientFlowDisplay.from_estimator, SINGLE),
 }

@@ -42,7 +42,7 @@ class CommitteeDisplay:
         The weight of each row in the shares and losses of the legend.
 
     pos_label : object, default=None
-        The label of the second class, for the axes.
+        The label of the second class, for the title.
 
     name : str, default=None
         What the labels in the legend begin with.
@@ -241,7 +241,7 @@ class CommitteeDisplay:
             wrong = (committee > 0.5) != np.asarray(self.y, bool)[drawn]
         self.ax_.plot([0, 1], [0, 1], color="black", linestyle=":", linewidth=1)
         self.ax_.axhline(0.5, color="black", linestyle=":", linewidth=1)
-        label = f"{self.agreement:.1%} of rows: all networks give the same label"
+        label = f"{self.agreement:.1%} of rows get one label by all"
         self.lines_ = self._rows(
             committee, p, ~wrong, {"color": "0.6", "label": label}, line_kw, name
         )
@@ -253,18 +253,18 @@ class CommitteeDisplay:
             self.ax_.plot(at, at, color="black", linestyle="", marker="x")
             *each, together = self.losses
             label = (
-                f"log loss {min(each):.3g} to {max(each):.3g}, "
-                f"of the committee {together:.3g}"
+                f"log loss {min(each):.2g} to {max(each):.2g}, together {together:.2g}"
             )
             self.ax_.plot([], [], " ", label=labelled(name, label))
-        suffix = "" if self.pos_label is None else f" of class {plain(self.pos_label)}"
         self.ax_.set(
-            xlabel=f"Probability{suffix} by the committee",
-            ylabel=f"Probability{suffix} by its networks",
+            xlabel="Probability by the committee",
+            ylabel="Probability by its networks",
             xlim=(-0.02, 1.02),
             ylim=(-0.02, 1.32),
         )
         self.ax_.set_yticks(np.linspace(0, 1, 6))
+        if self.pos_label is not None:
+            self.ax_.set_title(f"Probability of class {plain(self.pos_label)}")
         self.ax_.legend(loc="upper left")
         return self
 

@@ -31,7 +31,7 @@ def test_the_mean_of_the_networks_is_the_committee(committee):
     assert display.losses[-1] == pytest.approx(log_loss(y, clf.predict_proba(X)))
     one_label = np.ptp(np.sign(display.logits), axis=0) == 0
     assert display.agreement == np.mean(one_label)
-    assert r"of class yes by the committee" in display.ax_.get_xlabel()
+    assert display.ax_.get_title() == "Probability of class yes"
 
 
 def test_lines_go_over_the_networks_at_the_committee(committee):

@@ -39,7 +39,16 @@ ALLOWED = {
         "_saving",
     },
     "plotting": {"_extras", "_validation", "_weights", "diagnosis", "network"},
-    "__init__": {"_classifier", "_version"},
+    "_report": {
+        "plotting",
+        "diagnosis",
+        "training",
+        "_extras",
+        "_validation",
+        "_version",
+        "_weights",
+    },
+    "__init__": {"_classifier", "_report", "_version"},
 }
 # What may be imported by a room besides the standard library and numpy.
 LIBRARIES = {
@@ -57,6 +66,7 @@ LIBRARIES = {
     "_saving": set(),
     "_classifier": {"scipy", "sklearn"},
     "plotting": {"scipy", "sklearn"},
+    "_report": {"scipy", "sklearn"},
     "__init__": set(),
 }
 
@@ -111,4 +121,6 @@ def test_import_brings_nothing_optional(package):
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    assert not {"matplotlib", "dask", "onnx"} & set(result.stdout.split())
+    modules = set(result.stdout.split())
+    assert not {"matplotlib", "dask", "onnx", "skdeepbin._report"} & modules
+    assert ("skdeepbin.plotting" in modules) == (package == "skdeepbin.plotting")

@@ -1,9 +1,14 @@
-"""Files whose doctests need a library that is not here are left out."""
+"""What holds for all tests: no screen, and only doctests whose libraries are here."""
 
+import os
 from importlib.util import find_spec
 
-DOCTESTS = {"skdeepbin/export/_onnx.py": ["onnx"]}
+os.environ.setdefault("MPLBACKEND", "Agg")
 
-collect_ignore = [
-    path for path, names in DOCTESTS.items() if not all(map(find_spec, names))
-]
+NEEDED = {
+    "skdeepbin/export/_onnx.py": "onnx",
+    "skdeepbin/plotting/*.py": "matplotlib",
+    "skdeepbin/_report.py": "matplotlib",
+}
+
+collect_ignore_glob = [path for path, name in NEEDED.items() if not find_spec(name)]

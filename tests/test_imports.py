@@ -47,6 +47,16 @@ ALLOWED = {
         "_saving",
     },
     "export": {"network", "training", "_classifier", "_extras", "_version"},
+    "plotting": {"_extras", "_validation", "_weights", "diagnosis", "network"},
+    "_report": {
+        "plotting",
+        "diagnosis",
+        "training",
+        "_extras",
+        "_validation",
+        "_version",
+        "_weights",
+    },
     "__init__": {"_classifier", "_version"},
 }
 # What may be imported by a room besides the standard library and numpy.
@@ -68,6 +78,8 @@ LIBRARIES = {
     "_saving": set(),
     "_classifier": {"scipy", "sklearn"},
     "export": {"scipy", "sklearn"},
+    "plotting": {"scipy", "sklearn"},
+    "_report": {"scipy", "sklearn"},
     "__init__": set(),
 }
 
@@ -132,7 +144,7 @@ def test_import_brings_nothing_beyond_scikit_learn():
     assert not {f"skdeepbin.{package}" for package in PACKAGES} & more
 
 
-@pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize("package", [*PACKAGES, "_report"])
 def test_packages_bring_nothing_optional(package):
     optional = {"matplotlib", "dask", "distributed", "onnx", "skl2onnx", "torch"}
     assert not optional & modules_after(f"skdeepbin.{package}")

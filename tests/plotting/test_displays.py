@@ -5,6 +5,7 @@ from functools import cache, partial
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.datasets import make_moons
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
@@ -132,12 +133,18 @@ def test_other_estimators(kind):
         make(model)
 
 
+def moved(X):
+    return 3 * X + 1
+
+
 @ESTIMATORS
 def test_pipelines_and_searches_are_unwrapped(kind):
     make, clf = DISPLAYS[kind]
-    pipeline = make_pipeline(FunctionTransformer(), clf)
+    takes_rows = "X" in getattr(make, "keywords", {})
+    rows = {"X": moved(X)} if takes_rows else {}
+    alone = pixels(make(clone(clf).fit(moved(X), y), **rows))
+    pipeline = make_pipeline(FunctionTransformer(moved), clf)
     alpha = {"deepbinaryclassifier__alpha": [clf.alpha]}
     search = GridSearchCV(pipeline, alpha, cv=2)
-    alone = pixels(draw(kind))
     assert np.array_equal(pixels(make(pipeline.fit(X, y))), alone)
     assert np.array_equal(pixels(make(search.fit(X, y))), alone)

@@ -1,6 +1,7 @@
 """The picture of a search."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -32,6 +33,10 @@ def fit(search, data):
         return search.fit(*data)
 
 
+def is_bold(text):
+    return text.get_fontweight() == "bold"
+
+
 def texts(display):
     return [[text.get_text() for text in row] for row in display.text_]
 
@@ -52,7 +57,7 @@ def test_cells_are_the_scores_of_the_grid(moons):
         text = display.text_[i, j]
         assert text.get_text() == f"{mean:.3f}\n±{std:.3f}"
         is_best = mean == search.best_score_
-        assert text.get_fontweight() == ("bold" if is_best else "normal")
+        assert is_bold(text) == is_best
     assert "accuracy" in display.colorbar_.ax.get_ylabel()
     assert display.ax_.get_title() == ""
 
@@ -145,9 +150,34 @@ def test_halving_shows_the_last_round(moons):
         if display.resources[i, j] == n:
             assert display.scores[i, j] == score
             assert texts(display)[i][j].endswith(f"at {n}")
-    bold = [text for text in display.text_.flat if text.get_fontweight() == "bold"]
+    bold = filter(is_bold, display.text_.flat)
     assert [text.get_text()[:5] for text in bold] == [f"{search.best_score_:.3f}"]
-    assert "max_iter" in display.ax_.get_title()
+    assert display.ax_.get_title() == "at: max_iter of the last round"
+
+
+def test_of_a_halving_search_the_best_is_one_that_lasted():
+    tried = [(1, 1, 10, 0.9), (1, 10, 10, 0.5), (2, 1, 10, 0.8), (1, 10, 30, 0.6)]
+    search = SimpleNamespace(
+        cv_results_={
+            "params": [{"depth": depth, "alpha": alpha} for depth, alpha, *_ in tried],
+            "n_resources": [n for *_, n, _ in tried],
+            "mean_test_score": [score for *_, score in tried],
+            "std_test_score": np.zeros(4),
+        },
+        resource="n_samples",
+        refit=True,
+        scoring="f1",
+        estimator=NET,
+    )
+    display = SearchDisplay.from_search(search, "depth", "alpha")
+    assert np.array_equal(display.scores, [[0.9, 0.8], [0.6, np.nan]], equal_nan=True)
+    bold = filter(is_bold, display.text_.flat)
+    assert [text.get_text() for text in bold] == ["0.600\n±0.000\nat 30"]
+    assert display.score_name == "f1"
+    for params in search.cv_results_["params"]:
+        params["init"] = "he"
+    display = SearchDisplay.from_search(search, "depth", "init")
+    assert np.array_equal(display.scores, [[0.6, 0.8]])
 
 
 def test_several_metrics(moons):

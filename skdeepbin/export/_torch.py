@@ -22,7 +22,7 @@ def to_torch(clf: DeepBinaryClassifier) -> Any:
 
         net(X) = [clf.decision_function(X)]    of shape (n_samples, 1)
 
-    as :class:`torch.nn.BCEWithLogitsLoss` wants them; ``torch.sigmoid(net(X))`` are the
+    as ``torch.nn.BCEWithLogitsLoss`` wants them; ``torch.sigmoid(net(X))`` are the
     probabilities of ``classes_[1]``. The modules are ``Linear`` and the activations,
     in turn. The parameters are copies, of the precision of the fit: float64 unless X
     was float32. ``net.float()`` makes them float32.

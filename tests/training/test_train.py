@@ -62,9 +62,7 @@ def test_one_descent_that_learns_is_all():
 
 
 def test_one_that_runs_away_goes_on_from_its_best_with_shorter_steps():
-    script = Script(
-        ("diverged", 9, 0.5), ("diverged", 9, 0.4), ("max_iter", 20, 0.3)
-    )
+    script = Script(("diverged", 9, 0.5), ("diverged", 9, 0.4), ("max_iter", 20, 0.3))
     solution = run(script)
     assert script.factors == [1, SHORTER, SHORTER**2]
     left = [100, 100 - 9, 100 - 9 - 9]

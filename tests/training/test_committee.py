@@ -66,7 +66,7 @@ def objective(data, w, held_out=None):
 
 
 def committee(data, members, solve, watched=training_loss, validate=None):
-    """The solutions of solvers that are asked with ``solve(objective, batches, ..)``."""
+    """The solutions of ``solve(objective, batches, ...)``."""
 
     def solver(factor, batches=None):
         return lambda objective, *rest: solve(objective, batches, *rest)

@@ -86,6 +86,19 @@ def test_vanishing_gradients_do_not_stop_it(solver):
     assert learnt or solver != "rprop"
 
 
+@FEW
+@pytest.mark.filterwarnings("ignore::skdeepbin.diagnosis.LearningWarning")
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("alpha", [1e160, 1e300])
+def test_a_penalty_whose_square_is_no_number(solver, alpha):
+    X, y = PROBLEMS["moons"]
+    model = DeepBinaryClassifier(
+        solver=solver, alpha=alpha, random_state=0, max_iter=30
+    )
+    assert np.isfinite(model.fit(X, y).predict_proba(X)).all()
+    assert np.isfinite(model.loss_)
+
+
 # Weights and rows
 
 

@@ -8,6 +8,7 @@ from skdeepbin.training._optimizers import (
     FASTER,
     MEMORY,
     OPTIMIZERS,
+    SHRINK,
     SLOWER,
     SUFFICIENT_DECREASE,
     adam,
@@ -84,6 +85,18 @@ def test_a_rejected_trial_comes_back_towards_the_last_accepted_point():
         assert not second.accepted
         assert 0 < second.step_size < first.step_size
         np.testing.assert_allclose(second.theta, -second.step_size * gradient)
+
+
+@pytest.mark.parametrize("size", [1e160, 1e300])
+def test_a_gradient_whose_square_is_no_number_makes_steps_shorter(size):
+    with np.errstate(over="ignore"):
+        optimizer, start = barzilai_borwein(), np.zeros(2)
+        gradient = np.array([size, 0.0])
+        first = optimizer.step(start, 1.0, gradient, optimizer.init(start))
+        state = first.state._replace(step_size=1.0)
+        second = optimizer.step(first.theta, 2.0, gradient, state)
+    assert second.step_size == pytest.approx(SHRINK[0], rel=2**-8)
+    assert not second.accepted
 
 
 def test_steps_do_not_pass_on_rounding(rng):

@@ -269,9 +269,7 @@ def lbfgs(
                     "gtol": 0.0,
                 },
             )
-    except KeyboardInterrupt:
-        if recorder.progress.best is None:
-            raise
+    except KeyboardInterrupt:  # the start has a best step, or nothing was minimised
         recorder.reason = INTERRUPTED
         offer(at_once=True)
     if recorder.reason is None:  # its line search found nothing lower

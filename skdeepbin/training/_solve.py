@@ -290,7 +290,7 @@ def solver(
     momentum: float,
     dropout: bool,
     layers: Sequence[slice],
-    factor: float = 1,
+    factor: float,
     batches: Callable[[int], Iterable[ObjectiveFunction]] | None = None,
 ) -> Solve:
     """The solver of that name.

@@ -127,3 +127,7 @@ def test_rows_that_are_held_out_keep_all_units(rng):
     whole = losses(network).trained
     assert losses(thinned, w=w, v=v).held_out == whole
     assert losses(thinned).trained != pytest.approx(whole, rel=1e-3)
+    out = np.arange(len(v)) % 2 == 0  # some of them
+    apart = losses(thinned, w=v * ~out, v=v * out)
+    assert apart.held_out == pytest.approx(losses(network, w=v * out).trained)
+    assert apart.trained == pytest.approx(losses(thinned, w=v * ~out).trained)

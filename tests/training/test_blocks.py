@@ -140,7 +140,7 @@ def bytes_of(block):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_blocks_are_kept_up_to_the_limit(dtype, rng, monkeypatch):
-    X, y = rng.normal(size=(70, 3)), np.ones(70, bool)
+    X, y = rng.normal(size=(70, 5)), np.ones(70, bool)
 
     def some(limit):
         monkeypatch.setattr(_blocks, "KEPT_BYTES", limit)

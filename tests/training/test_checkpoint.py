@@ -1,9 +1,12 @@
 """The file alone; fits that go on from one are in tests/reliability."""
 
+import json
 import os
 import threading
 from hashlib import blake2b
+from io import BytesIO
 from time import monotonic
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -171,6 +174,46 @@ def test_the_end_is_a_digest_of_the_rest_and_the_comment_of_the_archive():
     empty = blake2b(b"", digest_size=32).hexdigest().encode()
     with pytest.raises(ValueError, match="cut short or altered"):
         from_bytes(empty)  # the digest of nothing is no file
+
+
+def sealed(**arrays):
+    """A file as an attacker would write it, with a digest that is right."""
+    file = BytesIO()
+    np.savez(file, **arrays)
+    with ZipFile(file, "a") as archive:
+        archive.comment = b"0" * DIGEST
+    content = file.getvalue()[:-DIGEST]
+    return content + blake2b(content, digest_size=DIGEST // 2).hexdigest().encode()
+
+
+def text(value, form=1):
+    return np.array(json.dumps({"format": form, "value": value}))
+
+
+# Files whose digest is right, and what is wrong with them.
+STRANGE = {
+    "a pickle": ({"text": np.array([{}], object)}, "allow_pickle=False"),
+    "no text": ({"other": np.ones(2)}, "text"),
+    "a kind that is not known": ({"text": text({"kind": "Foe", "of": []})}, "Foe"),
+    "too few fields": ({"text": text({"kind": "Steps", "of": []})}, "missing"),
+    "no such array": ({"text": text({"of": {"a": {"array": 7}}})}, "7"),
+    "of tomorrow": ({"text": text(1, 2)}, "format is 2, and this version reads 1"),
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_a_strange_file_is_refused_by_name(name, path):
+    arrays, message = STRANGE[name]
+    path.write_bytes(sealed(**arrays))
+    with pytest.raises(
+        ValueError, match=f"gone on with: .*{message}.* Delete the file"
+    ):
+        read(path)
+
+
+def test_no_file_is_no_checkpoint(path):
+    assert read(path) is None
+    assert read(path.parent) is None
 
 
 def test_arrays_are_not_mixed_up(rng):

@@ -49,6 +49,8 @@ def test_the_best_is_that_of_what_is_watched_then_of_the_loss(watched):
 
     steps = [seen(1.0, 3.0), seen(0.9, 2.0), seen(0.5, 2.5), seen(0.8, 2.0)]
     assert follow(Stopping(9, 0, 5, watched), steps).best is steps[3]
+    equal = [*steps, seen(0.8, 2.0)]  # of equal ones the first
+    assert follow(Stopping(9, 0, 5, watched), equal).best is steps[3]
     steps = [seen(1.0, nan), seen(0.9, nan), seen(2.0, 7.0), seen(0.1, nan)]
     assert follow(Stopping(9, 0, 5, watched), steps[:2]).best is steps[1]
     assert follow(Stopping(9, 0, 5, watched), steps).best is steps[2]

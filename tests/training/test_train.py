@@ -9,7 +9,7 @@ from skdeepbin.training._objective import Evaluation
 from skdeepbin.training._optimizers import gradient_descent
 from skdeepbin.training._solve import Recorder, descend
 from skdeepbin.training._stopping import INTERRUPTED, Stopping
-from skdeepbin.training._train import RETRIES, SHORTER, STUCK, Training, train
+from skdeepbin.training._train import STUCK, Training, train
 
 
 class Script:
@@ -64,7 +64,7 @@ def test_one_descent_that_learns_is_all():
 def test_one_that_runs_away_goes_on_from_its_best_with_shorter_steps():
     script = Script(("diverged", 9, 0.5), ("diverged", 9, 0.4), ("max_iter", 20, 0.3))
     solution = run(script)
-    assert script.factors == [1, SHORTER, SHORTER**2]
+    assert script.factors == [1, 0.1, pytest.approx(0.01)]  # as documented
     left = [100, 100 - 9, 100 - 9 - 9]
     assert script.asked == [(10 + i, left[i], None) for i in range(3)]
     assert solution.stop_reason == "max_iter"
@@ -73,9 +73,9 @@ def test_one_that_runs_away_goes_on_from_its_best_with_shorter_steps():
 
 
 def test_it_runs_away_only_so_often():
-    script = Script(*[("diverged", 3, 0.5)] * (RETRIES + 1))
+    script = Script(*[("diverged", 3, 0.5)] * 9)
     assert run(script).stop_reason == "diverged"
-    assert len(script.asked) == RETRIES + 1
+    assert len(script.asked) == 1 + 3  # three times, as documented
 
 
 @pytest.mark.parametrize(("n_iter", "n_descents"), [(98, 2), (99, 2), (100, 1)])

@@ -28,7 +28,7 @@ ROOMS = "skdeepbin/network", "skdeepbin/training"
 # Two mutants of a second and a length would be one to Python's cache of compiled code.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 # Those of the file itself come first, then all that are quick, and where the mutant
-# lives, those of the classifier; seconds for each of the two runs.
+# lives, those of the classifier.
 QUICK = "tests/network", "tests/training"
 WHOLE = (
     "tests/test_bad_input.py",
@@ -47,15 +47,15 @@ SLOW = {
     ),
     "tests/reliability/test_parallel.py": ("_threads.py",),
 }
-SECONDS = 300, 900
+# That a run may take, several times what it does.
+SECONDS = 900
 
 
 def runs(path):
-    """The tests of each run on a mutant of a file, and how long they may take."""
-    of_the_file = ROOT / "tests" / path.parent.name / f"test{path.name}"
-    own = [str(of_the_file.relative_to(ROOT))] if of_the_file.exists() else []
+    """The tests of each run on a mutant of a file."""
+    own = f"tests/{path.parent.name}/test{path.name}"
     slow = [test for test, names in SLOW.items() if path.name in names]
-    return zip(([*own, *QUICK], [*WHOLE, *slow]), SECONDS)
+    return [[own]] * (ROOT / own).exists() + [QUICK, [*WHOLE, *slow]]
 
 
 def mutants(seed):
@@ -108,7 +108,7 @@ def is_run(code, mutated):
 
 def survives(folder, path):
     """Whether all tests pass in a folder with a mutant of a file."""
-    for tests, seconds in runs(path):
+    for tests in runs(path):
         command = [sys.executable, "-m", "pytest", "-x", "-q", *tests]
         process = subprocess.Popen(
             command,
@@ -119,7 +119,7 @@ def survives(folder, path):
             start_new_session=True,
         )
         try:
-            failed = process.wait(seconds) != 0
+            failed = process.wait(SECONDS) != 0
         except subprocess.TimeoutExpired:
             failed = True
         finally:

@@ -69,9 +69,10 @@ def test_work_is_two_operations_a_parameter_and_row_three_times():
 
 def test_two_threads_have_an_even_number_of_blocks_where_it_pays():
     network = Network(Layout((30, 64, 64, 1)), ACTIVATIONS["relu"])
-    for n_rows in (1_200, 5_000, 9_000, 13_000):
+    for n_rows in (1_200, 5_000, 9_000, 13_000, 20_000, 40_000):
         n_blocks = len(row_slices(n_rows, block_rows(network, n_rows, 4)))
         assert n_blocks % 2 == 0
+        assert n_blocks < n_rows / MOST_ROWS + 2
     assert block_rows(network, 500, 4) >= 500
 
 

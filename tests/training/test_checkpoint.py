@@ -149,6 +149,24 @@ def test_systems_that_cannot_sync_a_folder(step, path, monkeypatch):
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_what_a_write_left_that_was_killed_is_removed(path):
+    remains = path.with_name(f".{path.name}.1-2.tmp")
+    others = [path.with_name(f".other{path.name}.1-2.tmp"), path.with_name("1-2.tmp")]
+    for file in (remains, *others):
+        file.write_bytes(b"half")
+    Checkpoint(path, 0.0, {}).remove_remains()
+    assert sorted(path.parent.iterdir()) == sorted(others)
+
+
+def test_a_file_that_cannot_be_opened_is_the_error(path, monkeypatch):
+    def refused(*args):
+        raise PermissionError("not yours")
+
+    monkeypatch.setattr(_checkpoint, "open", refused, raising=False)
+    with pytest.raises(PermissionError, match="not yours"):
+        write(path, b"content")
+
+
 def test_a_file_and_its_folder_reach_the_disk(path, monkeypatch):
     synced, fsync = [], os.fsync
 

@@ -100,6 +100,7 @@ def test_mini_batches_make_up_the_objective(out, weighted, data, rng):
     committee(given, [member(data, held_out)], solve)
     parts, shares, whole = seen
     assert len(parts) in (3, 4)
+    assert np.isnan([part.validation_loss for part in parts]).all()
     value = sum(share * part.value for share, part in zip(shares, parts))
     gradient = sum(share * part.gradient for share, part in zip(shares, parts))
     assert value == pytest.approx(whole.value, rel=1e-12)
@@ -230,3 +231,7 @@ def test_ctrl_c_before_the_first_step(data, monkeypatch):
     (first,) = committee(data, members, down)
     assert first.stop_reason == INTERRUPTED
     assert len(first.history["loss"]) == 6
+    when, made = 13, []
+    first, second = committee(data, members, down)
+    assert (first.stop_reason, second.stop_reason) == ("max_iter", INTERRUPTED)
+    np.testing.assert_array_equal(second.theta, made[11])

@@ -327,11 +327,12 @@ def test_lbfgs_finds_the_minimum_with_an_evaluation_a_point():
     np.testing.assert_array_equal(solution.theta, solution.next[0])
 
 
-@pytest.mark.parametrize("max_iter", [1, 2, 17])
+@pytest.mark.parametrize("max_iter", [1, 2, 17, 100])
 def test_lbfgs_makes_as_many_iterations_as_it_may(max_iter):
     steps = []
     rules = Stopping(max_iter, 0.0, 100)
-    solution = lbfgs(valley, START, rules, steps.append)
+    start = np.random.RandomState(0).normal(size=50)
+    solution = lbfgs(valley, start, rules, steps.append)
     assert solution.stop_reason == "max_iter"
     assert [step.iteration for step in steps] == list(range(max_iter + 1))
     np.testing.assert_array_equal(solution.theta, steps[-1].theta)

@@ -56,6 +56,11 @@ def test_the_best_is_that_of_what_is_watched_then_of_the_loss(watched):
     assert follow(Stopping(9, 0, 5, watched), steps).best is steps[2]
 
 
+def test_a_score_that_is_never_known_is_waited_for_no_longer():
+    steps = [step(1.0, validation_score=nan) for _ in range(3)]
+    assert follow(Stopping(9, 0, 5, validation_error), steps).waited == 3
+
+
 def test_a_step_without_a_finite_loss_is_never_the_best():
     steps = [step(2.0, validation_loss=3.0), step(nan, validation_loss=1.0)]
     assert follow(Stopping(9, 0, 5, validation_loss), steps).best is steps[0]
@@ -78,6 +83,7 @@ def test_reasons_by_the_number_of_iterations():
     assert stopping.reason(calm, step(1.0, 9)) == "max_iter"
     assert stopping.reason(tired, step(1.0, 9)) == "converged"
     assert stopping.reason(tired, step(nan, 9)) == "diverged"
+    assert stopping.reason(tired._replace(waited=5), step(1.0)) == "converged"
     assert stopping.at_most(8).reason(calm, step(1.0, 8)) == "max_iter"
     assert stopping.at_most(8).n_iter_no_change == 4
     validating = Stopping(9, 0.0, 4, validation_loss)

@@ -69,6 +69,14 @@ def test_units_are_the_users_only_without_shift_and_scale():
     assert Units(zero, one).total(len, Layout((2, 1))) is len
 
 
+def test_the_units_of_one_row_are_shifts_alone(X, monkeypatch):
+    units = units_of(X[:1], ones)
+    np.testing.assert_array_equal(units.scale, 1)
+    assert (abs(X[0] - units.shift) <= 1 / 8).all()
+    monkeypatch.setattr(_units, "ROWS", 1)  # nor are more needed at a time
+    assert abs(units_of(X, ones).shift - X.mean(axis=0))[0] < 0.2
+
+
 def test_a_feature_far_from_zero_keeps_its_digits(X):
     """Its spread is a millionth of what it is away from zero."""
     X[:, 2] = 1e9 + np.cos(np.arange(len(X)))

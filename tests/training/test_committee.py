@@ -111,6 +111,20 @@ def test_mini_batches_make_up_the_objective(out, weighted, data, rng):
     assert np.isnan(whole.validation_loss) == (not out)
 
 
+def test_a_mini_batch_of_a_class_without_weight_is_left_out(data):
+    """Each row is one, and those of the first class weigh nothing."""
+    seen = []
+
+    def solve(objective, batches, *rest):
+        seen.extend(part.weights.trained for part in batches(0))
+        return down(objective, batches, *rest)
+
+    w, factors = np.ones(N_ROWS), np.array([0.0, 3.0])
+    given = data._replace(w=None, factors=factors, batch_size=1)
+    committee(given, [member(data._replace(w=w))], solve)
+    assert seen == [3.0] * data.y.sum()
+
+
 def test_all_rows_at_once_need_no_mini_batches(data):
     seen = []
 

@@ -101,6 +101,7 @@ def test_a_loss_is_still_falling_by_its_last_tenth(watched):
     assert not is_still_falling(history(early), watched)
     assert is_still_falling(history(late), watched)
     assert not is_still_falling(history([1.0] * 17 + [0.5] + [1.0] * 2), watched)
+    assert not is_still_falling(history([1.0] * 10 + [0.5] * 10), watched)
     assert is_still_falling(history([1.0, 0.5]), watched)  # of a few, the last one
 
 

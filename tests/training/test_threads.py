@@ -206,3 +206,10 @@ def test_n_jobs():
     assert n_threads(-1) == cpu_count()
     assert n_threads(-2) == max(1, cpu_count() - 1)
     assert n_threads(-1000) == 1
+
+
+@pytest.mark.parametrize("n_cores", [1, 2, 3, 8])
+def test_negative_n_jobs_count_from_all_cores(n_cores, monkeypatch):
+    monkeypatch.setattr(_threads, "cpu_count", lambda: n_cores)
+    left = [n_threads(-n_jobs) for n_jobs in range(1, 12)]
+    assert left == [max(1, n) for n in range(n_cores, n_cores - 11, -1)]

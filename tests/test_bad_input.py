@@ -10,7 +10,7 @@ from sklearn.utils.estimator_checks import (
 )
 
 from skdeepbin import DeepBinaryClassifier
-from skdeepbin._validation import RULES
+from skdeepbin._validation import RULES, enough_memory
 from skdeepbin.training._watching import Watcher
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -237,6 +237,25 @@ def test_memory_that_is_not_to_be_had_says_so(monkeypatch):
     monkeypatch.setattr("skdeepbin.training._engine.Engine.__init__", refuse)
     message = r"needs [\d,]+ bytes .* Lower `hidden_layer_sizes` or `depth`"
     assert_refused({}, (X, Y), MemoryError, message, "unfitted")
+
+
+@pytest.mark.parametrize("error", [AttributeError, ValueError, OSError])
+def test_a_system_that_does_not_tell_its_memory_is_believed(error, monkeypatch):
+    def untold(name):
+        raise error(name)
+
+    monkeypatch.setattr("os.sysconf", untold)
+    with enough_memory(2**80):
+        pass
+
+
+def test_a_system_that_tells_its_memory_is_held_to_it(monkeypatch):
+    told = {"SC_PHYS_PAGES": 10, "SC_PAGE_SIZE": 4096}
+    monkeypatch.setattr("os.sysconf", told.__getitem__)
+    with enough_memory(10 * 4096):
+        pass
+    with pytest.raises(MemoryError, match="40,961 bytes"), enough_memory(40_961):
+        pass
 
 
 def test_a_memory_map_that_is_cut_short_during_fit(tmp_path, monkeypatch):

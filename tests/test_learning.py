@@ -86,6 +86,19 @@ def test_vanishing_gradients_do_not_stop_it(solver):
     assert learnt or solver != "rprop"
 
 
+@FEW
+@pytest.mark.filterwarnings("ignore::skdeepbin.diagnosis.LearningWarning")
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("alpha", [1e160, 1e300])
+def test_a_penalty_whose_square_is_no_number(solver, alpha):
+    X, y = PROBLEMS["moons"]
+    model = DeepBinaryClassifier(
+        solver=solver, alpha=alpha, random_state=0, max_iter=30
+    )
+    assert np.isfinite(model.fit(X, y).predict_proba(X)).all()
+    assert np.isfinite(model.loss_)
+
+
 # Weights and rows
 
 
@@ -223,6 +236,7 @@ def test_without_early_stopping_validation_rows_are_only_watched(cancer):
 VALIDATION_ERRORS = [
     ({"X_val": np.ones((3, 30))}, "`y_val` is missing"),
     ({"y_val": np.ones(3)}, "`X_val` is missing"),
+    ({"sample_weight_val": np.ones(3)}, "`X_val` is missing"),
     ({"X_val": np.ones((3, 29)), "y_val": [0, 1, 0]}, "29 features"),
     ({"X_val": np.ones((3, 30)), "y_val": [0, 1, 7]}, "`y_val` must hold .* got 7"),
     ({"X_val": np.ones((3, 30)), "y_val": [0, 1]}, "inconsistent"),
@@ -250,6 +264,19 @@ def test_held_out_rows_must_differ():
     with pytest.raises(ValueError, match=r"`early_stopping=True` needs .* different"):
         DeepBinaryClassifier(early_stopping=True).fit(X, y)
     assert DeepBinaryClassifier(random_state=0).fit(X, y).score(X, y) == 1
+
+
+@FEW
+def test_a_share_too_small_to_hold_a_row_out_holds_none_out(moons):
+    """Of 150 rows a class, the middle of the first lies at a three-hundredth."""
+    few = {"validation_fraction": 1 / 301, "random_state": 0, "max_iter": 5}
+    model = DeepBinaryClassifier(**few).fit(*moons)
+    assert np.isnan(model.history_["validation_loss"]).all()
+    with pytest.raises(ValueError, match=r"`early_stopping=True` needs .* different"):
+        DeepBinaryClassifier(early_stopping=True, **few).fit(*moons)
+    few["validation_fraction"] = 1 / 299
+    model = DeepBinaryClassifier(**few).fit(*moons)
+    assert not np.isnan(model.history_["validation_loss"]).any()
 
 
 def test_what_cannot_be_learnt_warns(rng):

@@ -276,7 +276,8 @@ def _kind_of_difference(
             f"layer {top} and the error that is sent down to it."
         )
     else:
+        those = "Some layers" if below else "Layers"
         yield (
-            f"Layers below {top} are right, so the error passes layer {top} as it "
+            f"{those} below {top} are right, so the error passes layer {top} as it "
             f"should: look at the product that gives dW{top}."
         )

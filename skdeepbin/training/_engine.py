@@ -43,7 +43,7 @@ def memory_needed(network: Network, features: Features, n_threads: int) -> int:
     """Bytes that training takes beyond the data: parameters and workspaces."""
     itemsize = features.dtype.itemsize
     rows = sum(block_sizes(features.slices))
-    n_parts = 2 + group_size(len(features.slices)).bit_length()
+    n_parts = 2 + depth(len(features.slices))  # one is in work, and one waits
     of_a_thread = rows * network.workspace_size(1)
     of_a_thread += n_parts * network.layout.n_parameters
     if not issparse(features.X):
@@ -56,6 +56,11 @@ def memory_needed(network: Network, features: Features, n_threads: int) -> int:
 def group_size(n_blocks: int) -> int:
     """The most blocks that a thread takes at a time."""
     return min(max(n_blocks // GROUPS, 1), GROUP_BLOCKS)
+
+
+def depth(n_blocks: int) -> int:
+    """Gradients that a thread holds beyond the one in work: of the halves to come."""
+    return (group_size(n_blocks) - 1).bit_length()
 
 
 def block_sizes(slices: Sequence[slice]) -> set[int]:
@@ -139,9 +144,7 @@ class Desk:
 
     def __init__(self, network: Network, V: Sequence[Array], rows: Rows) -> None:
         self.network, self.V, self.rows = network, V, rows
-        # One for the second half of each node that is in work.
-        depth = (group_size(len(rows.slices)) - 1).bit_length()
-        self._parts = [self.new_part() for _ in range(depth)]
+        self._parts = [self.new_part() for _ in range(depth(len(rows.slices)))]
         self._memory: dict[int, tuple[Workspace, Block | None]] = {}
         for n in block_sizes(rows.slices):
             self._memory[n] = network.workspace(n, rows.dtype), rows.memory(n)
@@ -151,18 +154,18 @@ class Desk:
         flat = np.empty(self.network.layout.n_parameters, self.rows.dtype)
         return Part(flat, self.network.layout.views(flat))
 
-    def sum(self, node: Node, into: Part, r: Draw, depth: int = 0) -> Losses:
+    def sum(self, node: Node, into: Part, r: Draw, level: int = 0) -> Losses:
         """The losses of a group of blocks; its gradient in place in ``into``.
 
         r : what dropout draws, if there is any.
-        depth : of the node below the group.
+        level : of the node below the group.
         """
         if node.size == 1:
             return self._block(node.start, into, r)
         left, right = node.halves
-        part = self._parts[depth]
-        losses = self.sum(left, into, r, depth + 1)
-        others = self.sum(right, part, r, depth + 1)
+        part = self._parts[level]
+        losses = self.sum(left, into, r, level + 1)
+        others = self.sum(right, part, r, level + 1)
         np.add(into.flat, part.flat, out=into.flat)
         return plus_losses(losses, others)
 

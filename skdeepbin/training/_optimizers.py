@@ -257,12 +257,16 @@ def _barzilai_borwein_step_size(theta: Array, gradient: Array, last: Search) -> 
 
 
 def _shorter(search: Search, value: float, promised: float) -> float:
-    """The step to the minimum of the parabola through what is known, within SHRINK."""
+    """The step to the minimum of the parabola through what is known, within SHRINK.
+
+    A value that is rejected is above the line of the promise, so the parabola opens
+    upwards.
+    """
     least, most = SHRINK
-    if not isfinite(value):
-        return _rounded(least * search.step_size)
     rise = value - search.values[-1] + promised
-    factor = promised / (2 * rise) if rise > 0 else most
+    if not isfinite(rise):
+        return _rounded(least * search.step_size)
+    factor = promised / (2 * rise)
     return _rounded(min(max(factor, least), most) * search.step_size)
 
 

@@ -271,9 +271,7 @@ def lbfgs(
                     "gtol": 0.0,
                 },
             )
-    except KeyboardInterrupt:
-        if recorder.progress.best is None:
-            raise
+    except KeyboardInterrupt:  # the start has a best step, or nothing was minimised
         recorder.reason = INTERRUPTED
         offer(at_once=True)
     if recorder.reason is None:  # its line search found nothing lower
@@ -294,7 +292,7 @@ def solver(
     momentum: float,
     dropout: bool,
     layers: Sequence[slice],
-    factor: float = 1,
+    factor: float,
     batches: Callable[[int], Iterable[ObjectiveFunction]] | None = None,
 ) -> Solve:
     """The solver of that name.

@@ -1,5 +1,6 @@
 """Wrong pieces are found by their numbers, and right code is never accused."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -209,6 +210,68 @@ def test_a_wrong_penalty_has_its_name(name):
     (mistake,) = examined(problem, (wrong, db)).mistakes
     assert name in mistake.name
     assert mistake.layer is None
+
+
+@pytest.mark.parametrize(
+    ("basis", "name"),
+    [
+        (lambda W: W, "a penalty that was not asked for"),
+        (np.sign, "the penalty is of another kind"),
+        (np.square, "the penalty is of another kind"),
+    ],
+)
+def test_a_penalty_that_was_not_asked_for_has_its_name(basis, name):
+    problem = random_problem(SIZES[1], "tanh")
+    dW, db = problem.gradient
+    wrong = [g + 0.3 * basis(W) for g, W in zip(dW, problem.weights, strict=True)]
+    (mistake,) = examined(problem, (wrong, db)).mistakes
+    assert name in mistake.name
+    assert "0.3 * " in mistake.wrong
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.7])
+def test_a_penalty_on_biases_has_its_name(alpha):
+    problem = random_problem(SIZES[1], "tanh", alpha=alpha)
+    dW, db = problem.gradient
+    strength = alpha / 60 or 0.3
+    wrong = [g + strength * b for g, b in zip(db, problem.biases, strict=True)]
+    report = examined(problem, (dW, wrong))
+    assert any("the biases are penalised too" in text for text in named(report))
+    assert all(mistake.name.startswith("the biases") for mistake in report.mistakes)
+
+
+# Which gradients differ and by what, and where to look then: noise alone, or added to
+# what is right, or larger from layer to layer.
+PATTERNS = [
+    ("b2", "alone", "Only gradients of biases differ"),
+    ("W2", "alone", "db2 is right, and so is dZ2: .* gives dW2, and at the penalty"),
+    ("W3 W1", "alone", "db3 is right and dW3 is not: .* in the same order"),
+    ("W3 W2 W1 b3 b2 b1", "added", "Every layer differs from the output on"),
+    ("W2 W1 b2 b1", "alone", "It is wrong from layer 2 down: look at dZ2"),
+    ("W2 W1 b2 b1", "added", "The direction is about right from layer 2 down: look"),
+    ("W2 W1 b2 b1", "growing", "wrong from layer 2 down and the norms grow layer by"),
+    ("W1 b1", "growing", "It is wrong from layer 1 down: look at dZ1"),
+    ("W2 b2", "alone", "^Layers below 2 are right, .* the product that gives dW2"),
+    ("W3 W1 b3", "added", "^Some layers below 3 are right, .* that gives dW3"),
+]
+
+
+@pytest.mark.parametrize(("places", "kind", "sentence"), PATTERNS)
+def test_what_no_mistake_explains_is_narrowed_down(places, kind, sentence):
+    problem = random_problem((4, 6, 5, 1), "tanh", seed=3)
+    rng = np.random.RandomState(1)
+    gradients = dict(zip("Wb", ([g.copy() for g in part] for part in problem.gradient)))
+    for place in places.split():
+        layer = int(place[1]) - 1
+        right = gradients[place[0]][layer]
+        noise = rng.normal(size=right.shape)
+        noise *= np.linalg.norm(right) / np.linalg.norm(noise)
+        growing = 10.0 ** (3 - layer) * noise
+        changed = {"alone": noise, "added": right + 0.3 * noise, "growing": growing}
+        gradients[place[0]][layer] = changed[kind]
+    report = examined(problem, tuple(gradients.values()))
+    assert not report.mistakes
+    assert re.search(sentence, report.notes[-1])
 
 
 def sigmoid(z):

@@ -51,6 +51,40 @@ def test_a_draw_does_not_see_rounding():
     draw(np.array([np.inf, -np.inf, 1e300]), [1])  # no warning
 
 
+@pytest.mark.parametrize("size", [0.0, 1.0, 1e6, -1e6, 1e14, -1e14])
+def test_any_other_point_has_another_draw(size):
+    step = max(0.01, abs(size) * 2e-15)
+    one, other = (draw(np.array([t]), [5])[0] for t in (size, size + step))
+    assert not np.array_equal(one, other)
+    np.testing.assert_array_equal(one, draw(np.array([size]), [5])[0])
+
+
+def test_draws_are_odd_numbers_of_64_bits():
+    (r,) = draw(np.zeros(3), [1000])
+    assert (r % np.uint64(2) == 1).all()
+    bits = [(r >> np.uint64(bit)) & np.uint64(1) for bit in range(1, 64)]
+    assert 0.4 < np.mean(bits, axis=1).min() < np.mean(bits, axis=1).max() < 0.6
+
+
+@pytest.mark.parametrize("rate", [0.25, 0.5])
+def test_the_mask_is_the_formula(rate):
+    h = np.array([1, 3, 2**63 + 1], np.uint64)
+    r = np.array([1, 2**62 + 1, 2**62 - 1, 5], np.uint64)
+    M = np.empty((4, 3))
+    mask(r, h, rate, np.empty(M.shape, np.uint64), M)
+    for i, unit in enumerate(r.tolist()):
+        for j, row in enumerate(h.tolist()):
+            kept = unit * row % 2**64 >= rate * 2**64
+            assert M[i, j] == kept / (1 - rate)
+
+
+def test_a_product_at_the_bound_is_kept():
+    M = np.empty((1, 2))
+    r, h = np.array([2**62], np.uint64), np.array([1, 0], np.uint64)
+    mask(r, h, 0.25, np.empty(M.shape, np.uint64), M)
+    np.testing.assert_array_equal(M, [[1 / 0.75, 0]])
+
+
 @pytest.mark.parametrize("name", ACTIVATIONS)
 @pytest.mark.parametrize("hidden", [(), (4,), (5, 4), (3, 4, 5)])
 def test_the_gradient_is_that_of_the_thinned_network(name, hidden, rng):
@@ -93,3 +127,7 @@ def test_rows_that_are_held_out_keep_all_units(rng):
     whole = losses(network).trained
     assert losses(thinned, w=w, v=v).held_out == whole
     assert losses(thinned).trained != pytest.approx(whole, rel=1e-3)
+    out = np.arange(len(v)) % 2 == 0  # some of them
+    apart = losses(thinned, w=v * ~out, v=v * out)
+    assert apart.held_out == pytest.approx(losses(network, w=v * out).trained)
+    assert apart.trained == pytest.approx(losses(thinned, w=v * ~out).trained)

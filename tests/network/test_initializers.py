@@ -38,3 +38,23 @@ def test_preferred_initializer_carries_the_signal_through_20_layers(name, rng):
     X = np.vstack([rng.normal(size=(100, 500)), np.ones(500)])
     network.logits(layout.layers(theta), X, workspace)
     assert 0.05 < np.median(workspace.Z[-2].std(axis=1)) < 20
+
+
+def test_the_output_layer_may_have_a_bias_and_smaller_weights():
+    layout, scale = Layout((4, 3, 1)), 0.25
+    plain, changed = (
+        initialize(layout, INITIALIZERS["he"], np.random.RandomState(7), *more)
+        for more in ((), (-1.5, scale))
+    )
+    (W1, W2), (b1, b2) = layout.views(changed)
+    (V1, V2), _ = layout.views(plain)
+    np.testing.assert_array_equal(W1, V1)
+    np.testing.assert_array_equal(W2, scale * V2)
+    assert b2 == -1.5
+    assert not b1.any()
+
+
+def test_standard_deviations_are_the_formulas():
+    assert INITIALIZERS["he"](8, 100) == 0.5
+    assert INITIALIZERS["xavier"](5, 3) == 0.5
+    assert constant(0.7)(5, 3) == 0.7

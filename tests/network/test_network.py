@@ -111,19 +111,33 @@ def test_precision_is_kept_and_input_untouched(name, dtype, rng):
         np.testing.assert_array_equal(array, copy)
 
 
-@pytest.mark.parametrize("hidden", [(), (4,), (4, 6), (6, 4, 5)])
-def test_a_workspace_is_as_large_as_stated(hidden, rng):
+@pytest.mark.parametrize("hidden", [(), (4,), (4, 6), (6, 4, 5), (3, 7, 5)])
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_workspace_is_as_large_as_stated(hidden, dropout, dtype, rng):
     network = problem("tanh", hidden, rng)[0]
-    workspace = network.workspace(7, np.float32)
-    own = {
-        id(array if array.base is None else array.base): array.base
-        if array.base is not None
-        else array
-        for part in workspace
-        for array in (part if isinstance(part, list) else [part])
-    }
-    size = sum(array.size for array in own.values())
-    assert size <= network.workspace_size(7)
+    network = Network(network.layout, network.activation, dropout)
+    parts = network.workspace(7, dtype)
+    arrays = [a for part in parts for a in (part if isinstance(part, list) else [part])]
+    own = {id(a): a for a in (a if a.base is None else a.base for a in arrays)}
+    taken = sum(a.nbytes for a in own.values())
+    stated = network.workspace_size(7) * np.dtype(dtype).itemsize
+    # One hidden layer needs one stretch for errors, and products have eight bytes.
+    spare = (len(hidden) == 1) + (dropout > 0) * (dtype == np.float64)
+    assert (
+        stated - taken == spare * 7 * max(hidden, default=0) * np.dtype(dtype).itemsize
+    )
+
+
+def test_predicting_takes_activations_alone(rng):
+    network = problem("tanh", (4, 6), rng)[0]
+    workspace = Network(network.layout, network.activation, 0.5).workspace(
+        7, np.float32, backward=False
+    )
+    assert [A.shape for A in workspace.A] == [(5, 7), (7, 7)]
+    assert sum(part.size for part in (workspace.ones, workspace.products)) == 0
+    assert not workspace.D
+    assert not workspace.M
 
 
 @pytest.mark.parametrize("name", ["relu", "tanh"])

@@ -38,3 +38,20 @@ def test_pack_is_the_inverse_of_views(sizes, rng):
     layout = Layout(sizes)
     theta = rng.normal(size=layout.n_parameters)
     np.testing.assert_array_equal(layout.pack(layout.views(theta)), theta)
+
+
+def test_a_layout_is_what_it_says():
+    layout = Layout((2, 3, 1))
+    assert layout.shapes == [(2 + 1, 3), (3 + 1, 1)]
+    assert layout.n_parameters == 3 * 3 + 4 * 1
+    assert layout.slices == [slice(0, 9), slice(9, 13)]
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_several_networks_have_an_axis_in_front(sizes, rng):
+    layout = Layout(sizes)
+    thetas = rng.normal(size=(3, layout.n_parameters))
+    for one, theta in enumerate(thetas):
+        for ours, theirs in zip(layout.views(thetas), layout.views(theta), strict=True):
+            for many, single in zip(ours, theirs, strict=True):
+                np.testing.assert_array_equal(many[one], single)

@@ -4,8 +4,8 @@
     python -m tests.reliability.mutants 300
 
 Takes so many of the mutants of ``network/`` and ``training/`` that cosmic-ray knows, at
-random, runs the tests of `TESTS` on each, and prints those that survived. Mutants of
-type hints alone are left out.
+random, runs tests on each until one fails, and prints those that survived. One that
+takes too long is killed. Mutants of type hints alone are left out.
 """
 
 import ast
@@ -25,21 +25,37 @@ from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parents[2]
 ROOMS = "skdeepbin/network", "skdeepbin/training"
-# In this order, the next where the one before lets the mutant live; seconds for each.
-TESTS = (
-    (("tests/network", "tests/training"), 120),
-    (
-        (
-            "tests/test_classifier.py",
-            "tests/test_bad_input.py",
-            "tests/test_learning.py",
-            "tests/reliability/test_checkpoint.py",
-            "tests/reliability/test_interrupt.py",
-            "tests/reliability/test_parallel.py",
-        ),
-        900,
-    ),
+# Two mutants of a second and a length would be one to Python's cache of compiled code.
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+# Those of the file itself come first, then all that are quick, and where the mutant
+# lives, those of the classifier.
+QUICK = "tests/network", "tests/training"
+WHOLE = (
+    "tests/test_bad_input.py",
+    "tests/reliability/test_checkpoint.py",
+    "tests/test_classifier.py",
+    "tests/test_learning.py",
 )
+# Slow, and only of these files.
+SLOW = {
+    "tests/reliability/test_interrupt.py": (
+        "_committee.py",
+        "_journal.py",
+        "_solve.py",
+        "_threads.py",
+        "_train.py",
+    ),
+    "tests/reliability/test_parallel.py": ("_threads.py",),
+}
+# That a run may take, several times what it does.
+SECONDS = 900
+
+
+def runs(path):
+    """The tests of each run on a mutant of a file."""
+    own = f"tests/{path.parent.name}/test{path.name}"
+    slow = [test for test, names in SLOW.items() if path.name in names]
+    return [[own]] * (ROOT / own).exists() + [QUICK, [*WHOLE, *slow]]
 
 
 def mutants(seed):
@@ -90,20 +106,20 @@ def is_run(code, mutated):
     return one != other
 
 
-def survives(folder):
-    """Whether all tests pass in a folder."""
-    for tests, seconds in TESTS:
+def survives(folder, path):
+    """Whether all tests pass in a folder with a mutant of a file."""
+    for tests in runs(path):
         command = [sys.executable, "-m", "pytest", "-x", "-q", *tests]
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env=os.environ | {"PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"},
+            env=os.environ | ENVIRONMENT | {"PYTHONPATH": str(folder)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
         try:
-            failed = process.wait(seconds) != 0
+            failed = process.wait(SECONDS) != 0
         except subprocess.TimeoutExpired:
             failed = True
         finally:
@@ -138,7 +154,9 @@ def main(sample, seed=0, workers=2):
             folder = folders.get()
             try:
                 (folder / path).write_text(mutated)
-                return difference(path, code, mutated) if survives(folder) else None
+                return (
+                    difference(path, code, mutated) if survives(folder, path) else None
+                )
             finally:
                 (folder / path).write_text(code)
                 folders.put(folder)

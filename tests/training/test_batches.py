@@ -41,3 +41,38 @@ def test_the_order_of_the_rows_does_not_matter(hashes, rng):
     one, other = MiniBatches(hashes, None, 10), MiniBatches(hashes[order], None, 10)
     for ours, theirs in zip(one(0), other(0), strict=True):
         np.testing.assert_array_equal(ours, np.sort(order[theirs]))
+
+
+def test_no_two_of_many_epochs_are_cut_the_same(hashes):
+    cut = MiniBatches(hashes, None, 50)
+    firsts = {tuple(next(cut(epoch))) for epoch in range(50)}
+    assert len(firsts) == 50
+
+
+def test_the_first_epoch_is_not_cut_by_the_hashes_themselves(hashes):
+    """By which rows are held out: each part then had one kind of rows."""
+    (first, *_) = MiniBatches(hashes, None, 50)(0)
+    assert 15 < np.isin(first, np.argsort(hashes)[:50]).sum() < 35
+
+
+def test_a_row_goes_where_its_middle_lies(hashes):
+    """So a cut is off by half a row's weight at most."""
+    batches = list(MiniBatches(hashes, np.full(len(hashes), 3.0), 20)(0))
+    ends = 3 * np.cumsum([len(rows) for rows in batches])[:-1]
+    np.testing.assert_array_less(abs(ends - 20 * np.arange(1, len(batches))), 1.51)
+    assert len(batches) == 16  # of 309 in all
+
+
+def test_a_row_without_weight_is_in_no_mini_batch(hashes):
+    w = (np.arange(len(hashes)) % 2).astype(float)
+    batches = MiniBatches(hashes, w, 10)(0)
+    np.testing.assert_array_equal(
+        np.sort(np.concatenate(list(batches))), np.flatnonzero(w)
+    )
+
+
+def test_equal_rows_are_together():
+    hashes = np.array([7, 9, 7, 8, 7], np.uint64)
+    for epoch in range(5):
+        (batch,) = (b for b in MiniBatches(hashes, None, 1)(epoch) if 0 in b)
+        assert {0, 2, 4} <= set(batch.tolist())

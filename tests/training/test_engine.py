@@ -1,4 +1,5 @@
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -6,11 +7,23 @@ from scipy import sparse
 
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import initialize, xavier
-from skdeepbin.network._network import Network
+from skdeepbin.network._network import Losses, Network
 from skdeepbin.network._parameters import Layout
 from skdeepbin.training import _blocks
-from skdeepbin.training._blocks import Features, Rows
-from skdeepbin.training._engine import Engine, logits
+from skdeepbin.training._blocks import BLOCK_WORK, Features, Rows
+from skdeepbin.training._engine import (
+    GROUP_BLOCKS,
+    GROUPS,
+    Engine,
+    group_size,
+    logits,
+    memory_needed,
+    n_useful_threads,
+)
+from skdeepbin.training._objective import Objective
+from skdeepbin.training._optimizers import rprop
+from skdeepbin.training._solve import descend
+from skdeepbin.training._stopping import Stopping
 from skdeepbin.training._threads import Threads
 
 N_ROWS = 5000
@@ -96,6 +109,83 @@ def test_float32_does_not_lose_accuracy_with_the_number_of_rows(data):
         rough = total(X, (X, y, w), block_rows=512, dtype=np.float32)[1]
         errors.append(np.linalg.norm(rough - exact) / np.linalg.norm(exact))
     assert errors[1] < 3 * errors[0] < 1e-5
+
+
+def test_rows_that_are_held_out_are_added_up_apart(data, kept, rng):
+    network, theta = network_and_point()
+    X, y, w = data
+    out = rng.uniform(size=N_ROWS) < 0.3
+    for n in (1, 3):
+        with Threads(n) as threads:
+            rows = Rows(Features(X, float, 130), y, w, np.ones(2), out)
+            losses, gradient = Engine(network, rows, threads)(theta)
+        trained, held_out = (total(X, (X, y, w * side)) for side in (~out, out))
+        assert losses.trained == pytest.approx(trained[0], rel=1e-12)
+        assert losses.held_out == pytest.approx(held_out[0], rel=1e-12)
+        np.testing.assert_allclose(gradient, trained[1], rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("n_blocks", [1, 2, 31, 32, 63, 64, 65, 511, 512, 513, 700])
+def test_groups_are_all_blocks_in_order(n_blocks):
+    """Few enough blocks to each, and where there are enough blocks enough groups."""
+    network, _ = network_and_point()
+    X, y = np.ones((n_blocks, 6)), np.ones(n_blocks, bool)
+    rows = Rows(Features(X, float, 1), y, None, np.ones(2))
+    groups = Engine(network, rows, Threads(1)).groups
+    blocks = [block for group in groups for block in range(group.start, group.stop)]
+    assert blocks == list(range(n_blocks))
+    sizes, most = [group.size for group in groups], group_size(n_blocks)
+    assert (most + 1) // 2 <= min(sizes) <= max(sizes) <= most <= GROUP_BLOCKS
+    assert len(groups) >= min(n_blocks, GROUPS)
+    assert most == GROUP_BLOCKS or n_blocks < (most + 1) * GROUPS  # no smaller than so
+
+
+def test_threads_are_used_where_blocks_are_worth_it():
+    features = Features(np.ones((70, 3)), float, 10)
+    for n_jobs, n in ((1, 1), (2, 2), (7, 7), (8, 7)):
+        assert n_useful_threads(n_jobs, features, 7 * BLOCK_WORK) == n
+        assert n_useful_threads(n_jobs, features, 7 * BLOCK_WORK - 1) == 1
+    one_block = Features(np.ones((70, 3)), float, 70)
+    assert n_useful_threads(8, one_block, 1e9 * BLOCK_WORK) == 1
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_rows", [1500, 1600])  # blocks of one size and of two
+def test_memory_is_as_much_as_stated(container, dtype, n_rows, rng, monkeypatch):
+    monkeypatch.setattr(_blocks, "KEPT_BYTES", 0)
+    network = Network(Layout((60, 50, 40, 1)), ACTIVATIONS["tanh"])
+    X = container(rng.normal(size=(n_rows, 60)).astype(dtype))
+    features, y = Features(X, dtype, 500), np.ones(n_rows, bool)
+
+    def taken(n_threads):
+        rows = Rows(features, y, None, np.ones(2))
+        tracemalloc.start()
+        engine = Engine(network, rows, Threads(n_threads))
+        used, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert engine.groups
+        return used
+
+    stated = memory_needed(network, features, 3) - memory_needed(network, features, 1)
+    assert taken(3) - taken(1) == pytest.approx(stated, rel=0.06)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_descent_takes_as_much_as_stated_within_a_factor_of_two(dtype, rng):
+    """Where parameters are what takes memory."""
+    network = Network(Layout((100, 200, 1)), ACTIVATIONS["tanh"])
+    X, y = rng.normal(size=(30, 100)), np.ones(30, bool)
+    features = Features(X, dtype, 30)
+    theta = initialize(network.layout, xavier, rng)
+    tracemalloc.start()
+    engine = Engine(network, Rows(features, y, None, np.ones(2)), Threads(1))
+    objective = Objective(engine, Losses(30.0, 0.0), 1.0 * network.layout.is_weight)
+    stopping = Stopping(5, 0.0, 5)
+    descend(objective, theta, stopping, lambda step: False, optimizer=rprop(0.01, 1.0))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 0.5 < memory_needed(network, features, 1) / peak < 2
 
 
 def test_an_error_in_a_block_passes_through_and_leaves_no_thread(data):

@@ -1,3 +1,5 @@
+from dataclasses import FrozenInstanceError, fields
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,8 @@ from skdeepbin.network._network import Losses, Network
 from skdeepbin.network._parameters import Layout
 from skdeepbin.training._blocks import Features, Rows
 from skdeepbin.training._engine import Engine
-from skdeepbin.training._objective import Objective
+from skdeepbin.training._objective import Evaluation, Objective
+from skdeepbin.training._stopping import Stopping
 from skdeepbin.training._threads import Threads
 
 
@@ -61,3 +64,38 @@ def test_the_penalty_is_on_weights_only(rng):
     free_value, free_gradient, *_ = without(theta)
     assert value - free_value == pytest.approx(scale / 2 * weights @ weights)
     np.testing.assert_allclose(gradient - free_gradient, scale * weights, atol=1e-15)
+    assert with_penalty(theta).penalty == pytest.approx(value - free_value)
+
+
+def test_losses_are_divided_by_the_weights_of_their_own_rows():
+    """With sums that are known, and a penalty."""
+    theta, gradient = np.array([2.0, 3.0]), np.array([5.0, 7.0])
+
+    def objective(held_out):
+        return Objective(
+            lambda theta: (Losses(8.0, 6.0), gradient.copy()),
+            Losses(4.0, held_out),
+            np.array([0.5, 0.0]),
+        )
+
+    found = objective(3.0)(theta)
+    assert found.penalty == 0.5 / 2 * 2.0**2 / 4.0
+    assert found.value == 8.0 / 4.0 + found.penalty
+    assert found.validation_loss == 6.0 / 3.0
+    np.testing.assert_array_equal(found.gradient, [(5 + 0.5 * 2) / 4, 7 / 4])
+    assert np.isnan(objective(0.0)(theta).validation_loss)
+    assert np.isnan(found.validation_score)
+
+
+def test_a_bare_evaluation_has_no_penalty_and_nothing_that_validates():
+    bare = Evaluation(1.0, np.ones(2))
+    assert bare.penalty == 0
+    assert np.isnan([bare.validation_loss, bare.validation_score]).all()
+
+
+@pytest.mark.parametrize("kind", [Layout, Network, Objective, Stopping])
+def test_what_a_descent_is_given_does_not_change(kind):
+    names = [field.name for field in fields(kind)]
+    thing = kind(**dict.fromkeys(names))
+    with pytest.raises(FrozenInstanceError):
+        setattr(thing, names[0], 1)

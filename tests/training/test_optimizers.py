@@ -1,18 +1,28 @@
+import re
 from itertools import pairwise
+from math import frexp, inf, nextafter
 
 import numpy as np
 import pytest
 from scipy.optimize import rosen, rosen_der
 
+from skdeepbin import DeepBinaryClassifier
+from skdeepbin.training._objective import Evaluation
 from skdeepbin.training._optimizers import (
     FASTER,
+    GROWTH,
+    LARGEST,
     MEMORY,
     OPTIMIZERS,
+    SHRINK,
     SLOWER,
+    SMALLEST_STEP,
+    STEP_SIZES,
     SUFFICIENT_DECREASE,
     adam,
     barzilai_borwein,
     gradient_descent,
+    in_mini_batches,
     momentum,
     nesterov,
     rprop,
@@ -84,6 +94,113 @@ def test_a_rejected_trial_comes_back_towards_the_last_accepted_point():
         assert not second.accepted
         assert 0 < second.step_size < first.step_size
         np.testing.assert_allclose(second.theta, -second.step_size * gradient)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_the_first_step_changes_the_parameters_by_at_most_one_in_sum(scale):
+    gradient = scale * np.array([3.0, -4.0])
+    move = barzilai_borwein().step(np.zeros(2), 1.0, gradient, None)
+    assert abs(move.theta).sum() == pytest.approx(min(1, 7 * scale), rel=2**-8)
+    np.testing.assert_allclose(move.theta, -move.step_size * gradient, rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["long valley", "huge curvature", "rosenbrock"])
+def test_steps_are_barzilai_and_borweins_two_in_turn(name):
+    objective, start = PROBLEMS[name]
+    moves, _ = run(barzilai_borwein(), objective, start, 60)
+    points = [start, *(move.theta for move in moves)]
+    accepted = [i for i, move in enumerate(moves) if move.accepted]
+    seen = set()
+    for number, (i, j) in enumerate(pairwise(accepted)):
+        s = points[j] - points[i]
+        v = objective(points[j])[1] - objective(points[i])[1]
+        expected = s @ s / (s @ v) if number % 2 else s @ v / (v @ v)
+        if s @ v > 0:
+            assert moves[j].step_size == pytest.approx(expected, rel=2**-8)
+            seen.add(number % 2)
+    assert seen == {0, 1}
+
+
+def test_where_the_curvature_is_negative_the_step_grows():
+    optimizer, theta = barzilai_borwein(), np.array([0.01])
+    move = optimizer.step(theta, -0.00005, -theta, None)  # -theta^2 / 2
+    for _ in range(5):
+        theta, before = move.theta, move.step_size
+        value = -float(theta @ theta) / 2
+        move = optimizer.step(theta, value, -theta, move.state)
+        assert move.accepted
+        assert move.step_size == pytest.approx(GROWTH * before, rel=2**-8)
+
+
+def test_steps_have_limits():
+    """On a plane, where they grow, and where the curvature is huge."""
+    optimizer, (least, most) = barzilai_borwein(), STEP_SIZES
+    gradient = np.array([1e-200])
+    move = optimizer.step(np.zeros(1), 1.0, gradient, None)
+    for _ in range(40):
+        move = optimizer.step(move.theta, 0.0, gradient, move.state)
+    assert move.step_size == pytest.approx(most, rel=2**-8)
+    move = optimizer.step(np.zeros(1), 1.0, np.ones(1), None)
+    move = optimizer.step(move.theta, 0.0, 1 + 1e20 * move.theta, move.state)
+    assert move.step_size == pytest.approx(least, rel=2**-8)
+
+
+def test_sizes_have_eight_bits():
+    for objective, start in PROBLEMS.values():
+        for move in run(barzilai_borwein(), objective, start, 50)[0]:
+            assert (256 * frexp(move.step_size)[0]).is_integer()
+
+
+def test_the_rule_of_acceptance_is_met_by_its_bound_and_no_more():
+    optimizer, gradient = barzilai_borwein(), np.array([0.5, 0.25])
+    first = optimizer.step(np.zeros(2), 1.0, gradient, None)
+    bound = 1.0 - SUFFICIENT_DECREASE * first.step_size * float(gradient @ gradient)
+    assert optimizer.step(first.theta, bound, gradient, first.state).accepted
+    above = nextafter(bound, inf)
+    assert not optimizer.step(first.theta, above, gradient, first.state).accepted
+
+
+@pytest.mark.parametrize("n_since", [MEMORY - 1, MEMORY])
+def test_the_largest_of_the_last_ten_values_is_what_to_undercut(n_since):
+    optimizer, gradient = barzilai_borwein(), np.array([1e-3])
+    move = optimizer.step(np.zeros(1), 10.0, gradient, None)
+    for _ in range(n_since):
+        move = optimizer.step(move.theta, 5.0, gradient, move.state)
+        assert move.accepted
+    move = optimizer.step(move.theta, 7.0, gradient, move.state)
+    assert move.accepted == (n_since < MEMORY)
+
+
+@pytest.mark.parametrize("curvature", [3.0, 4.0, 7.0])
+def test_a_rejected_step_is_cut_to_the_minimum_of_the_parabola(curvature):
+    optimizer, start = barzilai_borwein(), np.array([0.1])
+    first = optimizer.step(start, curvature * 0.005, curvature * start, None)
+    value = curvature * float(first.theta @ first.theta) / 2
+    second = optimizer.step(first.theta, value, curvature * first.theta, first.state)
+    assert not second.accepted
+    assert second.step_size == pytest.approx(1 / curvature, rel=2**-8)
+
+
+@pytest.mark.parametrize(("value", "factor"), [(1e9, SHRINK[0]), (1.0, SHRINK[1])])
+def test_a_rejected_step_is_cut_neither_too_little_nor_too_much(value, factor):
+    optimizer, gradient = barzilai_borwein(), np.array([0.5])
+    first = optimizer.step(np.zeros(1), 1.0, gradient, None)
+    second = optimizer.step(first.theta, value, gradient, first.state)
+    assert second.step_size == pytest.approx(factor * first.step_size, rel=2**-8)
+    third = optimizer.step(second.theta, np.nan, gradient, second.state)
+    assert third.step_size == pytest.approx(SHRINK[0] * second.step_size, rel=2**-8)
+
+
+@pytest.mark.parametrize("size", [1e160, 1e300])
+def test_a_gradient_whose_square_is_no_number_makes_steps_shorter(size):
+    with np.errstate(over="ignore"):
+        optimizer, start = barzilai_borwein(), np.zeros(2)
+        gradient = np.array([size, 0.0])
+        first = optimizer.step(start, 1.0, gradient, optimizer.init(start))
+        state = first.state._replace(step_size=1.0)
+        second = optimizer.step(first.theta, 2.0, gradient, state)
+    assert second.step_size == pytest.approx(SHRINK[0], rel=2**-8)
+    assert not second.accepted
 
 
 def test_steps_do_not_pass_on_rounding(rng):
@@ -187,3 +304,120 @@ def test_the_size_of_the_gradient_does_not_matter_to_rprop(scale):
     other, _ = run(rprop(0.1, 1.0), quadratic(10, scale=scale), np.ones(10), 20)
     for a, b in zip(one, other, strict=True):
         np.testing.assert_array_equal(a.theta, b.theta)
+
+
+def test_adam_divides_the_mean_gradient_by_its_root_mean_square(rng):
+    """Means of all gradients so far, each weighing `beta` times the next; the
+    constants are those of the paper."""
+    optimizer, theta = adam(0.01), rng.normal(size=4)
+    state, gradients = optimizer.init(theta), rng.normal(size=(6, 4))
+    for n, gradient in enumerate(gradients, 1):
+        first, second = (beta ** np.arange(n)[::-1] for beta in (0.9, 0.999))
+        mean = np.average(gradients[:n], 0, first)
+        root = np.sqrt(np.average(gradients[:n] ** 2, 0, second))
+        move = optimizer.step(theta, 0.0, gradient, state)
+        step = 0.01 * mean / (root + 1e-8)
+        np.testing.assert_allclose(move.theta, theta - step, rtol=1e-11)
+        theta, state = move.theta, move.state
+
+
+def test_adam_hardly_moves_where_there_is_hardly_a_gradient():
+    for size, share in ((1e-8, 0.5), (3e-8, 0.75), (1e-20, 1e-12)):
+        optimizer, theta = adam(0.01), np.zeros(1)
+        move = optimizer.step(theta, 0.0, np.array([size]), optimizer.init(theta))
+        assert -move.theta[0] == pytest.approx(0.01 * share)
+
+
+def test_a_step_of_rprop_is_never_too_small_to_recover():
+    optimizer, theta = rprop(0.1, 1.0), np.zeros(2)
+    state = optimizer.init(theta)
+    for number in range(200):  # one parameter turns around every other time
+        gradient = np.array([1.0, (-1) ** (number // 2)])
+        move = optimizer.step(theta, 0.0, gradient, state)
+        theta, state = move.theta, move.state
+    assert state.sizes[1] == pytest.approx(SMALLEST_STEP, rel=FASTER - 1 + 1e-9)
+    assert state.sizes[1] >= SMALLEST_STEP
+    assert state.sizes[0] == 1.0
+    assert move.step_size == pytest.approx((state.sizes[0] + state.sizes[1]) / 2)
+
+
+def test_an_epoch_is_a_step_on_each_of_its_mini_batches():
+    """By hand: the same optimiser on the same objectives, one after the other."""
+
+    def batch(number, part):
+        def objective(theta):
+            asked.append((number, part))
+            return Evaluation(0.0, theta - number - part / 10)
+
+        return objective
+
+    asked, plain = [], momentum(0.1, 0.9)
+    optimizer = in_mini_batches(plain, lambda n: [batch(n, part) for part in range(3)])
+    theta = by_hand = np.ones(2)
+    epoch, state = optimizer.init(theta), plain.init(theta)
+    for number in range(3):
+        epoch_before = epoch
+        move = optimizer.step(theta, 0.0, theta, epoch)
+        theta, epoch = move.theta, move.state
+        for part in range(3):
+            there = plain.step(by_hand, 0.0, by_hand - number - part / 10, state)
+            by_hand, state = there.theta, there.state
+        np.testing.assert_array_equal(theta, by_hand)
+        assert (epoch_before.number, move.step_size) == (number, 0.1)
+    assert asked == [(number, part) for number in range(3) for part in range(3)]
+
+
+def test_an_epoch_without_a_mini_batch_moves_nothing():
+    optimizer = in_mini_batches(momentum(0.1, 0.9), lambda number: [])
+    move = optimizer.step(np.ones(2), 0.0, np.ones(2), optimizer.init(np.ones(2)))
+    np.testing.assert_array_equal(move.theta, 1)
+    assert move.step_size == 0
+
+
+BY_HAND = {
+    "gd": gradient_descent(0.2),
+    "momentum": momentum(0.2, 0.7),
+    "nesterov": nesterov(0.2, 0.7),
+    "adam": adam(0.2),
+    "rprop": rprop(0.2, 0.2 * LARGEST),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_table_makes_each_from_its_parameters(name):
+    """Far along a slope, for the largest step to tell."""
+    for objective, start in (
+        PROBLEMS["long valley"],
+        (quadratic(1), 1e3 * np.ones(10)),
+    ):
+        made, _ = run(OPTIMIZERS[name].make(0.2, 0.7), objective, start, 30)
+        ours, _ = run(BY_HAND[name], objective, start, 30)
+        for one, other in zip(made, ours, strict=True):
+            np.testing.assert_array_equal(one.theta, other.theta)
+
+
+def test_plain_descent_finds_its_step_unless_it_is_given_one():
+    assert OPTIMIZERS["gd"].auto is None
+    made, _ = run(OPTIMIZERS["gd"].make(None, 0.9), *PROBLEMS["long valley"], 9)
+    ours, _ = run(barzilai_borwein(), *PROBLEMS["long valley"], 9)
+    assert [move.step_size for move in made] == [move.step_size for move in ours]
+
+
+def test_rates_are_those_that_are_documented():
+    words = " ".join(DeepBinaryClassifier.__doc__.split())
+    whole = re.search(
+        r'"auto" is (\S+) for "momentum" and "nesterov", (\S+) for "adam", '
+        r'(\S+) for "rprop"; .* or with `dropout` or mini-batches (\S+), as .*'
+        r'On mini-batches it is (\S+) for "momentum" and "nesterov"',
+        words,
+    )
+    both, of_adam, of_rprop, plain, both_in_batches = map(float, whole.groups())
+    assert re.search(r"may become (\d+) times as large", words)[1] == str(LARGEST)
+    rates = {name: (way.auto, way.auto_in_batches) for name, way in OPTIMIZERS.items()}
+    assert rates == {
+        "gd": (None, plain),
+        "momentum": (both, both_in_batches),
+        "nesterov": (both, both_in_batches),
+        "adam": (of_adam, of_adam),
+        "rprop": (of_rprop, None),
+    }

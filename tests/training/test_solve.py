@@ -1,10 +1,31 @@
+from functools import partial
+from itertools import pairwise
+
 import numpy as np
 import pytest
+from scipy.optimize import rosen, rosen_der
 
+from skdeepbin.training import _solve
 from skdeepbin.training._history import BY_LAYER, COLUMNS, joined, mean, together
+from skdeepbin.training._journal import Replay
 from skdeepbin.training._objective import Evaluation
-from skdeepbin.training._optimizers import barzilai_borwein, gradient_descent
-from skdeepbin.training._solve import descend
+from skdeepbin.training._optimizers import (
+    OPTIMIZERS,
+    adam,
+    barzilai_borwein,
+    gradient_descent,
+    in_mini_batches,
+    momentum,
+)
+from skdeepbin.training._solve import (
+    ALL,
+    IN_BATCHES,
+    SOLVERS,
+    descend,
+    lbfgs,
+    one_step_on,
+    solver,
+)
 from skdeepbin.training._stopping import (
     CALLBACK,
     INTERRUPTED,
@@ -180,3 +201,273 @@ def test_layers_are_joined_and_put_together():
 def test_the_mean_of_networks_of_which_some_or_all_have_no_number():
     values = np.array([[1.0, np.nan, np.nan], [3.0, 4.0, np.nan]])
     np.testing.assert_array_equal(mean(values), [2.0, 4.0, np.nan])
+
+
+def valley(theta):
+    """Rosenbrock's."""
+    return Evaluation(float(rosen(theta)), rosen_der(theta))
+
+
+def counted(objective, interrupted_at=None):
+    """The objective, and a list of the points that it is asked for."""
+    asked = []
+
+    def evaluate(theta):
+        if len(asked) == interrupted_at:
+            raise KeyboardInterrupt
+        asked.append(theta.copy())
+        return objective(theta)
+
+    return evaluate, asked
+
+
+START = np.array([-1.2, 1.0, 0.5])
+RULES = Stopping(40, 0.0, 50)
+WAYS = {
+    "gd": partial(descend, optimizer=barzilai_borwein()),
+    "adam": partial(descend, optimizer=adam(0.05)),
+    "lbfgs": lbfgs,
+}
+
+
+def same(one, other):
+    """Whether two solutions are the same, but for the seconds."""
+    np.testing.assert_equal(
+        {**one.history, "seconds": 0}, {**other.history, "seconds": 0}
+    )
+    np.testing.assert_array_equal(one.best.theta, other.best.theta)
+    np.testing.assert_array_equal(one.theta, other.theta)
+    np.testing.assert_array_equal(one.next[0], other.next[0])
+    return (one.stop_reason, one.best.iteration) == (
+        other.stop_reason,
+        other.best.iteration,
+    )
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_a_course_that_was_kept_ends_the_same(name):
+    """From wherever it was kept; and nothing is evaluated again."""
+    objective, asked = counted(valley)
+    courses = []
+    whole = WAYS[name](
+        objective,
+        START,
+        RULES,
+        lambda step: None,
+        on_course=lambda course, at_once: courses.append((course(), len(asked))),
+    )
+    assert len(courses) >= 39
+    for course, n_asked in courses[::7]:
+        again, asked_again = counted(valley)
+        solution = WAYS[name](again, START, RULES, lambda step: None, course=course)
+        assert same(solution, whole)
+        assert len(asked_again) == len(asked) - n_asked
+        assert (np.diff(solution.history["seconds"]) >= 0).all()
+
+
+def test_seconds_go_on_where_a_course_ended():
+    courses = []
+    WAYS["adam"](
+        valley,
+        START,
+        RULES,
+        lambda step: None,
+        on_course=lambda course, at_once: courses.append(course()),
+    )
+    course = courses[9]
+    course.history["seconds"][:] = 1000.0 + np.arange(10)
+    solution = WAYS["adam"](valley, START, RULES, lambda step: None, course=course)
+    seconds = solution.history["seconds"]
+    np.testing.assert_array_equal(seconds[:10], 1000.0 + np.arange(10))
+    assert ((seconds[10:] >= 1009) & (seconds[10:] < 1019)).all()
+
+
+@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize("number", [1, 2, 13])
+def test_ctrl_c_ends_it_with_what_there_is(name, number):
+    """And the course is kept at once, from which it goes on as if nothing was."""
+    told = []
+    whole = WAYS[name](valley, START, RULES, lambda step: None)
+    objective, _ = counted(valley, number)
+    solution = WAYS[name](
+        objective,
+        START,
+        RULES,
+        lambda step: None,
+        on_course=lambda course, at_once: told.append((course(), at_once)),
+    )
+    n_steps = len(solution.history["loss"])
+    assert solution.stop_reason == INTERRUPTED
+    assert n_steps == number if name != "lbfgs" else 1 <= n_steps <= number
+    best = whole.history["loss"][:n_steps].min()
+    assert solution.best.loss == best
+    assert [at_once for _, at_once in told] == [False] * (len(told) - 1) + [True]
+    course = told[-1][0]
+    again = WAYS[name](valley, START, RULES, lambda step: None, course=course)
+    assert same(again, whole)
+    quiet = WAYS[name](counted(valley, number)[0], START, RULES, lambda step: None)
+    assert quiet.stop_reason == INTERRUPTED  # also where nothing is kept
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_ctrl_c_before_the_first_step_goes_on_up(name):
+    with pytest.raises(KeyboardInterrupt):
+        WAYS[name](counted(valley, 0)[0], START, RULES, lambda step: None)
+
+
+@pytest.mark.parametrize("name", ["gd", "adam"])
+def test_a_step_that_is_interrupted_as_it_is_told_is_not_one(name):
+    steps = []
+
+    def on_step(step):
+        steps.append(step)
+        if len(steps) == 9:
+            raise KeyboardInterrupt
+
+    solution = WAYS[name](valley, START, RULES, on_step)
+    assert len(solution.history["loss"]) == 8
+    whole = WAYS[name](valley, START, RULES.at_most(7), lambda step: None)
+    np.testing.assert_array_equal(solution.theta, whole.theta)
+    assert solution.best.iteration == whole.best.iteration
+
+
+def test_a_state_is_gone_on_with():
+    """The second half of a descent, with what the optimiser knew in the middle."""
+    way = partial(descend, optimizer=momentum(1e-4, 0.9))
+    whole = way(valley, START, RULES, lambda step: None)
+    first = way(valley, START, RULES.at_most(15), lambda step: None)
+    theta, state = first.next
+    second = way(valley, theta, RULES.at_most(24), lambda step: None, state)
+    np.testing.assert_array_equal(second.theta, whole.theta)
+    np.testing.assert_array_equal(second.state, whole.state)
+    anew = way(valley, theta, RULES.at_most(24), lambda step: None)
+    assert not np.array_equal(anew.theta, whole.theta)
+    on = one_step_on(first)
+    np.testing.assert_array_equal(on.theta, theta)
+    np.testing.assert_array_equal(on.best.theta, theta)
+    assert one_step_on(first._replace(best=None)).best is None
+
+
+def test_lbfgs_finds_the_minimum_with_an_evaluation_a_point():
+    objective, asked = counted(valley)
+    solution = lbfgs(objective, START, Stopping(200, 0.0, 10), lambda step: None)
+    np.testing.assert_allclose(solution.best.theta, 1, rtol=1e-5)
+    assert len({theta.tobytes() for theta in asked}) == len(asked)
+    np.testing.assert_array_equal(solution.theta, solution.next[0])
+
+
+@pytest.mark.parametrize("max_iter", [1, 2, 17, 100])
+def test_lbfgs_makes_as_many_iterations_as_it_may(max_iter):
+    steps = []
+    rules = Stopping(max_iter, 0.0, 100)
+    start = np.random.RandomState(0).normal(size=50)
+    solution = lbfgs(valley, start, rules, steps.append)
+    assert solution.stop_reason == "max_iter"
+    assert [step.iteration for step in steps] == list(range(max_iter + 1))
+    np.testing.assert_array_equal(solution.theta, steps[-1].theta)
+
+
+def test_lbfgs_says_how_far_it_went_in_gradients():
+    steps = []
+    lbfgs(valley, START, RULES, steps.append, layers=(slice(0, 1), slice(1, 3)))
+    assert steps[0].step_size == 0
+    for before, step in pairwise(steps):
+        change = step.theta - before.theta
+        moved = np.linalg.norm(change) / before.gradient_norm
+        assert step.step_size == pytest.approx(moved, rel=1e-12)
+        parts = [[v[:1], v[1:]] for v in (change, step.theta)]
+        ratios = [np.linalg.norm(c) / np.linalg.norm(t) for c, t in zip(*parts)]
+        np.testing.assert_allclose(step.update_ratios, ratios)
+        expected = valley(step.theta)
+        assert step.loss == expected.value
+        assert step.gradient_norm == pytest.approx(np.linalg.norm(expected.gradient))
+
+
+def test_lbfgs_stops_where_its_line_search_finds_nothing_lower():
+    def spike(theta):
+        """Its gradient shows the wrong way."""
+        return Evaluation(float(abs(theta).sum()), -np.ones_like(theta))
+
+    solution = lbfgs(spike, START, RULES, lambda step: None)
+    assert solution.stop_reason == "converged"
+    np.testing.assert_array_equal(solution.theta, START)
+
+
+def test_lbfgs_does_not_begin_where_the_loss_is_not_finite():
+    objective, asked = counted(lambda theta: Evaluation(np.nan, theta))
+    solution = lbfgs(objective, START, RULES, lambda step: None)
+    assert (solution.stop_reason, solution.best, len(asked)) == ("diverged", None, 1)
+
+
+@pytest.mark.parametrize(("n_bytes", "n"), [(0, 1), (5 * 8 * 3, 5), (6 * 8 * 3 - 1, 5)])
+def test_lbfgs_remembers_gradients_up_to_a_size(n_bytes, n, monkeypatch):
+    monkeypatch.setattr(_solve, "LOG_BYTES", n_bytes)
+    courses = []
+    whole = lbfgs(
+        valley,
+        START,
+        RULES,
+        lambda step: None,
+        on_course=lambda course, at_once: courses.append(course()),
+    )
+    assert [len(course.evaluations) for course in courses] == list(range(1, n + 1))
+    objective, asked = counted(valley)
+    solution = lbfgs(objective, START, RULES, lambda step: None, course=courses[-1])
+    assert isinstance(courses[-1], Replay)
+    assert same(solution, whole)
+    every, points = counted(valley)
+    lbfgs(every, START, RULES, lambda step: None)
+    np.testing.assert_array_equal(asked, points[n:])
+
+
+def test_the_ratio_of_a_change_to_nothing_is_infinite():
+    steps = []
+    rules = Stopping(1, 0.0, 9)
+    descend(
+        lambda theta: Evaluation(1.0, np.ones(2)),
+        np.array([0.0, 2.0]),
+        rules,
+        steps.append,
+        optimizer=gradient_descent(0.5),
+        layers=(slice(0, 1), slice(1, 2)),
+    )
+    assert steps[0].update_ratios == (np.inf, 0.25)
+    assert steps[0].step_size == 0.5
+
+
+@pytest.mark.parametrize("dropout", [False, True])
+@pytest.mark.parametrize("rate", [None, 0.02])
+@pytest.mark.parametrize("factor", [1, 0.1])
+@pytest.mark.parametrize(
+    ("name", "batched"),
+    [(name, False) for name in SOLVERS] + [(name, True) for name in IN_BATCHES],
+)
+def test_a_solver_takes_the_rate_that_suits_it(name, dropout, batched, rate, factor):
+    """By two iterations of what the table makes with that rate."""
+
+    def batches(number):
+        return [parabola, valley]
+
+    given = {"batches": batches} if batched else {}
+    solve_it = solver(name, rate, 0.8, dropout, ALL, factor, **given)
+    rules = Stopping(2, 0.0, 9)
+    theta = np.array([0.3, -0.2])
+    solution = solve_it(parabola, theta, rules, lambda step: None)
+    if name == "lbfgs":
+        expected = lbfgs(parabola, theta, rules, lambda step: None)
+    else:
+        descent = OPTIMIZERS[name]
+        if rate is None:
+            rate = descent.auto_in_batches if batched else descent.auto
+            if dropout and name == "gd":
+                rate = descent.auto_in_batches  # no line search
+        optimizer = descent.make(rate and factor * rate, 0.8)
+        if batched:
+            optimizer = in_mini_batches(optimizer, batches)
+        way = partial(descend, optimizer=optimizer)
+        expected = way(parabola, theta, rules, lambda step: None)
+    assert same(solution, expected)
+
+
+def test_which_solvers_step_on_mini_batches():
+    assert set(SOLVERS) - set(IN_BATCHES) == {"rprop", "lbfgs"}

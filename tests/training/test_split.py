@@ -6,6 +6,7 @@ from skdeepbin.training import _split
 from skdeepbin.training._split import (
     held_out,
     is_usable,
+    mixed,
     n_different_rows,
     row_hashes,
 )
@@ -46,6 +47,44 @@ def test_hashes_depend_on_values_alone(container, dtype, rows, X, monkeypatch):
     assert len(np.unique(expected)) == len(np.unique(X, axis=0))
 
 
+def test_mixing_is_that_of_splitmix64():
+    """Its first numbers after the seed 1234567, as its authors' code prints them."""
+    states = 1234567 + 0x9E3779B97F4A7C15 * np.arange(1, 6).astype(object)
+    numbers = mixed((states % 2**64).astype(np.uint64))
+    assert numbers.tolist() == [
+        6457827717110365317,
+        3203168211198807973,
+        9817491932198370423,
+        4593380528125082431,
+        16408922859458223821,
+    ]
+    assert mixed(np.zeros(1, np.uint64))[0] == 0
+
+
+def test_a_hash_is_the_formula(X):
+    """Mixed bits times odd numbers, mixed; a zero counts for nothing."""
+    random = np.random.RandomState(5)
+    r = [int(n) * 2 + 1 for n in random.randint(2**63, size=4, dtype=np.uint64)]
+    for row, value in zip(X[:20], row_hashes(X, 5)):
+        bits = mixed(row.view(np.uint64)).tolist()
+        total = sum(a * b for a, b in zip(r, bits)) % 2**64
+        assert mixed(np.array([total], np.uint64))[0] == value
+
+
+@pytest.mark.parametrize("container", [sparse.csr_array, sparse.csr_matrix])
+def test_entries_in_several_parts_are_their_sum(container, X):
+    """And the matrix is left as it was given."""
+    whole = sparse.coo_array(X)
+    twice = [np.concatenate([part, part]) for part in (whole.row, whole.col)]
+    halves = np.concatenate([whole.data / 2] * 2)
+    order = np.argsort(twice[0], kind="stable")
+    starts = np.searchsorted(twice[0][order], np.arange(301))
+    given = container((halves[order], twice[1][order], starts), shape=X.shape)
+    before = given.data.copy()
+    np.testing.assert_array_equal(row_hashes(given, 3), row_hashes(X, 3))
+    np.testing.assert_array_equal(given.data, before)
+
+
 def test_hashes_are_spread_evenly_for_every_seed(X):
     """Also of rows that hardly differ."""
     rows = X[:1] + 1e-12 * np.arange(4000)[:, np.newaxis]
@@ -71,6 +110,27 @@ def test_parts_of_a_committee_are_all_rows_once(X, y):
     hashes = row_hashes(X, 0)
     parts = [held_out(hashes, y, None, i / 5, (i + 1) / 5) for i in range(5)]
     np.testing.assert_array_equal(np.sum(parts, axis=0), 1)
+
+
+def test_a_row_is_held_out_by_where_its_middle_lies():
+    """Of weights 1, 4, 1 in the order of the hashes: at 1/12, 6/12 and 11/12."""
+    hashes, w = np.array([2, 1, 3], np.uint64), np.array([4.0, 1.0, 1.0])
+    y = np.ones(3, bool)
+    hashes, w, y = np.append(hashes, hashes), np.append(w, w), np.append(y, ~y)
+    for start, stop, expected in (
+        (0, 6 / 12, [0, 1, 0]),
+        (0, 6.1 / 12, [1, 1, 0]),
+        (6 / 12, 1, [1, 0, 1]),
+        (2 / 12, 10 / 12, [1, 0, 0]),
+    ):
+        mask = held_out(hashes, y, w, start, stop)
+        np.testing.assert_array_equal(mask, expected * 2)
+
+
+def test_rows_without_weight_do_not_validate(X, y):
+    w = np.where(np.arange(300) % 3 == 0, 0.0, 1.0)
+    mask = held_out(row_hashes(X, 0), y, w, 0, 1)
+    np.testing.assert_array_equal(mask, w > 0)
 
 
 def test_a_weight_of_k_is_a_row_k_times(X, y, rng):
@@ -104,3 +164,22 @@ def test_rows_count_if_they_differ(weighted):
         n = n_different_rows(hashes.repeat(k), y.repeat(k), None)
     assert n_different_rows(hashes, y, None) == 15
     assert n == pytest.approx(5, rel=0.05)
+
+
+def test_a_split_needs_weight_of_both_classes_on_both_sides():
+    mask, y = np.array([0, 0, 1, 1], bool), np.array([0, 1, 0, 1], bool)
+    assert is_usable(mask, y, None)
+    for row in range(4):
+        others = np.arange(4) != row
+        assert not is_usable(mask[others], y[others], None)
+        assert not is_usable(mask, y, others.astype(float))
+
+
+def test_the_class_with_fewer_different_rows_counts():
+    hashes, y = np.array([1, 2, 3, 4, 5, 5], np.uint64), np.arange(6) >= 4
+    assert n_different_rows(hashes, y, None) == 1
+    assert n_different_rows(hashes, ~y, None) == 1
+    hashes = np.arange(6, dtype=np.uint64)
+    w = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 3.0])
+    assert n_different_rows(hashes, y, w) == pytest.approx((1 + 3) ** 2 / (1 + 9))
+    assert n_different_rows(hashes, y, 1e200 * w) == pytest.approx(16 / 10)

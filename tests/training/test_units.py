@@ -34,6 +34,63 @@ def test_features_have_about_mean_0_and_deviation_1(container, rows, X, monkeypa
     np.testing.assert_array_equal(np.frexp(units.scale)[0], 0.5)  # powers of two
 
 
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("n_rows", [2, 3, 50])
+@pytest.mark.parametrize("weighted", [True, False])
+def test_units_are_the_nearest_to_mean_and_deviation(container, n_rows, weighted, rng):
+    """Powers of two, and multiples of a quarter of them."""
+    X = rng.normal(size=(n_rows, 40)) * np.exp(rng.normal(size=40)) + 1
+    w = rng.uniform(size=n_rows) if weighted else np.ones(n_rows)
+    units = units_of(container(X), lambda rows: w[rows])
+    mean = np.average(X, 0, w)
+    deviation = np.sqrt(np.average((X - mean) ** 2, 0, w))
+    assert (abs(np.log2(units.scale / deviation)) <= 0.5 + 1e-9).all()
+    assert (abs(units.shift - mean) <= units.scale / 8 + 1e-9).all()
+    assert (4 * units.shift / units.scale % 1 == 0).all()
+
+
+@pytest.mark.parametrize("rows", [2**14, 7])
+def test_rows_without_weight_do_not_count(rows, X, rng, monkeypatch):
+    monkeypatch.setattr(_units, "ROWS", rows)
+    w = (rng.uniform(size=len(X)) < 0.5).astype(float)
+    w[:20] = 0  # more than are looked at at a time
+    X[w == 0] = 1e300
+    units = units_of(X, lambda part: w[part])
+    expected = units_of(X[w > 0], ones)
+    np.testing.assert_array_equal(units.scale, expected.scale)
+    np.testing.assert_array_equal(units.shift, expected.shift)
+
+
+def test_units_are_the_users_only_without_shift_and_scale():
+    one, zero = np.ones(2), np.zeros(2)
+    assert Units(zero, one).are_the_users
+    assert not Units(np.array([0, 0.25]), one).are_the_users
+    assert not Units(zero, np.array([1, 2.0])).are_the_users
+    assert Units(zero, one).total(len, Layout((2, 1))) is len
+
+
+def test_the_units_of_one_row_are_shifts_alone(X, monkeypatch):
+    units = units_of(X[:1], ones)
+    np.testing.assert_array_equal(units.scale, 1)
+    assert (abs(X[0] - units.shift) <= 1 / 8).all()
+    monkeypatch.setattr(_units, "ROWS", 1)  # nor are more needed at a time
+    assert abs(units_of(X, ones).shift - X.mean(axis=0))[0] < 0.2
+
+
+def test_a_feature_far_from_zero_keeps_its_digits(X):
+    """Its spread is a millionth of what it is away from zero."""
+    X[:, 2] = 1e9 + np.cos(np.arange(len(X)))
+    units = units_of(X, ones)
+    assert units.scale[2] in (0.5, 1.0)
+    assert abs(X[:, 2].mean() - units.shift[2]) <= units.scale[2] / 4
+
+
+@pytest.mark.parametrize(("relative", "varies"), [(1e-9, True), (1e-11, False)])
+def test_what_varies_by_rounding_is_constant(relative, varies, X):
+    X[:, 1] = 1e6 * (1 + relative * (np.arange(len(X)) % 2 * 2 - 1))
+    assert (units_of(X, ones).scale[1] != 1) == varies
+
+
 def test_standardised_features_stay_as_they_are(X):
     assert units_of(scale(X), ones).are_the_users
 
@@ -46,7 +103,12 @@ def test_features_of_any_size(container, size, X):
     units = units_of(container(X), ones)
     converted = (X[:, 1] - units.shift[1]) / units.scale[1]
     assert 0.6 < converted.std() < 1.6
+    assert abs(converted.mean()) < 0.2
+    np.testing.assert_array_equal(np.frexp(units.scale)[0], 0.5)
     assert units.scale[2] == 1
+    for other in (0, 3):  # those of common size are as they were
+        alone = units_of(container(X[:, [other]]), ones)
+        assert (units.shift[other], units.scale[other]) == (*alone.shift, *alone.scale)
 
 
 @pytest.mark.parametrize("value", [0.0, 0.37, 1e9, 1e300])

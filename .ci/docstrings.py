@@ -6,6 +6,8 @@ from numpydoc.validate import validate
 
 import skdeepbin
 import skdeepbin.diagnosis
+import skdeepbin.export
+import skdeepbin.plotting
 
 # As in scikit-learn: where the text begins and ends (GL01, GL02), descriptions of
 # returned values (RT02); and sections that a method does not need when its class has
@@ -18,11 +20,13 @@ def public(package):
     for name in package.__all__:
         yield f"{package.__name__}.{name}"
         for member, value in vars(getattr(package, name)).items():
-            if member[0] != "_" and callable(value):
+            is_method = callable(value) or isinstance(value, classmethod)
+            if member[0] != "_" and is_method:
                 yield f"{package.__name__}.{name}.{member}"
 
 
-names = [*public(skdeepbin), *public(skdeepbin.diagnosis)]
+packages = skdeepbin, skdeepbin.diagnosis, skdeepbin.export, skdeepbin.plotting
+names = [name for package in packages for name in public(package)]
 findings = [
     f"{name}: {code} {text}"
     for name in names

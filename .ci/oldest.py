@@ -4,5 +4,6 @@ import tomllib
 from pathlib import Path
 
 project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
-needed = project["dependencies"] + project["optional-dependencies"]["test"]
+extras = project["optional-dependencies"]
+needed = project["dependencies"] + extras["test"] + extras["onnx"]
 print(*(requirement.replace(">=", "==") for requirement in needed))

@@ -2,11 +2,11 @@
 Which shape does Optuna find, when it stops what does not look well?
 =====================================================================
 
-Depth and width are integers, so Optuna can search them. Each trial trains in chunks of
-a few iterations by a warm start, tells its loss on other rows after each, and is
-stopped where that is worse than the median of the trials before.
+Depth and width are integers, so Optuna can search them. A callback tells each trial its
+loss on other rows at every fifteenth iteration, and stops the fit where that is worse
+than the median of the trials before.
 
-It needs Optuna: ``pip install optuna``.
+It needs Optuna, ``pip install optuna``, and scikit-learn 1.9 or later for the callback.
 """
 
 import sys
@@ -25,24 +25,54 @@ try:
 except ModuleNotFoundError:
     print("Skipped, as it needs Optuna: pip install optuna")
     sys.exit()
+if not hasattr(DeepBinaryClassifier, "set_callbacks"):
+    print(
+        "Skipped, as its callback needs scikit-learn 1.9: pip install -U scikit-learn"
+    )
+    sys.exit()
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
-# Each chunk ends while the loss is falling, and would say so.
+# Trials that end while the loss is falling would say so.
 warnings.simplefilter("ignore", LearningWarning)
 
 X, digit = load_digits(return_X_y=True)
 X, X_test, y, y_test = train_test_split(X, digit % 2, test_size=0.5, random_state=0)
 X, X_other, y, y_other = train_test_split(X, y, test_size=0.3, random_state=0)
-CHUNK, CHUNKS, TRIALS = 15, 10, 40
+MAX_ITER, EVERY, TRIALS = 150, 15, 40
 
 # %%
-# A warm start goes on with the same weights and the same state of the optimiser, so ten
-# fits of fifteen iterations are one fit of 150.
+# A callback is any object with these four methods. It asks for what it wants to be
+# given: here the classifier as if training ended now. What it returns says whether it
+# does.
 
 
-def network(params, **settings):
-    common = {"early_stopping": False, "tol": 0, "random_state": 0}
-    return DeepBinaryClassifier(**params, **common, **settings)
+class Pruning:
+    """Tells a trial how well a fit does, and ends it where the trial says so."""
+
+    def __init__(self, trial):
+        self.trial = trial
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator):
+        n_iter = context.task_id + 1
+        if context.task_name != "iteration" or n_iter % EVERY:
+            return False
+        loss = log_loss(y_other, fitted_estimator.predict_proba(X_other))
+        self.trial.report(loss, n_iter)
+        return self.trial.should_prune()
+
+
+def network(params):
+    settings = {"max_iter": MAX_ITER, "early_stopping": False, "tol": 0}
+    return DeepBinaryClassifier(**params, **settings, random_state=0)
 
 
 def loss_on_other_rows(trial):
@@ -52,14 +82,10 @@ def loss_on_other_rows(trial):
         "activation": trial.suggest_categorical("activation", ["relu", "tanh"]),
         "alpha": trial.suggest_float("alpha", 0.1, 100, log=True),
     }
-    clf = network(params, max_iter=CHUNK, warm_start=True)
-    for _ in range(CHUNKS):
-        clf.fit(X, y)
-        loss = log_loss(y_other, clf.predict_proba(X_other))
-        trial.report(loss, clf.n_iter_)
-        if trial.should_prune():
-            raise optuna.TrialPruned
-    return loss
+    clf = network(params).set_callbacks(Pruning(trial)).fit(X, y)
+    if clf.stop_reason_ == "callback":
+        raise optuna.TrialPruned
+    return log_loss(y_other, clf.predict_proba(X_other))
 
 
 study = optuna.create_study(
@@ -71,7 +97,7 @@ best, pruned = study.best_trial, optuna.trial.TrialState.PRUNED
 n_pruned = sum(trial.state == pruned for trial in study.trials)
 n_iter = sum(max(trial.intermediate_values) for trial in study.trials)
 print(f"{TRIALS} trials, {n_pruned} stopped early: ", end="")
-print(f"{n_iter} iterations of {TRIALS * CHUNK * CHUNKS}")
+print(f"{n_iter} iterations of {TRIALS * MAX_ITER}")
 print("The best:", ", ".join(f"{k}={v}" for k, v in best.params.items()))
 print(f"log loss on other rows {best.value:.3f}")
 
@@ -79,7 +105,7 @@ print(f"log loss on other rows {best.value:.3f}")
 # Trained once more, on all rows but those of the test.
 
 models = {
-    "the best": network(best.params, max_iter=CHUNK * CHUNKS),
+    "the best": network(best.params),
     "the default": DeepBinaryClassifier(random_state=0),
 }
 for name, model in models.items():

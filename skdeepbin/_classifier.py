@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -15,17 +14,26 @@ import numpy as np
 from scipy.special import expit, log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import check_scoring
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags, check_random_state, estimator_html_repr
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skdeepbin._failure import what_went_wrong
+from skdeepbin._callbacks import (
+    Callbacks,
+    CallbackSupportMixin,
+    has_callbacks,
+    with_callbacks,
+)
+from skdeepbin._failure import warn_of_failure
+from skdeepbin._html import summary
 from skdeepbin._problem import Problem, Rows
+from skdeepbin._progress import Progress, say
 from skdeepbin._resume import Kept, kept
 from skdeepbin._saving import loaded, saved
 from skdeepbin._validation import (
     InvalidParameterError,
     check_both_or_none,
     check_classes,
+    check_columns,
     check_features,
     check_not_masked,
     check_parameters,
@@ -36,7 +44,6 @@ from skdeepbin._validation import (
     hidden_sizes,
 )
 from skdeepbin._weights import check_weights, row_weights, unit
-from skdeepbin.diagnosis._findings import LearningWarning, is_heard
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import INITIALIZERS, constant, initialize
 from skdeepbin.network._loss import log_loss
@@ -55,6 +62,7 @@ from skdeepbin.training._split import (
     row_hashes,
 )
 from skdeepbin.training._stopping import (
+    CALLBACK,
     INTERRUPTED,
     STOP_REASONS,
     Stopping,
@@ -65,9 +73,10 @@ from skdeepbin.training._stopping import (
 from skdeepbin.training._threads import Threads, one_blas_thread
 from skdeepbin.training._train import Training
 from skdeepbin.training._units import units_of
+from skdeepbin.training._watching import Watcher, Watchers
 
 
-class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
+class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """A deep network for two classes, trained by batch gradient descent.
 
     A fully-connected network maps a row ``a_0 = x`` through its layers to one logit
@@ -202,7 +211,10 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         An int gives the same fit every time.
 
     verbose : bool or int, default=False
-        Print the loss at every tenth iteration; with 2 or more, at every iteration.
+        Print what is measured, and how long it takes at most: with 1 on a line that is
+        rewritten, or where that cannot be done at every tenth iteration, with 2 or more
+        at every iteration. Where a logger "skdeepbin" has a handler, its own or that of
+        the root, and its level is INFO, it is told instead.
 
     dtype : {"auto", "float32", "float64"}, default="auto"
         The precision of the computation and of what is fitted. "auto" is that of X:
@@ -255,8 +267,8 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         Starting points that it took: 2 where a network learnt nothing from the first
         and was started once more, from other weights.
 
-    stop_reason_ : {"converged", "early_stopping", "max_iter", "diverged", \
-            "interrupted"}
+    stop_reason_ : {"converged", "early_stopping", "callback", "max_iter", \
+            "diverged", "interrupted"}
         Why training ended; of a committee, the worst.
 
     validation_scores_ : ndarray of shape (`n_iter_` + 1,) or None
@@ -325,6 +337,8 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
 
     # The public path, so that a pickle does not depend on where this file lies.
     __module__ = "skdeepbin"
+    # A fit that a diagnosis tries out warns of nothing and tells nobody.
+    _is_trial = False
 
     def __init__(
         self,
@@ -387,12 +401,18 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.sparse = True
         return tags
 
+    def _html_repr(self):
+        """scikit-learn's diagram, and of a fitted classifier how training went."""
+        diagram = estimator_html_repr(self)
+        return diagram + summary(self) if hasattr(self, "history_") else diagram
+
     def __getstate__(self):
         return saved(super().__getstate__())
 
     def __setstate__(self, state):
         super().__setstate__(loaded(state))
 
+    @with_callbacks
     def fit(
         self,
         X,
@@ -454,14 +474,19 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
             says why, as :func:`skdeepbin.diagnosis.diagnose` does, and
             what to set; it is a ConvergenceWarning of scikit-learn.
         """
+        callbacks = self._callbacks(X, y, sample_weight)
         with _unchanged_on_error(self):
             goes_on = self.warm_start and hasattr(self, "coefs_")
             problem = self._problem(X, y, sample_weight, goes_on)
             given = self._given_rows(problem, X_val, y_val, sample_weight_val)
-            with kept(self, problem, given, goes_on) as course:
-                solutions = self._fit(problem, given, goes_on, course)
+            with (
+                kept(self, problem, given, goes_on) as course,
+                self._watched(problem, callbacks) as watcher,
+            ):
+                solutions = self._fit(problem, given, goes_on, course, watcher)
                 self._keep(solutions, problem, goes_on)
-            self._warn(solutions, problem)
+            if not (self.stop_reason_ == INTERRUPTED or self._is_trial):
+                warn_of_failure(self, solutions, problem, stacklevel=3)
         if self.stop_reason_ == INTERRUPTED:
             raise KeyboardInterrupt(
                 "The best weights so far are kept in the classifier."
@@ -469,7 +494,12 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def _fit(
-        self, problem: Problem, given: Rows | None, goes_on: bool, course: Kept
+        self,
+        problem: Problem,
+        given: Rows | None,
+        goes_on: bool,
+        course: Kept,
+        watcher: Watcher,
     ) -> list[Solution]:
         """Train on what is given, checked."""
         self._draw_split(course.random, goes_on)
@@ -483,7 +513,9 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         validate = self._validate(problem, given)
         constant = problem.constant_losses(given, masks[0])
         training = self._training(problem, stopping, constant, course)
-        return self._train(problem, masks, training, validate, goes_on, course.random)
+        return self._train(
+            problem, masks, training, validate, goes_on, course.random, watcher
+        )
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Take one gradient step on the rows of X, from where the last one ended.
@@ -533,8 +565,12 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
             stopping = Stopping(max_iter=0, tol=0, n_iter_no_change=1)
             masks = [None] * self.n_networks
             training = self._training(problem, stopping, Losses(inf, inf))
-            solutions = self._train(problem, masks, training, None, goes_on, rng)
+            solutions = self._train(
+                problem, masks, training, None, goes_on, rng, Watcher()
+            )
             self._keep([one_step_on(s) for s in solutions], problem, goes_on, ahead=1)
+        if self.verbose:
+            say(f"Iteration {self.n_iter_}: loss {self.loss_:.5f} before it")
         return self
 
     def decision_function(self, X):
@@ -552,6 +588,7 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         check_not_masked(X=X)
+        check_columns(X)
         X = check_features(validate_data(self, X, reset=False, **_ACCEPTED))
         networks = self._fitted_networks()
         z = self._logits(X, networks[0])
@@ -622,6 +659,7 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         check_parameters(self.get_params(deep=False))
         check_solver(self.solver, self.batch_size, self.dropout)
         check_not_masked(X=X, y=y)
+        check_columns(X)
         X, y = validate_data(self, X, y, reset=not goes_on, **_ACCEPTED)
         check_features(X)
         both = classes is None
@@ -657,6 +695,7 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
                 check_both_or_none(X_val=X_val, sample_weight_val=sample_weight_val)
             return None
         check_not_masked(X_val=X_val, y_val=y_val)
+        check_columns(X_val, name="X_val")
         X, y = validate_data(self, X_val, y_val, reset=False, **_ACCEPTED)
         _, second = encode_labels(y, problem.classes, name="y_val")
         weights = check_weights(sample_weight_val, len(y), name="sample_weight_val")
@@ -748,12 +787,12 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
             problem.network.layout.slices,
         )
         if course is None:
-            return Training(way, stopping, constant, self._report)
+            return Training(way, stopping, constant)
 
         def watched(*settings: Any, **options: Any) -> Solve:
             return course.watched(way(*settings, **options))
 
-        return Training(watched, stopping, constant, self._report)
+        return Training(watched, stopping, constant)
 
     def _train(
         self,
@@ -763,6 +802,7 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         validate: Validate | None,
         goes_on: bool,
         rng: np.random.RandomState,
+        watcher: Watcher,
     ) -> list[Solution]:
         """Train every network of the committee."""
         X, y, network, weights = problem.X, problem.y, problem.network, problem.weights
@@ -799,7 +839,14 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
             np.errstate(over="ignore", invalid="ignore"),  # `stopping` looks for them
         ):
             solutions = train_committee(
-                network, data, members, weights.alpha, training, threads, validate
+                network,
+                data,
+                members,
+                weights.alpha,
+                training,
+                threads,
+                validate,
+                watcher,
             )
         if any(solution.best is None for solution in solutions):
             raise ValueError(
@@ -902,34 +949,58 @@ class DeepBinaryClassifier(ClassifierMixin, BaseEstimator):
         # Training that had not come to its end goes on; else from the best point.
         self._resume = [
             (solution.theta, solution.state)
-            if solution.stop_reason in ("max_iter", INTERRUPTED)
+            if solution.stop_reason in ("max_iter", CALLBACK, INTERRUPTED)
             else (step.theta, None)
             for solution, step in zip(solutions, best)
         ]
+
+    def _callbacks(self, X: Any, y: Any, sample_weight: Any) -> Callbacks | None:
+        """What tells the callbacks of a fit, if there are any."""
+        if self._is_trial or not has_callbacks(self):
+            return None
+        check_parameters(self.get_params(deep=False))
+        weights = None if sample_weight is None else {"sample_weight": sample_weight}
+        return Callbacks(self, X, y, weights)
+
+    @contextmanager
+    def _watched(
+        self, problem: Problem, callbacks: Callbacks | None
+    ) -> Iterator[Watcher]:
+        """Who watches the training, from its begin to the fitted classifier."""
+        progress = None
         if self.verbose:
+            progress = Progress(self.n_networks, self.max_iter, self.verbose > 1)
+        if callbacks is not None:
+            callbacks.on_fit_begin(partial(self._attributes_at, problem))
+        watchers = [w for w in (progress, callbacks) if w is not None]
+        try:
+            yield Watchers(watchers) if watchers else Watcher()
+        finally:
+            if progress is not None:
+                progress.leave_line()
+        if progress is not None:
             if self.n_starts_ > 1:
-                print("Nothing was learnt from the first start; this is the second.")
+                say("Nothing was learnt from the first start; this is the second.")
             sentence = STOP_REASONS[self.stop_reason_]
-            print(f"Stopped after {self.n_iter_} iterations: {sentence}.")
+            say(f"Stopped after {self.n_iter_} iterations: {sentence}.")
+        if callbacks is not None:
+            callbacks.on_fit_end()
 
-    def _warn(self, solutions: Sequence[Solution], problem: Problem) -> None:
-        """Say where training did not end well, and why."""
-        if self.stop_reason_ == INTERRUPTED or not is_heard():
-            return
-        if getattr(self, "_is_experiment", False):
-            return
-        finding = what_went_wrong(self, solutions, problem)
-        if finding is not None:
-            warnings.warn(str(finding), LearningWarning, stacklevel=4)
-
-    def _report(self, step: Step) -> None:
-        """Print one line on an iteration if `verbose` asks for it."""
-        every = 1 if self.verbose > 1 else 10
-        if self.verbose and step.iteration % every == 0:
-            print(
-                f"Iteration {step.iteration}: loss {step.loss:.6f}, "
-                f"step {step.step_size:.3g}, {step.seconds:.1f} s"
-            )
+    def _attributes_at(self, problem: Problem, step: Step) -> dict[str, Any]:
+        """The fitted attributes of one network that stands at a step."""
+        layout = problem.network.layout
+        theta = problem.units.to_user(step.theta, layout).astype(problem.dtype)
+        coefs, intercepts = map(list, layout.views(theta))
+        return {
+            "classes_": problem.classes,
+            "coefs_": coefs,
+            "intercepts_": intercepts,
+            "n_iter_": step.iteration,
+            "loss_": step.loss,
+            "n_layers_": len(layout.sizes),
+            "out_activation_": "logistic",
+            "_fitted_activation": self.activation,
+        }
 
 
 _ACCEPTED = {"accept_sparse": "csr", "dtype": "numeric"}

@@ -1,42 +1,57 @@
-"""What a fit says that did not end well: the cause, its evidence, and the remedy."""
+"""What a fit says that did not end well: the cause, its evidence, and the remedy.
+
+The diagnosis is imported only where there is something to say: it brings many modules.
+"""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from skdeepbin._problem import Problem
-from skdeepbin.diagnosis._diagnose import cause_of_failure
-from skdeepbin.diagnosis._findings import Finding
 from skdeepbin.training._solve import Solution
-from skdeepbin.training._stopping import STOP_REASONS, is_still_falling
+from skdeepbin.training._stopping import CALLBACK, STOP_REASONS, is_still_falling
+
+if TYPE_CHECKING:
+    from skdeepbin.diagnosis._findings import Finding
 
 
-def what_went_wrong(
-    clf: Any, solutions: Sequence[Solution], problem: Problem
-) -> Finding | None:
-    """The worst of what can be said of the networks; None if all is well.
+def warn_of_failure(
+    clf: Any, solutions: Sequence[Solution], problem: Problem, stacklevel: int
+) -> None:
+    """Warn of the worst that can be said of the networks, if anything can.
 
     A network that has learnt nothing but was on its way when `max_iter` was reached is
-    not diagnosed: more iterations come first.
+    not diagnosed: more iterations come first. Nor is one that a callback ended.
     """
     watched = "validation_loss" if clf.early_stopping else "loss"
     falling = [
         s.stop_reason == "max_iter" and is_still_falling(s.history, watched)
         for s in solutions
     ]
-    for solution, on_its_way in zip(solutions, falling):
-        nothing = not (solution.has_learnt or on_its_way)
-        if solution.stop_reason == "diverged" or nothing:
-            return _why(clf, solution, problem)
-    return _unfinished(clf) if any(falling) else None
+    failed = [
+        solution
+        for solution, on_its_way in zip(solutions, falling)
+        if solution.stop_reason == "diverged"
+        or not (solution.has_learnt or on_its_way or solution.stop_reason == CALLBACK)
+    ]
+    if not (failed or any(falling)):
+        return
+    from skdeepbin.diagnosis._findings import LearningWarning, is_heard
+
+    if is_heard():
+        finding = _why(clf, failed[0], problem) if failed else _unfinished(clf)
+        warnings.warn(str(finding), LearningWarning, stacklevel=stacklevel + 1)
 
 
 def _why(clf: Any, solution: Solution, problem: Problem) -> Finding:
     """Why a network has diverged or learnt nothing."""
+    from skdeepbin.diagnosis._diagnose import cause_of_failure
+    from skdeepbin.diagnosis._findings import Finding
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -61,6 +76,8 @@ def _why(clf: Any, solution: Solution, problem: Problem) -> Finding:
 
 def _unfinished(clf: Any) -> Finding:
     """That more iterations would have helped."""
+    from skdeepbin.diagnosis._findings import Finding
+
     cause = (
         f"The loss was still falling when training ended after {clf.n_iter_} iterations"
     )

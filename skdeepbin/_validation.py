@@ -262,6 +262,23 @@ def check_features(X: Any) -> Any:
     return X
 
 
+def check_columns(X: Any, name: str = "X") -> None:
+    """Raise a ValueError for the first column of a data frame that holds times.
+
+    NumPy would say of them only that it has no common type.
+    """
+    if not hasattr(X, "columns"):
+        return
+    for column, dtype in zip(X.columns, X.dtypes):
+        is_time = getattr(dtype, "is_temporal", lambda: False)()  # of polars
+        if is_time or getattr(dtype, "kind", "") in {"M", "m"}:
+            raise ValueError(
+                f"`{name}` must hold real numbers; got a column {column!r} of type "
+                f"{dtype}. Convert it, for example to days since a date, or leave it "
+                "out."
+            )
+
+
 def check_not_masked(**arrays: Any) -> None:
     """Raise a ValueError for the first array of which some entries are masked."""
     for name, array in arrays.items():

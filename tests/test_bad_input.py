@@ -1,5 +1,7 @@
 """Each bad input gives an error that says what is wrong and what to do."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
@@ -9,6 +11,7 @@ from sklearn.utils.estimator_checks import (
 
 from skdeepbin import DeepBinaryClassifier
 from skdeepbin._validation import RULES
+from skdeepbin.training._watching import Watcher
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -242,12 +245,13 @@ def test_a_memory_map_that_is_cut_short_during_fit(tmp_path, monkeypatch):
     np.random.RandomState(0).normal(size=(20_000, 30)).tofile(path)
     data = np.memmap(path, mode="r").view(float).reshape(-1, 30)
 
-    def cut(step):
-        with open(path, "r+b") as file:
-            file.truncate(4096)
+    class Cut(Watcher):
+        def on_step(self, network, step):
+            with open(path, "r+b") as file:
+                file.truncate(4096)
 
     model = DeepBinaryClassifier(4, max_iter=3)
-    model._report = cut
+    model._watched = lambda problem, callbacks: nullcontext(Cut())
     before = dict(vars(model))
     with pytest.raises(OSError, match="has become 4096"):
         model.fit(data, np.arange(20_000) % 2)

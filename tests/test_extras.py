@@ -18,6 +18,11 @@ def test_an_extra_that_is_not_there_names_the_command(name):
         extra(name, "plot")
 
 
+def test_a_library_without_a_group_is_installed_by_its_name():
+    with pytest.raises(ModuleNotFoundError, match="`pip install no_such_library`"):
+        extra("no_such_library.part", None)
+
+
 def test_a_broken_library_is_not_called_missing(tmp_path, monkeypatch):
     (tmp_path / "half_a_library.py").write_text("import no_such_library")
     monkeypatch.syspath_prepend(tmp_path)

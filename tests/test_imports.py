@@ -4,11 +4,13 @@ import ast
 import subprocess
 import sys
 from graphlib import TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import skdeepbin
+from skdeepbin import PACKAGES
 
 ROOT = Path(skdeepbin.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
@@ -24,6 +26,9 @@ ALLOWED = {
     "_failure": {"training", "diagnosis", "_problem"},
     "_version": set(),
     "_extras": set(),
+    "_callbacks": {"training"},
+    "_html": {"network", "training"},
+    "_progress": {"training"},
     "_fingerprint": {"training", "_version"},
     "_resume": {"training", "_problem", "_fingerprint"},
     "_saving": {"training", "_version"},
@@ -35,8 +40,22 @@ ALLOWED = {
         "_weights",
         "_problem",
         "_failure",
+        "_callbacks",
+        "_html",
+        "_progress",
         "_resume",
         "_saving",
+    },
+    "export": {"network", "training", "_classifier", "_extras", "_version"},
+    "plotting": {"_extras", "_validation", "_weights", "diagnosis", "network"},
+    "_report": {
+        "plotting",
+        "diagnosis",
+        "training",
+        "_extras",
+        "_validation",
+        "_version",
+        "_weights",
     },
     "__init__": {"_classifier", "_version"},
 }
@@ -51,10 +70,16 @@ LIBRARIES = {
     "_failure": set(),
     "_version": set(),
     "_extras": set(),
+    "_callbacks": {"sklearn"},
+    "_html": set(),
+    "_progress": set(),
     "_fingerprint": {"scipy"},
     "_resume": {"sklearn"},
     "_saving": set(),
     "_classifier": {"scipy", "sklearn"},
+    "export": {"scipy", "sklearn"},
+    "plotting": {"scipy", "sklearn"},
+    "_report": {"scipy", "sklearn"},
     "__init__": set(),
 }
 
@@ -103,9 +128,35 @@ def test_no_cycles():
     TopologicalSorter(graph).prepare()  # raises CycleError
 
 
-def test_import_brings_nothing_optional():
-    code = "import sys, skdeepbin; print(*sys.modules)"
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert not {"matplotlib", "dask", "onnx"} & set(result.stdout.split())
+def printed(code):
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def modules_after(name):
+    return set(printed(f"import sys, {name}; print(*sys.modules)").split())
+
+
+def test_import_brings_nothing_beyond_scikit_learn():
+    """Nothing optional, and not the diagnosis, which needs many models."""
+    more = modules_after("skdeepbin") - modules_after("sklearn.neural_network")
+    assert {m.split(".")[0] for m in more} <= {"skdeepbin"} | sys.stdlib_module_names
+    assert not {f"skdeepbin.{package}" for package in PACKAGES} & more
+
+
+@pytest.mark.parametrize("package", [*PACKAGES, "_report"])
+def test_packages_bring_nothing_optional(package):
+    optional = {"matplotlib", "dask", "distributed", "onnx", "skl2onnx", "torch"}
+    assert not optional & modules_after(f"skdeepbin.{package}")
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_packages_are_there_without_being_imported(package):
+    code = f"import skdeepbin; print(*skdeepbin.{package}.__all__)"
+    names = set(printed(code).split())
+    assert names == set(import_module(f"skdeepbin.{package}").__all__)
+
+
+def test_an_unknown_name_is_unknown():
+    with pytest.raises(AttributeError, match="has no attribute 'diagnoses'"):
+        _ = skdeepbin.diagnoses

@@ -284,6 +284,14 @@ def test_there_is_no_third_start(moons, monkeypatch):
         DeepBinaryClassifier(random_state=0).fit(*moons)
 
 
+def test_the_warning_is_shown_at_the_call_of_fit(moons):
+    with pytest.warns(LearningWarning) as caught:
+        DeepBinaryClassifier(4, max_iter=5, early_stopping=False, random_state=0).fit(
+            *moons
+        )
+    assert [warning.filename for warning in caught] == [__file__]
+
+
 def test_labels_that_do_not_depend_on_x_warn(rng):
     """The rows of training can be learnt by heart, those held out cannot."""
     X, y = rng.normal(size=(1000, 30)), np.arange(1000) % 2

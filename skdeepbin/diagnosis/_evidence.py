@@ -17,7 +17,7 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import validate_data
 
-from skdeepbin._validation import check_features, check_not_masked
+from skdeepbin._validation import check_columns, check_features, check_not_masked
 from skdeepbin._weights import check_both_classes_weigh, check_weights, class_totals
 from skdeepbin.diagnosis._layers import Layers, measure
 from skdeepbin.diagnosis._subject import Subject, subjects
@@ -156,31 +156,44 @@ class Evidence:
         return (self.entropy - loss) / max(self.entropy - self.reachable, 1e-3)
 
 
-def gather(clf: Any, X: Any, y: Any, sample_weight: Any = None) -> list[Evidence]:
-    """The evidence about each network of a fitted estimator."""
-    networks = subjects(clf)
-    for transform in networks[0].prefix:
+def rows_of(network: Subject, X: Any) -> Any:
+    """X as the network is given it, behind its pipeline: checked, dense or CSR."""
+    for transform in network.prefix:
         X = transform.transform(X)
-    fitted = networks[0].estimator
+    fitted = network.estimator
     if hasattr(X, "columns") and hasattr(fitted, "feature_names_in_"):
         validate_data(fitted, X, reset=False, skip_check_array=True)
-    check_not_masked(X=X, y=y)
+    check_not_masked(X=X)
+    check_columns(X)
     X = check_features(
         check_array(X, accept_sparse="csr", dtype="numeric", input_name="X")
     )
+    n_features = network.weights[0].shape[0]
+    if X.shape[1] != n_features:
+        raise ValueError(
+            f"X must have the {n_features} features that the classifier was fitted on; "
+            f"got {X.shape[1]}."
+        )
+    return X
+
+
+def most_rows(X: Any) -> int:
+    """How many rows of X are looked at, at most."""
+    return min(ROWS, max(ENTRIES // X.shape[1], FEWEST))
+
+
+def gather(clf: Any, X: Any, y: Any, sample_weight: Any = None) -> list[Evidence]:
+    """The evidence about each network of a fitted estimator."""
+    networks = subjects(clf)
+    first = networks[0]
+    X = rows_of(first, X)
+    check_not_masked(y=y)
     y = np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim != 1:
         raise ValueError(f"`y` must be of shape (n_samples,); got shape {y.shape}.")
     check_consistent_length(X, y)
-    first = networks[0]
-    n_features = first.weights[0].shape[0]
-    if X.shape[1] != n_features:
-        raise ValueError(
-            f"X must have the {n_features} features that `clf` was fitted on; got "
-            f"{X.shape[1]}."
-        )
     unknown = np.setdiff1d(y, first.classes)
     if unknown.size:
         raise ValueError(
@@ -196,7 +209,7 @@ def gather(clf: Any, X: Any, y: Any, sample_weight: Any = None) -> list[Evidence
     factors = compute_class_weight(
         first.parameters.get("class_weight"), classes=first.classes, y=y
     )
-    chosen = sample(second, min(ROWS, max(ENTRIES // n_features, FEWEST)))
+    chosen = sample(second, most_rows(X))
     X, n_rows, is_sparse = X[chosen], len(y), issparse(X)
     X = np.asarray(X.toarray() if issparse(X) else X, dtype=float)
     w, given = factors[second[chosen].astype(int)], check_weights(sample_weight, n_rows)

@@ -89,7 +89,7 @@ class Laboratory:
         change = dict(change)
         rest = np.setdiff1d(np.arange(len(X)), train)
         model = self._clone(change, steps)
-        model._is_experiment = True  # its own failure is not diagnosed
+        model._is_trial = True
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")

@@ -78,22 +78,17 @@ def measure(
         ]
         errors = [np.sqrt(np.mean((d**2).sum(axis=0))) for d in D]
         size = [np.sqrt(np.mean(W**2)) for W in network.layout.views(theta).weights]
-    dead = [np.mean(~(a > 0).any(axis=1)) if activation == "relu" else 0 for a in A]
-    measured = (
-        spread,
-        lengths,
-        errors,
-        gradient,
-        dead,
-        _saturated(activation, A),
-        size,
-    )
+    dead, saturated = shares(activation, A)
+    measured = (spread, lengths, errors, gradient, dead, saturated, size)
     return Layers(z, *(np.asarray(values, float) for values in measured))
 
 
-def _saturated(activation: str, A: Sequence[Array]) -> list[float]:
+def shares(activation: str, A: Sequence[Array]) -> tuple[list[float], list[float]]:
+    """Of each hidden layer the share of dead units and of saturated activations."""
+    is_relu = activation == "relu"
+    dead = [float(np.mean(~(a > 0).any(axis=1))) if is_relu else 0.0 for a in A]
     middle, far = SATURATED.get(activation, (0.0, np.inf))
-    return [float(np.mean(abs(a - middle) > far)) for a in A]
+    return dead, [float(np.mean(abs(a - middle) > far)) for a in A]
 
 
 def _backward(network: Network, V: Sequence[Array], A: Sequence[Array]) -> list[Array]:

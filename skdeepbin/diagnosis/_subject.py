@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.neural_network import MLPClassifier
 
 from skdeepbin.network._activations import ACTIVATIONS
@@ -182,21 +183,29 @@ class Subject:
         return self.rate * sums * gradient_norm / norm
 
 
-def subjects(clf: Any) -> list[Subject]:
-    """Each network of a fitted estimator, or an error that names what was expected."""
+def subjects(clf: Any, name: str = "clf") -> list[Subject]:
+    """Each network of a fitted estimator, or an error that names what was expected.
+
+    name : what the user calls it.
+    """
     steps, clf = unpacked(clf)
     ours = _is_ours(clf)
+    if isinstance(clf, BaseSearchCV):
+        raise NotFittedError(
+            f"`{name}` must be {EXPECTED}; this {type(clf).__name__} has no best "
+            "estimator yet. Call `fit` first, with `refit` on."
+        )
     if not ours and not isinstance(clf, MLPClassifier):
         kind = (
             f"the class {clf.__name__}" if isinstance(clf, type) else type(clf).__name__
         )
-        raise TypeError(f"`clf` must be {EXPECTED}; got {kind}.")
+        raise TypeError(f"`{name}` must be {EXPECTED}; got {kind}.")
     if not hasattr(clf, "coefs_"):
         raise NotFittedError(
-            f"`clf` must be {EXPECTED}; this {type(clf).__name__} is not fitted yet. "
-            "Call `fit` first."
+            f"`{name}` must be {EXPECTED}; this {type(clf).__name__} is not fitted "
+            "yet. Call `fit` first."
         )
-    return _of_ours(clf, steps) if ours else [_of_mlp(clf, steps)]
+    return _of_ours(clf, steps) if ours else [_of_mlp(clf, steps, name)]
 
 
 def unpacked(clf: Any) -> tuple[tuple[Any, ...], Any]:
@@ -257,7 +266,7 @@ def _of_ours(clf: Any, steps: tuple[Any, ...]) -> list[Subject]:
                 validation,
                 column("gradient_norms", number),
                 column("update_ratios", number),
-                clf.stop_reason_ in ("max_iter", "interrupted"),
+                clf.stop_reason_ in ("max_iter", "interrupted", "callback"),
                 _reason_of_ours(clf),
                 number + 1,
                 k,
@@ -272,13 +281,13 @@ def _reason_of_ours(clf: Any) -> str:
     return PARTIAL if cut_short else str(clf.stop_reason_)
 
 
-def _of_mlp(clf: MLPClassifier, steps: tuple[Any, ...]) -> Subject:
+def _of_mlp(clf: MLPClassifier, steps: tuple[Any, ...], name: str) -> Subject:
     """The network of scikit-learn's MLPClassifier, if it has one logit."""
     n_outputs = clf.coefs_[-1].shape[1]
     binary = np.ndim(clf.classes_) == 1 and len(clf.classes_) == 2
     if clf.out_activation_ != "logistic" or n_outputs != 1 or not binary:
         raise ValueError(
-            "`clf` must be an MLPClassifier for two classes; this one has "
+            f"`{name}` must be an MLPClassifier for two classes; this one has "
             f"{n_outputs} outputs for {len(clf.classes_)} classes. Fit one on a "
             "target of two classes, or wrap it in "
             "sklearn.multiclass.OneVsRestClassifier and diagnose its `estimators_`."

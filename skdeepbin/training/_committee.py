@@ -30,6 +30,7 @@ from skdeepbin.training._stopping import INTERRUPTED, Stopping
 from skdeepbin.training._threads import Threads
 from skdeepbin.training._train import Training, interrupted, train
 from skdeepbin.training._units import Units
+from skdeepbin.training._watching import Watcher
 
 
 class Data(NamedTuple):
@@ -86,10 +87,12 @@ def train_committee(
     training: Training,
     threads: Threads,
     validate: Validate | None,
+    watcher: Watcher,
 ) -> list[Solution]:
     """The solution of each member, in the units of training.
 
     At Ctrl-C of those that were begun; the last then has the stop reason INTERRUPTED.
+    Also of those alone where the watcher ends the training.
     """
 
     def objective(rows: Rows, weights: Losses, alpha: float = alpha) -> Objective:
@@ -112,15 +115,15 @@ def train_committee(
 
         return of_an_epoch
 
-    def trained(member: Member) -> Solution:
+    def trained(number: int, member: Member) -> Solution:
         rows = data.rows(member.held_out)
         evaluate: ObjectiveFunction = objective(rows, member.weights)
         if validate is not None:
             evaluate = _validated(evaluate, network, data.units, member, validate)
-        course = training
+        course = training._replace(on_step=partial(watcher.on_step, number))
         if data.batch_size is not None:
             batches = mini_batches(member, rows)
-            course = training._replace(solver=partial(training.solver, batches=batches))
+            course = course._replace(solver=partial(training.solver, batches=batches))
         return train(evaluate, member.start, course, member.state)
 
     def finished(member: Member, solution: Solution) -> Solution:
@@ -130,17 +133,18 @@ def train_committee(
         return _finished(solution, objective(data.rows(None), weights))
 
     solutions: list[Solution] = []
-    for member in members:
-        if solutions and solutions[-1].stop_reason == INTERRUPTED:
-            break
+    for number, member in enumerate(members):
         try:
-            solutions.append(trained(member))
+            solutions.append(trained(number, member))
             if solutions[-1].stop_reason != INTERRUPTED:
                 solutions[-1] = finished(member, solutions[-1])
+            is_over = watcher.on_network_end(number)
         except KeyboardInterrupt:
             if not solutions:
                 raise
             solutions[-1] = interrupted(solutions[-1])
+        if solutions[-1].stop_reason == INTERRUPTED or is_over:
+            break
     return solutions
 
 
@@ -162,7 +166,7 @@ def _finished(solution: Solution, objective: Objective) -> Solution:
         objective,
         solution.best.theta,
         Stopping(FINISH, tol=0, n_iter_no_change=FINISH),
-        lambda step: None,
+        lambda step: False,
         optimizer=rprop(FINISH_STEP, 10 * FINISH_STEP),
     )
     if end.stop_reason == INTERRUPTED:

@@ -1,20 +1,17 @@
 """Sum a network's loss and gradient over blocks of rows, with the same bits on any
 number of threads.
 
-Three levels, each folded in the order of the rows::
+A block is as many rows as fit the cache, forward and backward in the precision of the
+data. Blocks are added up a tree of halves (`_tree.py`): up to 16 in the precision of
+the data, more in float64, so that the error does not grow with the rows.
 
-    block   rows that fit the cache, forward and backward in the precision of the data
-    group   up to 16 blocks, a task for one thread, added in the precision of the data
-    whole   groups added in float64, so that the error does not grow with the rows
-
-Blocks and groups depend on the data alone. Threads take group after group; the sum
-waits for the next group in order and holds those that come early.
+Blocks and their tree depend on the data alone. A thread takes a group of blocks, a node
+of the tree, and then the next; whoever has both halves of a node adds them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -25,9 +22,10 @@ from skdeepbin.network._network import Block, Losses, Network, Workspace
 from skdeepbin.network._parameters import Array, Parameters
 from skdeepbin.training._blocks import BLOCK_WORK, Features, Rows
 from skdeepbin.training._threads import Threads, n_threads
+from skdeepbin.training._tree import Node, TreeSum, cut
 
-# At most so many blocks to a group, and where there are fewer blocks so many groups
-# that threads end at about the same time.
+# So many blocks are added in the precision of the data. A group has no more, and where
+# there are fewer blocks so many that threads end at about the same time.
 GROUP_BLOCKS, GROUPS = 16, 32
 
 
@@ -45,12 +43,19 @@ def memory_needed(network: Network, features: Features, n_threads: int) -> int:
     """Bytes that training takes beyond the data: parameters and workspaces."""
     itemsize = features.dtype.itemsize
     rows = sum(block_sizes(features.slices))
-    of_a_thread = rows * network.workspace_size(1) + 3 * network.layout.n_parameters
+    n_parts = 2 + group_size(len(features.slices)).bit_length()
+    of_a_thread = rows * network.workspace_size(1)
+    of_a_thread += n_parts * network.layout.n_parameters
     if not issparse(features.X):
         of_a_thread += rows * (features.X.shape[1] + 1)
     # theta, the best one, the last and the next, their gradients, the penalty
     of_the_descent = 8 * 8 * network.layout.n_parameters
     return n_threads * itemsize * of_a_thread + of_the_descent
+
+
+def group_size(n_blocks: int) -> int:
+    """The most blocks that a thread takes at a time."""
+    return min(max(n_blocks // GROUPS, 1), GROUP_BLOCKS)
 
 
 def block_sizes(slices: Sequence[slice]) -> set[int]:
@@ -65,10 +70,21 @@ class Part(NamedTuple):
     layers: Parameters
 
 
+class Sums(NamedTuple):
+    """The sums over a node.
+
+    part : whose flat gradient it is, if that may be taken for another.
+    """
+
+    losses: Losses
+    gradient: Array
+    part: Part | None = None
+
+
 class Engine:
     """The sum of weighted losses of a network over rows, and its gradient.
 
-    All memory is taken at the start: a workspace a thread, a gradient a group in work.
+    A workspace a thread is taken at the start, a gradient for every group in work.
     """
 
     def __init__(self, network: Network, rows: Rows, threads: Threads) -> None:
@@ -76,9 +92,8 @@ class Engine:
         self._theta = np.empty(network.layout.n_parameters, rows.dtype)
         V = network.layout.layers(self._theta)
         n_blocks = len(rows.slices)
-        size = min(max(n_blocks // GROUPS, 1), GROUP_BLOCKS)
-        starts = range(0, n_blocks, size)
-        self.groups = [range(i, min(i + size, n_blocks)) for i in starts]
+        self._root = Node(0, n_blocks)
+        self.groups = [*cut(self._root, group_size(n_blocks))]
         self._desks = [Desk(network, V, rows) for _ in range(threads.n)]
         self._spare = [desk.new_part() for desk in self._desks]
 
@@ -88,18 +103,29 @@ class Engine:
         r = draw(theta, self.network.hidden) if self.network.dropout else []
         if len(self.groups) == 1:  # nothing to add up
             part = self._spare[0]
-            losses = self._desks[0].sum(self.groups[0], part, r)
+            losses = self._desks[0].sum(self._root, part, r)
             return losses, part.flat.astype(np.float64)
-        total = OrderedSum(theta.size)
+        total = TreeSum(self._root, self.groups, self._plus)
 
-        def work(thread: int, task: tuple[int, range]) -> None:
-            number, group = task
+        def work(thread: int, group: Node) -> None:
             desk = self._desks[thread]
             part = self._take(desk)
-            self._spare.extend(total.add(number, desk.sum(group, part, r), part))
+            losses = desk.sum(group, part, r)
+            total.add(group, Sums(losses, part.flat, part))
 
-        self.threads.run(work, enumerate(self.groups))
-        return total.losses, total.gradient
+        self.threads.run(work, self.groups)
+        losses, gradient, taken = total.value
+        if taken is not None:
+            gradient = gradient.astype(np.float64)
+            self._spare.append(taken)
+        return losses, gradient
+
+    def _plus(self, node: Node, left: Sums, right: Sums) -> Sums:
+        """The sums over a node from those over its halves; their memory is used."""
+        total = plus(node, left, right)
+        used = [right.part, left.part if total.part is None else None]
+        self._spare.extend(part for part in used if part is not None)
+        return total
 
     def _take(self, desk: Desk) -> Part:
         try:
@@ -113,7 +139,9 @@ class Desk:
 
     def __init__(self, network: Network, V: Sequence[Array], rows: Rows) -> None:
         self.network, self.V, self.rows = network, V, rows
-        self.part = self.new_part()
+        # One for the second half of each node that is in work.
+        depth = (group_size(len(rows.slices)) - 1).bit_length()
+        self._parts = [self.new_part() for _ in range(depth)]
         self._memory: dict[int, tuple[Workspace, Block | None]] = {}
         for n in block_sizes(rows.slices):
             self._memory[n] = network.workspace(n, rows.dtype), rows.memory(n)
@@ -123,16 +151,20 @@ class Desk:
         flat = np.empty(self.network.layout.n_parameters, self.rows.dtype)
         return Part(flat, self.network.layout.views(flat))
 
-    def sum(self, group: range, into: Part, r: Draw) -> Losses:
+    def sum(self, node: Node, into: Part, r: Draw, depth: int = 0) -> Losses:
         """The losses of a group of blocks; its gradient in place in ``into``.
 
         r : what dropout draws, if there is any.
+        depth : of the node below the group.
         """
-        losses = self._block(group[0], into, r)
-        for number in group[1:]:
-            losses = _plus(losses, self._block(number, self.part, r))
-            np.add(into.flat, self.part.flat, out=into.flat)
-        return losses
+        if node.size == 1:
+            return self._block(node.start, into, r)
+        left, right = node.halves
+        part = self._parts[depth]
+        losses = self.sum(left, into, r, depth + 1)
+        others = self.sum(right, part, r, depth + 1)
+        np.add(into.flat, part.flat, out=into.flat)
+        return plus_losses(losses, others)
 
     def _block(self, number: int, into: Part, r: Draw) -> Losses:
         rows = self.rows.slices[number]
@@ -142,30 +174,18 @@ class Desk:
         return self.network.loss_and_gradient(self.V, block, workspace, layers, r)
 
 
-class OrderedSum:
-    """Adds parts in the order of their numbers, in whichever order they arrive."""
-
-    def __init__(self, size: int) -> None:
-        self.losses, self.gradient = Losses(0.0, 0.0), np.zeros(size)
-        self._next = 0
-        self._early: dict[int, tuple[Losses, Part]] = {}
-        self._lock = Lock()
-
-    def add(self, number: int, losses: Losses, part: Part) -> list[Part]:
-        """Add a part now or when its turn comes; return those no longer needed."""
-        used = []
-        with self._lock:
-            self._early[number] = losses, part
-            while self._next in self._early:
-                losses, part = self._early.pop(self._next)
-                self.losses = _plus(self.losses, losses)
-                self.gradient += part.flat
-                self._next += 1
-                used.append(part)
-        return used
+def plus(node: Node, left: Sums, right: Sums) -> Sums:
+    """The sums over a node from those over its halves, in the memory of the first."""
+    losses = plus_losses(left.losses, right.losses)
+    if node.size <= GROUP_BLOCKS or left.gradient.dtype == np.float64:
+        gradient = np.add(left.gradient, right.gradient, out=left.gradient)
+        return Sums(losses, gradient, left.part)
+    gradient = np.add(left.gradient, right.gradient, dtype=np.float64)
+    return Sums(losses, gradient)
 
 
-def _plus(one: Losses, other: Losses) -> Losses:
+def plus_losses(one: Losses, other: Losses) -> Losses:
+    """Both together."""
     return Losses(one.trained + other.trained, one.held_out + other.held_out)
 
 

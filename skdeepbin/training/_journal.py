@@ -79,7 +79,7 @@ class Journal:
             objective: ObjectiveFunction,
             theta: Array,
             stopping: Stopping,
-            on_step: Callable[[Step], None],
+            on_step: Callable[[Step], bool],
             state: Any = None,
         ) -> Any:
             if self._to_come:

@@ -17,7 +17,7 @@ from skdeepbin.training._history import History, Step, columns, measurements, ro
 from skdeepbin.training._journal import Course, OnCourse, Replay
 from skdeepbin.training._objective import Evaluation, ObjectiveFunction
 from skdeepbin.training._optimizers import OPTIMIZERS, Optimizer, in_mini_batches
-from skdeepbin.training._stopping import INTERRUPTED, Progress, Stopping
+from skdeepbin.training._stopping import CALLBACK, INTERRUPTED, Progress, Stopping
 
 # ``(objective, theta, stopping, on_step, state) -> Solution``
 Solve: TypeAlias = Callable[..., "Solution"]
@@ -59,7 +59,7 @@ class Recorder:
     def __init__(
         self,
         stopping: Stopping,
-        on_step: Callable[[Step], None],
+        on_step: Callable[[Step], bool],
         layers: Sequence[slice],
     ) -> None:
         self.stopping, self.on_step, self.layers = stopping, on_step, layers
@@ -107,9 +107,11 @@ class Recorder:
             tuple(moved / size if size else inf for moved, size in sizes),
         )
         self._rows.append(measurements(step))
-        self.on_step(step)
+        ends = self.on_step(step)
         self.progress = self.stopping.follow(self.progress, step)
         self.reason = self.stopping.reason(self.progress, step)
+        if ends and self.reason is None:
+            self.reason = CALLBACK
 
     def solution(self, theta: Array, state: Any, after: tuple[Array, Any]) -> Solution:
         """What was found."""
@@ -136,7 +138,7 @@ def descend(
     objective: ObjectiveFunction,
     theta: Array,
     stopping: Stopping,
-    on_step: Callable[[Step], None],
+    on_step: Callable[[Step], bool],
     state: Any = None,
     *,
     optimizer: Optimizer,
@@ -197,7 +199,7 @@ def lbfgs(
     objective: ObjectiveFunction,
     theta: Array,
     stopping: Stopping,
-    on_step: Callable[[Step], None],
+    on_step: Callable[[Step], bool],
     state: None = None,
     *,
     layers: Sequence[slice] = ALL,

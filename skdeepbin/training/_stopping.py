@@ -12,11 +12,13 @@ import numpy as np
 from skdeepbin.training._history import History, Step
 
 INTERRUPTED = "interrupted"
+CALLBACK = "callback"
 # The worst first: that of a committee is the worst of its networks.
 STOP_REASONS = {
     INTERRUPTED: "they were interrupted; the best weights are kept",
     "diverged": "the loss ran away upwards; the best weights before that are kept",
     "max_iter": "`max_iter` iterations were made",
+    CALLBACK: "a callback asked for it; the best weights are kept",
     "early_stopping": (
         "validation got better by less than `tol` over `n_iter_no_change` iterations; "
         "the best weights are kept"

@@ -23,19 +23,24 @@ SHORTER = 0.1
 STUCK = 0.999
 
 
+def _go_on(step: Step) -> bool:
+    """Do not end after this step."""
+    return False
+
+
 class Training(NamedTuple):
     """How to train, the same for all networks of a committee.
 
     solver : the factor on its steps -> the solver.
     stopping : when to end.
     constant : the losses of one who knows only the frequencies of the classes.
-    on_step : is told of every step.
+    on_step : is told of every step; whether to end after it.
     """
 
     solver: Callable[..., Solve]
     stopping: Stopping
     constant: Losses
-    on_step: Callable[[Step], None]
+    on_step: Callable[[Step], bool] = _go_on
 
 
 def train(

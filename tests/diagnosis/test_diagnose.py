@@ -200,6 +200,8 @@ def test_not_fitted(clf, moons):
         diagnose(clf, *moons)
     with pytest.raises(NotFittedError, match="not fitted yet"):
         diagnose(make_pipeline(StandardScaler(), clf), *moons)
+    with pytest.raises(NotFittedError, match="GridSearchCV has no best estimator yet"):
+        diagnose(GridSearchCV(clf, {"alpha": [1, 2]}), *moons)
 
 
 @pytest.mark.parametrize("several", ["classes", "labels"])

@@ -8,6 +8,7 @@ An outcome is one of
 """
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -185,7 +186,17 @@ FEATURES = [
     Case(
         "a column of dates",
         lambda: _frame(a=pd.Timestamp("2026-01-01")),
-        ((ValueError, TypeError), "could not be promoted|not supported|real numbers"),
+        (ValueError, "must hold real numbers; got a column 'a'"),
+    ),
+    Case(
+        "a column of durations",
+        lambda: _frame(a=pd.Timedelta(days=3)),
+        (ValueError, "must hold real numbers; got a column 'a'"),
+    ),
+    Case(
+        "a column of dates in polars",
+        lambda: _polars().DataFrame(X, schema=NAMES).with_columns(a=date(2026, 1, 1)),
+        (ValueError, "must hold real numbers; got a column 'a'"),
     ),
     Case("complex", lambda: X + 1j, (ValueError, "Complex data not supported")),
     Case(

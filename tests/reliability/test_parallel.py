@@ -7,6 +7,7 @@ import sys
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from skdeepbin import DeepBinaryClassifier
 from skdeepbin.training._threads import blas_threads
+from skdeepbin.training._watching import Watcher
 from tests.reliability.fits import COMMON, FITS, X, Y, bits
 
 pytestmark = [
@@ -154,7 +156,12 @@ def _most_threads():
     """How many threads a fit and BLAS have while it runs."""
     counts = []
     clf = DeepBinaryClassifier(16, max_iter=5, random_state=0)
-    clf._report = lambda step: counts.append((threading.active_count(), blas_threads()))
+
+    class Count(Watcher):
+        def on_step(self, network, step):
+            counts.append((threading.active_count(), blas_threads()))
+
+    clf._watched = lambda problem, callbacks: nullcontext(Count())
     base = threading.active_count()
     clf.fit(MANY, OF_MANY)
     return max(n - base + 1 for n, _ in counts), max(blas for _, blas in counts)

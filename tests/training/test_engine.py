@@ -6,11 +6,11 @@ from scipy import sparse
 
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import initialize, xavier
-from skdeepbin.network._network import Losses, Network
+from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Layout
 from skdeepbin.training import _blocks
 from skdeepbin.training._blocks import Features, Rows
-from skdeepbin.training._engine import Engine, OrderedSum, Part, logits
+from skdeepbin.training._engine import Engine, logits
 from skdeepbin.training._threads import Threads
 
 N_ROWS = 5000
@@ -96,20 +96,6 @@ def test_float32_does_not_lose_accuracy_with_the_number_of_rows(data):
         rough = total(X, (X, y, w), block_rows=512, dtype=np.float32)[1]
         errors.append(np.linalg.norm(rough - exact) / np.linalg.norm(exact))
     assert errors[1] < 3 * errors[0] < 1e-5
-
-
-@pytest.mark.parametrize("order", [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]])
-def test_parts_are_added_in_order(order):
-    """With numbers whose sum depends on it."""
-    values = [1e16, 1.0, -1e16, 1.0]
-    result = OrderedSum(1)
-    used = []
-    for number in order:
-        part = Part(np.array([values[number]]), None)
-        used += result.add(number, Losses(values[number], -values[number]), part)
-    assert result.losses == (1.0, -1.0)
-    assert result.gradient[0] == 1.0
-    assert len(used) == 4
 
 
 def test_an_error_in_a_block_passes_through_and_leaves_no_thread(data):

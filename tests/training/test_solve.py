@@ -6,6 +6,7 @@ from skdeepbin.training._objective import Evaluation
 from skdeepbin.training._optimizers import barzilai_borwein, gradient_descent
 from skdeepbin.training._solve import descend
 from skdeepbin.training._stopping import (
+    CALLBACK,
     INTERRUPTED,
     STOP_REASONS,
     Stopping,
@@ -24,14 +25,25 @@ def rising_validation_loss(theta):
 
 
 def solve(
-    objective=parabola, optimizer=None, max_iter=50, tol=0.0, patience=10, **more
+    objective=parabola,
+    optimizer=None,
+    max_iter=50,
+    tol=0.0,
+    patience=10,
+    ends=lambda step: False,
+    **more,
 ):
     steps = []
+
+    def on_step(step):
+        steps.append(step)
+        return ends(step)
+
     solution = descend(
         objective,
         np.array([1.0, -2.0]),
         Stopping(max_iter, tol, patience, **more),
-        steps.append,
+        on_step,
         optimizer=optimizer or gradient_descent(0.1),
     )
     return solution, steps
@@ -114,7 +126,24 @@ def test_every_reason_has_a_sentence():
         solve(lambda theta: Evaluation(np.nan, theta))[0].stop_reason,
         solve(rising_validation_loss, watched=validation_loss)[0].stop_reason,
     }
-    assert {*reasons, INTERRUPTED} == set(STOP_REASONS)
+    assert {*reasons, INTERRUPTED, CALLBACK} == set(STOP_REASONS)
+
+
+def test_who_is_told_of_a_step_can_end_the_descent():
+    solution, steps = solve(ends=lambda step: step.iteration == 3)
+    assert solution.stop_reason == CALLBACK
+    assert [step.iteration for step in steps] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [({"max_iter": 3}, "max_iter"), ({"tol": 10.0}, "converged")],
+)
+def test_a_reason_of_its_own_comes_before_that_of_a_callback(settings, reason):
+    assert solve(ends=lambda step: True, max_iter=0)[0].stop_reason == "max_iter"
+    last = len(solve(**settings)[1]) - 1
+    ended, _ = solve(ends=lambda step: step.iteration == last, **settings)
+    assert ended.stop_reason == reason
 
 
 def by_layer(max_iter=6):
@@ -123,7 +152,7 @@ def by_layer(max_iter=6):
         parabola,
         np.array([1.0, -2.0]),
         Stopping(max_iter, 0.0, 10),
-        lambda step: None,
+        lambda step: False,
         optimizer=gradient_descent(0.1),
         layers=(slice(0, 1), slice(1, 2)),
     ).history

@@ -1,0 +1,224 @@
+"""ActivationDisplay: the units of each hidden layer that pass no gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+
+from skdeepbin.diagnosis._evidence import most_rows, rows_of, sample
+from skdeepbin.diagnosis._layer_rules import DEAD, SATURATED
+from skdeepbin.diagnosis._layers import shares
+from skdeepbin.diagnosis._subject import Subject, subjects
+from skdeepbin.network._activations import ACTIVATIONS
+from skdeepbin.network._parameters import Array
+from skdeepbin.plotting._shared import as_rows, axes, labelled, styled
+
+# Of the room for a layer, what its bars take.
+WIDTH = 0.8
+# Where the axis of the shares ends, with room for the legend.
+TOP = 135
+# What can be of the units of an activation.
+MEASURES = {"relu": "dead", "tanh": "saturated", "logistic": "saturated"}
+# Of each measure its name, from where a diagnosis suspects it, and how it looks.
+BARS: dict[str, tuple[str, float, dict[str, Any]]] = {
+    "dead": ("dead units", DEAD, {"facecolor": "0.6"}),
+    "saturated": (
+        "saturated activations",
+        SATURATED,
+        {"facecolor": "0.9", "hatch": "//"},
+    ),
+}
+
+
+class ActivationDisplay:
+    """The units of each hidden layer that pass no gradient, as shares.
+
+    A unit of relu is dead that is zero for every row. An activation of tanh or of the
+    logistic function is saturated that is near one of its flat ends: there tanh has
+    lost 98 % of its slope, the logistic function 96 %. Dotted lines are the shares from
+    which :func:`skdeepbin.diagnosis.diagnose` suspects a layer.
+
+    Make it with :meth:`from_estimator`, or from the numbers. All parameters are stored
+    as attributes.
+
+    Parameters
+    ----------
+    dead : array-like of shape (n_hidden,) or (n_networks, n_hidden), default=None
+        Of each hidden layer the share of the units that are dead; None if units cannot
+        be.
+
+    saturated : array-like of shape (n_hidden,) or (n_networks, n_hidden), default=None
+        Of each hidden layer the share of the activations, over units and rows, that are
+        saturated; None if activations cannot be.
+
+    name : str, default=None
+        What the labels in the legend begin with.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes with the bars.
+
+    figure_ : matplotlib Figure
+        The figure of the axes.
+
+    bars_ : list of matplotlib BarContainer
+        The bars of each measure; those of a committee are the means of the networks.
+
+    lines_ : list of matplotlib Line2D
+        For each measure of a committee, a point for each network.
+
+    See Also
+    --------
+    skdeepbin.diagnosis.diagnose : What is wrong, if anything is.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_moons
+    >>> from skdeepbin import DeepBinaryClassifier
+    >>> from skdeepbin.plotting import ActivationDisplay
+    >>> X, y = make_moons(200, noise=0.2, random_state=0)
+    >>> clf = DeepBinaryClassifier(depth=4, random_state=0).fit(X, y)
+    >>> display = ActivationDisplay.from_estimator(clf, X)
+    >>> len(display.dead)
+    4
+    """
+
+    def __init__(self, dead=None, saturated=None, *, name=None):
+        self.dead = dead
+        self.saturated = saturated
+        self.name = name
+
+    @classmethod
+    def from_estimator(cls, estimator, X, *, name=None, ax=None, bar_kw=None):
+        """Draw what the hidden layers of a fitted classifier do with rows.
+
+        Parameters
+        ----------
+        estimator : DeepBinaryClassifier, MLPClassifier, Pipeline or search
+            Fitted. A pipeline must end in one of the two; of a search it is the best
+            estimator.
+
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            The rows. Of more than 2,000, or of a million numbers, a sample is taken.
+
+        name : str, default=None
+            What the labels in the legend begin with.
+
+        ax : matplotlib Axes, default=None
+            The axes to draw on. None makes a new figure.
+
+        bar_kw : dict, default=None
+            Passed to `matplotlib.pyplot.bar`.
+
+        Returns
+        -------
+        display : ActivationDisplay
+            What was drawn.
+
+        Raises
+        ------
+        TypeError
+            If `estimator` is another estimator.
+        ValueError
+            If X does not fit `estimator`, or that has no hidden layer.
+        NotFittedError
+            If `estimator` is not fitted.
+        """
+        networks = subjects(estimator, "estimator")
+        activation = networks[0].activation
+        if activation not in MEASURES or not networks[0].hidden:
+            raise ValueError(
+                "`estimator` must have hidden layers of relu, tanh or logistic units; "
+                f"got {len(networks[0].hidden)} hidden layers of {activation}, of "
+                "which no unit is dead or saturated."
+            )
+        X = rows_of(networks[0], X)
+        X = X[sample(np.zeros(X.shape[0], bool), most_rows(X))]
+        X = np.asarray(X.toarray() if issparse(X) else X, float)
+        measured = [shares(activation, _hidden(network, X)) for network in networks]
+        dead, saturated = np.moveaxis(np.array(measured), 1, 0)
+        share = dead if activation == "relu" else saturated
+        share = share[0] if len(networks) == 1 else share
+        display = cls(**{MEASURES[activation]: share}, name=name)
+        return display.plot(ax=ax, bar_kw=bar_kw)
+
+    def plot(self, ax=None, *, name=None, bar_kw=None):
+        """Draw the shares.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            The axes to draw on. None makes a new figure.
+
+        name : str, default=None
+            What the labels in the legend begin with. None is the `name` of the display.
+
+        bar_kw : dict, default=None
+            Passed to `matplotlib.pyplot.bar`.
+
+        Returns
+        -------
+        display : ActivationDisplay
+            The display itself.
+        """
+        given = {
+            measure: as_rows(measure, getattr(self, measure), 1)
+            for measure in BARS
+            if getattr(self, measure) is not None
+        }
+        if not given:
+            raise ValueError("`dead` or `saturated` must be given; got neither.")
+        self.ax_ = axes(ax)
+        self.figure_ = self.ax_.figure
+        name = self.name if name is None else name
+        self.bars_, self.lines_ = [], []
+        width = WIDTH / len(given)
+        for number, (measure, share) in enumerate(given.items()):
+            what, limit, style = BARS[measure]
+            n_networks, n_layers = share.shape
+            if n_networks > 1:
+                what = f"{what}, mean of {n_networks} networks"
+            left = np.arange(1, n_layers + 1) - WIDTH / 2 + number * width
+            style = {"label": labelled(name, what), "edgecolor": "black"} | style
+            style = styled(style, bar_kw, "patches.Rectangle")
+            bars = self.ax_.bar(
+                left, 100 * share.mean(axis=0), width, align="edge", **style
+            )
+            self.bars_.append(bars)
+            if n_networks > 1:
+                self.lines_ += self._points(left + width / 2, share)
+            else:
+                self.ax_.bar_label(bars, fmt="%.0f %%", padding=2)
+            self.ax_.axhline(
+                100 * limit,
+                color="black",
+                linestyle=":" if measure == "dead" else "-.",
+                linewidth=1,
+                label=f"suspected from {limit:.0%}",
+            )
+        self.ax_.set_xticks(np.arange(1, n_layers + 1))
+        self.ax_.set(
+            xlabel="Hidden layer", ylabel="Share of the layer (%)", ylim=(0, TOP)
+        )
+        self.ax_.set_yticks(range(0, 101, 20))
+        self.ax_.legend()
+        return self
+
+    def _points(self, centres, share):
+        """A point for each network, and for each layer."""
+        style = {"color": "black", "linestyle": "", "marker": "_", "markersize": 14}
+        return self.ax_.plot(centres, 100 * share.T, **style)
+
+
+def _hidden(network: Subject, X: Array) -> list[Array]:
+    """The activations of each hidden layer, a row for each unit."""
+    A, found = X.T, list[Array]()
+    with np.errstate(all="ignore"):
+        for W, b in zip(network.weights[:-1], network.biases[:-1]):
+            A = W.T @ A + b[:, np.newaxis]
+            ACTIVATIONS[network.activation].forward(A)
+            found.append(A)
+    return found

@@ -14,6 +14,7 @@ from sklearn.inspection import DecisionBoundaryDisplay
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
 from skdeepbin import DeepBinaryClassifier
+from skdeepbin.plotting import SearchDisplay
 
 start = perf_counter()
 rng = np.random.RandomState(0)
@@ -33,16 +34,15 @@ cv = StratifiedKFold(5, shuffle=True, random_state=0)
 search = GridSearchCV(clf, grid, cv=cv, scoring="neg_log_loss").fit(X, y)
 
 results = search.cv_results_
-shape = [len(values) for values in grid.values()]
-means = -results["mean_test_score"].reshape(shape)
-spreads = results["std_test_score"].reshape(shape)
 print("Log loss on held-out rows, mean ± spread over 5 folds:\n")
 print(f"{'depth':10}" + "".join(f"{depth:>16}" for depth in grid["depth"]))
-for activation, row, deviations in zip(grid["activation"], means, spreads):
-    cells = [f"{m:.3f} ± {s:.3f}" for m, s in zip(row, deviations)]
+for activation in grid["activation"]:
+    rows = results["param_activation"] == activation
+    means, spreads = -results["mean_test_score"][rows], results["std_test_score"][rows]
+    cells = [f"{mean:.3f} ± {spread:.3f}" for mean, spread in zip(means, spreads)]
     print(f"{activation:10}" + "".join(f"{cell:>16}" for cell in cells))
 print(f"\nThe best: {search.best_params_}")
-print(f"{len(means.ravel())} candidates, 5 folds: {perf_counter() - start:.0f} s")
+print(f"{len(rows)} candidates, 5 folds: {perf_counter() - start:.0f} s")
 
 # %%
 # With "identity" any depth is a linear model, so its line is one number. With
@@ -50,20 +50,7 @@ print(f"{len(means.ravel())} candidates, 5 folds: {perf_counter() - start:.0f} s
 # it. "relu" gains with every layer; with "tanh" the differences are within the spread.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
-image = left.imshow(means, cmap="viridis_r", vmin=0, aspect="auto")
-for (row, column), mean in np.ndenumerate(means):
-    text = f"{mean:.3f}\n± {spreads[row, column]:.3f}"
-    color = "white" if mean > means.max() / 2 else "black"
-    left.text(column, row, text, color=color, ha="center", va="center")
-left.set(
-    xticks=range(shape[1]),
-    xticklabels=grid["depth"],
-    xlabel="depth (hidden layers of 8 units)",
-    yticks=range(shape[0]),
-    yticklabels=grid["activation"],
-    title="log loss on held-out rows",
-)
-figure.colorbar(image, ax=left, label="nats")
+SearchDisplay.from_search(search, x="depth", y="activation", ax=left)
 DecisionBoundaryDisplay.from_estimator(
     search.best_estimator_,
     X,

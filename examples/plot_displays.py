@@ -34,9 +34,10 @@ for name, clf in fits.items():
     print(f"{name}: accuracy {clf.score(X, y):.2f}\n{diagnose(clf, X, y)}\n")
 
 # %%
-# In the upper row the gradient of the first layer starts at less than a thousandth of that
-# of the output, and only the fourth digit of the loss moves. In the lower row the lines
-# fall together. The penalty is small here, as its gradient would hide that of the loss.
+# In the upper row the gradient of the first layer starts at less than a thousandth of
+# that of the output, and the loss moves in its fourth digit alone. In the lower row the
+# lines fall together. `alpha` is small, or the gradient of the penalty would hide that
+# of the loss.
 
 figure, axes = plt.subplots(2, 3, figsize=(12, 7), layout="constrained")
 for row, (name, clf) in zip(axes, fits.items()):

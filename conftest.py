@@ -6,7 +6,6 @@ from importlib.util import find_spec
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 NEEDED = {
-    "docs/guide/seeing.md": "matplotlib",
     "skdeepbin/export/_onnx.py": "onnx",
     "skdeepbin/plotting/*.py": "matplotlib",
     "skdeepbin/_report.py": "matplotlib",

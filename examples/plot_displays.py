@@ -1,50 +1,57 @@
 """
-What do a sick and a healthy fit look like?
-===========================================
+What do the pictures of a fit show?
+===================================
 
-Six hidden layers of the logistic function with plain gradient descent, next to six of
-"relu" with the default solver: the losses, the gradients of each layer, and the units
-that pass none. What the pictures show, `diagnose` says.
+Six hidden layers with the logistic function, and the same with "relu": the loss of
+each, what arrives of the gradient at each layer, and which units are saturated or dead.
+Then a committee of five, and whether its networks agree.
 """
 
-import warnings
-
 import matplotlib.pyplot as plt
-from sklearn.datasets import make_moons
+from sklearn.datasets import load_breast_cancer
 
 from skdeepbin import DeepBinaryClassifier
-from skdeepbin.diagnosis import diagnose
 from skdeepbin.plotting import (
     ActivationDisplay,
+    CommitteeDisplay,
     GradientFlowDisplay,
     LossCurveDisplay,
 )
 
-X, y = make_moons(400, noise=0.1, random_state=0)
-shape = {"hidden_layer_sizes": 16, "depth": 6, "alpha": 0.001, "random_state": 0}
-plain = {"activation": "logistic", "solver": "gd", "learning_rate": 0.1}
+X, y = load_breast_cancer(return_X_y=True)
 fits = {
-    "sick": DeepBinaryClassifier(**shape, **plain),
-    "healthy": DeepBinaryClassifier(**shape),
+    name: DeepBinaryClassifier(
+        16, name, depth=6, solver="gd", alpha=0.01, max_iter=150, random_state=0
+    ).fit(X, y)
+    for name in ("logistic", "relu")
 }
-for name, clf in fits.items():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the fit would say what `diagnose` says
-        clf.fit(X, y)
-    print(f"{name}: accuracy {clf.score(X, y):.2f}\n{diagnose(clf, X, y)}\n")
 
 # %%
-# In the upper row the gradient of the first layer starts at less than a thousandth of
-# that of the output, and the loss moves in its fourth digit alone. In the lower row the
-# lines fall together. `alpha` is small, or the gradient of the penalty would hide that
-# of the loss.
+# Each display is made from a fitted classifier and drawn on an axis; several fits can
+# share one. The loss of "logistic" stands still at first, and its gradients say why: on
+# the way back each layer leaves a fraction of what comes to it, so those of all but the
+# last layers are small. (The penalty has a gradient of its own. It is kept small here,
+# not to hide that.)
 
-figure, axes = plt.subplots(2, 3, figsize=(12, 7), layout="constrained")
-for row, (name, clf) in zip(axes, fits.items()):
-    LossCurveDisplay.from_estimator(clf, ax=row[0])
-    GradientFlowDisplay.from_estimator(clf, ax=row[1])
-    ActivationDisplay.from_estimator(clf, X, ax=row[2])
-    row[0].set(title=name)
+figure, axes = plt.subplots(2, 2, figsize=(10, 8), layout="constrained")
+for name, clf in fits.items():
+    LossCurveDisplay.from_estimator(clf, name=name, ax=axes[0, 0])
+GradientFlowDisplay.from_estimator(fits["logistic"], ax=axes[0, 1])
+axes[0, 1].set_title("logistic")
+ActivationDisplay.from_estimator(fits["relu"], X, ax=axes[1, 0])
+axes[1, 0].set_title("relu")
+
+# %%
+# Of a committee: for each row the probability by the committee, and how far its
+# networks lie apart.
+
+committee = DeepBinaryClassifier(n_networks=5, random_state=0).fit(X, y)
+CommitteeDisplay.from_estimator(committee, X, y, ax=axes[1, 1])
+
+for name, clf in fits.items():
+    print(f"{name:9} log loss {clf.loss_:.3f} after {clf.n_iter_} iterations", end="")
+    first, *_, output = clf.history_["gradient_norms"][0]
+    print(f", first gradients {first:.0e} in layer 1 and {output:.0e} in the output")
 picture = "displays.png"
 figure.savefig(picture, dpi=120)
 print(f"Picture: {picture}")

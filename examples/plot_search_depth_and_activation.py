@@ -34,15 +34,12 @@ cv = StratifiedKFold(5, shuffle=True, random_state=0)
 search = GridSearchCV(clf, grid, cv=cv, scoring="neg_log_loss").fit(X, y)
 
 results = search.cv_results_
-print("Log loss on held-out rows, mean ± spread over 5 folds:\n")
-print(f"{'depth':10}" + "".join(f"{depth:>16}" for depth in grid["depth"]))
-for activation in grid["activation"]:
-    rows = results["param_activation"] == activation
-    means, spreads = -results["mean_test_score"][rows], results["std_test_score"][rows]
-    cells = [f"{mean:.3f} ± {spread:.3f}" for mean, spread in zip(means, spreads)]
-    print(f"{activation:10}" + "".join(f"{cell:>16}" for cell in cells))
-print(f"\nThe best: {search.best_params_}")
-print(f"{len(rows)} candidates, 5 folds: {perf_counter() - start:.0f} s")
+print("Log loss on held-out rows, mean ± spread over 5 folds:")
+for rank in results["rank_test_score"].argsort():
+    shape = "{depth} of {activation}".format(**results["params"][rank])
+    mean, spread = (results[f"{what}_test_score"][rank] for what in ("mean", "std"))
+    print(f"{shape:15} {-mean:.3f} ± {spread:.3f}")
+print(f"{len(results['params'])} candidates, 5 folds: {perf_counter() - start:.0f} s")
 
 # %%
 # With "identity" any depth is a linear model, so its line is one number. With

@@ -34,7 +34,8 @@ templates_path = ["_templates"]
 root_doc = "index"
 default_role = "code"
 highlight_options = {"python": {"stripnl": True}}
-nitpicky = True
+nitpicky = True  # every name of ours that is mentioned exists
+nitpick_ignore_regex = [(r"py:.*", r"(?!skdeepbin\b)\w+\..*")]
 suppress_warnings = ["config.cache"]  # the functions of sphinx_gallery_conf
 
 # What is public is what a package says it is.
@@ -58,8 +59,6 @@ if os.environ.get("READTHEDOCS") or os.environ.get("SKDEEPBIN_INTERSPHINX"):
         "sklearn": ("https://scikit-learn.org/stable", None),
         "matplotlib": ("https://matplotlib.org/stable", None),
     }
-else:
-    nitpick_ignore_regex = [(r"py:.*", r"(numpy|scipy|sklearn|matplotlib)\..*")]
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",

@@ -44,15 +44,9 @@ common = {"cv": 3, "scoring": "neg_log_loss", "random_state": 0}
 # iteration is one gradient over all rows, so `max_iter` is a measure of the work.
 
 start = perf_counter()
-halving = HalvingRandomSearchCV(
-    clf,
-    space,
-    resource="max_iter",
-    n_candidates=36,
-    min_resources=5,
-    max_resources=45,
-    **common,
-).fit(X, y)
+work = {"resource": "max_iter", "min_resources": 5, "max_resources": 45}
+halving = HalvingRandomSearchCV(clf, space, n_candidates=36, **work, **common)
+halving.fit(X, y)
 halving_time = perf_counter() - start
 rungs = halving.cv_results_["iter"]
 losses = -halving.cv_results_["mean_test_score"]
@@ -88,16 +82,10 @@ figure, axis = plt.subplots(figsize=(7, 4.2), layout="constrained")
 candidates = [tuple(p[name] for name in names) for p in halving.cv_results_["params"]]
 for candidate in dict.fromkeys(candidates):
     rows = np.array([other == candidate for other in candidates])
-    won = candidate == tuple(chosen.values())
-    axis.plot(
-        halving.n_resources_[: rows.sum()],
-        losses[rows],
-        "o-",
-        color="tab:orange" if won else "tab:gray",
-        alpha=1 if won else 0.5,
-        zorder=2 if won else 1,
-        label="the winner" if won else None,
-    )
+    style = {"color": "tab:gray", "alpha": 0.5}
+    if candidate == tuple(chosen.values()):
+        style = {"color": "tab:orange", "zorder": 3, "label": "the winner"}
+    axis.plot(halving.n_resources_[: rows.sum()], losses[rows], "o-", **style)
 axis.set(
     xscale="log",
     yscale="log",

@@ -367,8 +367,8 @@ def _scores(
         ),
         _picture(
             "Calibration",
-            f"In {len(in_bin)} bins of the probability of {names[1]}, it and the share "
-            f"of that class are {apart:.3f} apart on average.",
+            f"The probability of {names[1]} and the share of that class are "
+            f"{apart:.3f} apart on average, in bins of a tenth.",
             lambda ax: _draw_calibration(ax, mean_p, mean_y, p),
         ),
         _picture(

@@ -349,7 +349,7 @@ def _scores(
             predicted,
             labels=[0, 1],
             sample_weight=weights,
-            display_labels=[fill(plain(name), LINE) for name in names],
+            display_labels=[plain(fill(name, LINE)) for name in names],
             values_format="d" if weights is None else ".4g",
             cmap="Greys",
             colorbar=False,

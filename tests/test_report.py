@@ -222,6 +222,8 @@ def test_names_are_escaped(nasty):
     label = next(a["aria-label"] for tag, a in page.tags if tag == "svg")
     assert label.startswith("ROC curve. The area under it is ")
     assert label.endswith(f"Positive is b {NASTY}.")
+    confusion = next(p for p in pictures(made) if p.name == "Confusion matrix")
+    assert confusion.svg.count("$") == 2 * NASTY.count("$")  # drawn as it is
     assert Words(NASTY).html == f"<p>{escape(NASTY)}</p>"
 
 
@@ -236,6 +238,7 @@ def test_nothing_is_loaded(nasty):
         assert link[0] != "#" or link[1:] in ids
     for used in re.findall(r"url\(#([^)]*)\)", " ".join(page.values("clip-path"))):
         assert used in ids
+    assert [tag for tag, _ in page.tags].count("style") == 2
     svgs = [attrs for tag, attrs in page.tags if tag == "svg"]
     assert len(svgs) == 7
     assert all(a["role"] == "img" and len(a["aria-label"]) > 30 for a in svgs)

@@ -349,7 +349,7 @@ def _scores(
             predicted,
             labels=[0, 1],
             sample_weight=weights,
-            display_labels=[fill(plain(name), LINE) for name in names],
+            display_labels=[plain(fill(name, LINE)) for name in names],
             values_format="d" if weights is None else ".4g",
             cmap="Greys",
             colorbar=False,
@@ -367,8 +367,8 @@ def _scores(
         ),
         _picture(
             "Calibration",
-            f"In {len(in_bin)} bins of the probability of {names[1]}, it and the share "
-            f"of that class are {apart:.3f} apart on average.",
+            f"The probability of {names[1]} and the share of that class are "
+            f"{apart:.3f} apart on average, in bins of a tenth.",
             lambda ax: _draw_calibration(ax, mean_p, mean_y, p),
         ),
         _picture(

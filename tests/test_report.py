@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 
 import skdeepbin
 from skdeepbin import DeepBinaryClassifier, report
-from skdeepbin._report import STYLE, _columns
+from skdeepbin._report import STYLE, Words, _columns
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -57,7 +57,7 @@ def nasty(cancer):
     X = pd.DataFrame(X[:, :5], columns=[NASTY, "b" * 80, "$c", "constant", "e<"])
     X["constant"] = 3.0
     X.loc[[2, 5], NASTY] = np.nan
-    y = np.array(["0 " + NASTY, "a long name " * 4])[y]
+    y = np.array(["a long name " * 4, "b " + NASTY])[y]
     model = make_pipeline(
         SimpleImputer(),
         DeepBinaryClassifier(8, n_networks=3, max_iter=30, random_state=0),
@@ -221,6 +221,10 @@ def test_names_are_escaped(nasty):
     assert "1: constant" in data
     label = next(a["aria-label"] for tag, a in page.tags if tag == "svg")
     assert label.startswith("ROC curve. The area under it is ")
+    assert label.endswith(f"Positive is b {NASTY}.")
+    confusion = next(p for p in pictures(made) if p.name == "Confusion matrix")
+    assert confusion.svg.count("$") == 2 * NASTY.count("$")  # drawn as it is
+    assert Words(NASTY).html == f"<p>{escape(NASTY)}</p>"
 
 
 def test_nothing_is_loaded(nasty):
@@ -234,6 +238,7 @@ def test_nothing_is_loaded(nasty):
         assert link[0] != "#" or link[1:] in ids
     for used in re.findall(r"url\(#([^)]*)\)", " ".join(page.values("clip-path"))):
         assert used in ids
+    assert [tag for tag, _ in page.tags].count("style") == 2
     svgs = [attrs for tag, attrs in page.tags if tag == "svg"]
     assert len(svgs) == 7
     assert all(a["role"] == "img" and len(a["aria-label"]) > 30 for a in svgs)
@@ -315,7 +320,7 @@ def test_missing_and_constant_features():
         {
             "number": [1.0, np.nan, 3.0],
             "none": [None, None, None],
-            "text": ["a", None, pd.NA],
+            "text": pd.Series(["a", None, pd.NA], dtype=object),
             "time": pd.to_datetime(["2020-01-01", None, "2020-01-02"]),
             "whole": pd.array([1, None, 2], dtype="Int64"),
             "same": [2, 2, 2],

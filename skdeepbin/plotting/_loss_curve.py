@@ -18,6 +18,8 @@ from skdeepbin.plotting._shared import (
 
 # The largest loss over the least from which the axis is logarithmic.
 WIDE = 100.0
+# The share of the loss that the axis shows at least: what falls by 1e-9 is flat.
+FLAT = 0.01
 
 
 class LossCurveDisplay:
@@ -212,12 +214,21 @@ class LossCurveDisplay:
             )
         self.kept_line_ = self._star(watched, name, colour, kept_kw)
         self.ax_.set(xlabel="Iteration", ylabel="Log loss (nats per row)")
-        shown = np.concatenate([line.get_ydata() for line in self.ax_.lines])
-        shown = shown[np.isfinite(shown)]
-        if shown.size and 0 < WIDE * shown.min() < shown.max():
-            self.ax_.set_yscale("log")
+        self._scale()
         self.ax_.legend()
         return self
+
+    def _scale(self):
+        """Make the axis of the losses fit to all that are drawn."""
+        shown = np.concatenate([line.get_ydata() for line in self.ax_.lines])
+        shown = shown[np.isfinite(shown)]
+        if not shown.size:
+            return
+        low, high = shown.min(), shown.max()
+        if 0 < WIDE * low < high:
+            self.ax_.set_yscale("log")
+        elif high - low < FLAT * high:
+            self.ax_.set_ylim(low - FLAT * high, high + FLAT * high, auto=True)
 
     def _lines(self, losses, label, style, given):
         """A curve for each network, in one style; only the first has a label."""

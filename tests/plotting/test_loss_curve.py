@@ -131,6 +131,14 @@ def test_losses_of_many_sizes(losses, scale):
     display.figure_.canvas.draw()
 
 
+def test_a_loss_that_is_stuck_is_flat():
+    display = LossCurveDisplay([np.log(2), np.log(2) - 1e-9]).plot()
+    low, high = display.ax_.get_ylim()
+    assert high - low > 0.01
+    LossCurveDisplay([0.7, 0.3]).plot(ax=display.ax_)
+    assert display.ax_.get_ylim()[0] < 0.3
+
+
 def test_losses_of_other_shapes():
     with pytest.raises(ValueError, match=r"`validation_loss` must have the shape"):
         LossCurveDisplay([1, 2], [1, 2, 3]).plot()

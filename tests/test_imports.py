@@ -48,13 +48,14 @@ ALLOWED = {
     },
     "export": {"network", "training", "_classifier", "_extras", "_version"},
     "plotting": {"_extras", "_validation", "_weights", "diagnosis", "network"},
+    "_page": {"training", "_version"},
     "_report": {
         "plotting",
         "diagnosis",
         "training",
         "_extras",
+        "_page",
         "_validation",
-        "_version",
         "_weights",
     },
     "__init__": {"_classifier", "_version"},
@@ -79,6 +80,7 @@ LIBRARIES = {
     "_classifier": {"scipy", "sklearn"},
     "export": {"scipy", "sklearn"},
     "plotting": {"scipy", "sklearn"},
+    "_page": set(),
     "_report": {"scipy", "sklearn"},
     "__init__": set(),
 }

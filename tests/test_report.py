@@ -23,7 +23,8 @@ from sklearn.preprocessing import StandardScaler
 
 import skdeepbin
 from skdeepbin import DeepBinaryClassifier, report
-from skdeepbin._report import STYLE, Words, _columns
+from skdeepbin._page import STYLE, Words
+from skdeepbin._report import _columns
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),

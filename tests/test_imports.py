@@ -22,7 +22,7 @@ ALLOWED = {
     "diagnosis": {"network", "training", "_validation", "_weights"},
     "_validation": {"network", "training"},
     "_weights": {"network", "training", "_validation"},
-    "_problem": {"network", "training", "_weights"},
+    "_problem": {"network", "training", "_validation", "_weights", "_fingerprint"},
     "_failure": {"training", "diagnosis", "_problem"},
     "_version": set(),
     "_extras": set(),

@@ -2,7 +2,10 @@
 
 from importlib.util import find_spec
 
-DOCTESTS = {"skdeepbin/export/_onnx.py": ["onnx"]}
+DOCTESTS = {
+    "skdeepbin/dask/_estimator.py": ["dask", "distributed"],
+    "skdeepbin/export/_onnx.py": ["onnx"],
+}
 
 collect_ignore = [
     path for path, names in DOCTESTS.items() if not all(map(find_spec, names))

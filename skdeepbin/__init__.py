@@ -8,7 +8,7 @@ from skdeepbin._version import __version__ as __version__
 __all__ = ["DeepBinaryClassifier"]
 
 # Imported where they are first used: they bring many modules.
-PACKAGES = ("diagnosis", "export")
+PACKAGES = ("dask", "diagnosis", "export")
 
 
 def __getattr__(name):

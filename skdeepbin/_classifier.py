@@ -35,6 +35,7 @@ from skdeepbin._validation import (
     check_classes,
     check_columns,
     check_features,
+    check_is_local,
     check_not_masked,
     check_parameters,
     check_same_problem,
@@ -333,6 +334,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     __module__ = "skdeepbin"
     # A fit that a diagnosis tries out warns of nothing and tells nobody.
     _is_trial = False
+    # Of a warning in `fit`, to be shown where that is called.
+    _stacklevel = 3
 
     def __init__(
         self,
@@ -480,7 +483,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                 solutions = self._fit(problem, given, goes_on, course, watcher)
                 self._keep(solutions, problem, goes_on)
             if not (self.stop_reason_ == INTERRUPTED or self._is_trial):
-                warn_of_failure(self, solutions, problem, stacklevel=3)
+                warn_of_failure(self, solutions, problem, self._stacklevel)
         if self.stop_reason_ == INTERRUPTED:
             raise KeyboardInterrupt(
                 "The best weights so far are kept in the classifier."
@@ -581,6 +584,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             Above zero where `predict` gives ``classes_[1]``.
         """
         check_is_fitted(self)
+        check_is_local(X=X)
         check_not_masked(X=X)
         check_columns(X)
         X = check_features(validate_data(self, X, reset=False, **_ACCEPTED))
@@ -650,8 +654,9 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
         classes : both, where `y` may hold only one of them.
         """
-        check_parameters(self.get_params(deep=False))
+        check_parameters(self._parameters())
         check_solver(self.solver, self.batch_size, self.dropout)
+        check_is_local(X=X, y=y, sample_weight=sample_weight)
         check_not_masked(X=X, y=y)
         check_columns(X)
         X, y = validate_data(self, X, y, reset=not goes_on, **_ACCEPTED)
@@ -674,6 +679,14 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             units = self._units if goes_on else units_of(X, partial(weights.of, y))
         return LocalProblem(X, y, classes, weights, network, features, units, dtype)
 
+    def _parameters(self) -> dict[str, Any]:
+        """The parameters that a fit depends on."""
+        return self.get_params(deep=False)
+
+    def _alone(self) -> DeepBinaryClassifier:
+        """The classifier for a fit in memory."""
+        return self
+
     def _draw_split(self, rng: np.random.RandomState, goes_on: bool) -> None:
         """The first number that is drawn decides which rows validate."""
         seed = int(rng.randint(2**31))
@@ -688,6 +701,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             if sample_weight_val is not None:
                 check_both_or_none(X_val=X_val, sample_weight_val=sample_weight_val)
             return None
+        check_is_local(X_val=X_val, y_val=y_val)
         check_not_masked(X_val=X_val, y_val=y_val)
         check_columns(X_val, name="X_val")
         X, y = validate_data(self, X_val, y_val, reset=False, **_ACCEPTED)
@@ -926,7 +940,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """What tells the callbacks of a fit, if there are any."""
         if self._is_trial or not has_callbacks(self):
             return None
-        check_parameters(self.get_params(deep=False))
+        check_parameters(self._parameters())
         weights = None if sample_weight is None else {"sample_weight": sample_weight}
         return Callbacks(self, X, y, weights)
 

@@ -76,7 +76,7 @@ def _fingerprint(
         points = ", ".join(digest(theta) for theta, _ in clf._resume)
         start = f"{points}, {clf._split_seed}"
     return {
-        **fingerprint(clf.get_params(deep=False), contents),
+        **fingerprint(clf._parameters(), contents),
         "the fit before": start,
     }
 

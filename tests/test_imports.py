@@ -46,6 +46,16 @@ ALLOWED = {
         "_resume",
         "_saving",
     },
+    "dask": {
+        "network",
+        "training",
+        "_validation",
+        "_weights",
+        "_problem",
+        "_fingerprint",
+        "_classifier",
+        "_extras",
+    },
     "export": {"network", "training", "_classifier", "_extras", "_version"},
     "__init__": {"_classifier", "_version"},
 }
@@ -67,6 +77,7 @@ LIBRARIES = {
     "_resume": {"sklearn"},
     "_saving": set(),
     "_classifier": {"scipy", "sklearn"},
+    "dask": {"scipy", "sklearn"},
     "export": {"scipy", "sklearn"},
     "__init__": set(),
 }

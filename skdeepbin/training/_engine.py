@@ -103,7 +103,7 @@ class Engine:
         if nodes is None:
             assert isinstance(rows, Rows)
             nodes = [Node(0, len(rows.slices))]
-        self._nodes = nodes
+        self.nodes = nodes
         most = group_size(sum(node.size for node in nodes))
         self._groups = {node: [*cut(node, most)] for node in nodes}
         self._desks = [Desk(network, V, rows, most) for _ in range(threads.n)]

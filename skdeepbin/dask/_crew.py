@@ -1,10 +1,9 @@
 """The workers of a fit: who holds which partitions, and what all of them answer.
 
-Of each worker a bench holds its partitions, and a task asks it, so that a question costs
-one task a worker and not one a partition. Benches and partitions are made by tasks too:
-what is lost with a worker is made again on others, by Dask, from where it came from.
-Whatever is asked is asked again then; the answer is the same to the last bit, as it does
-not depend on who gives it.
+Of each worker a bench holds its partitions, and a task asks it: a question costs one
+task a worker and not one a partition. Benches and partitions are made by tasks too: what
+is lost with a worker is made again on others, by Dask, from where it came. What was
+asked is asked again then, and the answer has the same bits, whoever gives it.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ from skdeepbin.network._parameters import Array
 from skdeepbin.training._engine import Sums, plus
 from skdeepbin.training._tree import Node, TreeSum
 
-# Seconds that an absence of all workers, or a worker that has paused for want of memory,
-# is waited for.
+# Seconds that are waited for workers where there are none, or for one that has paused
+# for want of memory.
 PATIENCE = 30.0
 # Seconds between two looks at the workers, while they are waited for and else.
 LOOK, LOOK_AGAIN = 0.25, 2.0

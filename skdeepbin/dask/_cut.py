@@ -1,9 +1,9 @@
 """How the rows of all partitions are cut into blocks, and how these are added up.
 
 Where every partition begins at a block of the same rows in one piece, those blocks and
-their tree are taken: the sums then have the bits of a fit in memory. Else each partition
-is cut for itself, and the tree halves where partitions begin. Either way they depend on
-the data alone, not on the workers.
+their tree are taken: the sums then have the bits of a fit in memory. Else each
+partition is cut for itself, and the tree is halved where partitions begin. Either way
+they depend on the data alone, not on the workers.
 """
 
 from __future__ import annotations

@@ -268,9 +268,9 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
         """Raise for parameters that need rows in one place."""
         if self.batch_size is not None:
             raise InvalidParameterError(
-                f"`batch_size` must be None on a cluster; got {self.batch_size}: a step "
-                "would wait for all workers and use few of their rows. Leave it out, or "
-                "call `partial_fit` on one partition after the other."
+                f"`batch_size` must be None on a cluster; got {self.batch_size}: "
+                "steps on few rows would leave most workers idle. Leave it out, or call "
+                "`partial_fit` on one partition after the other."
             )
         if self.scoring != "loss":
             raise InvalidParameterError(
@@ -419,7 +419,7 @@ def _connected(client: Any) -> Any:
             client = extra("distributed", "dask").get_client()
         except ValueError:
             raise ValueError(
-                "There is no Dask cluster to fit on: `client` is None, and no client is "
+                "There is no Dask cluster to fit on: `client` is None, and none is "
                 "connected. Start one on this machine by\n"
                 "    from dask.distributed import Client, LocalCluster\n"
                 "    client = Client(LocalCluster())"
@@ -455,7 +455,7 @@ def _like(described: Sequence[Description]) -> Any:
             )
         if other.is_sparse != first.is_sparse:
             raise PartitionError(
-                f"Partition {number} (from 0): X must be sparse in all partitions or in "
+                f"Partition {number} (from 0): X must be sparse in all partitions or "
                 "none. Convert it by `.toarray()` or `scipy.sparse.csr_matrix`."
             )
         if not np.array_equal(other.names, first.names):

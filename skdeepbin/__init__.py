@@ -9,7 +9,7 @@ from skdeepbin._version import __version__ as __version__
 __all__ = ["DeepBinaryClassifier", "report"]
 
 # Imported where they are first used: they bring many modules.
-PACKAGES = ("diagnosis", "export", "plotting")
+PACKAGES = ("dask", "diagnosis", "export", "plotting")
 
 
 def __getattr__(name: str) -> Any:

@@ -25,7 +25,7 @@ from skdeepbin._callbacks import (
 )
 from skdeepbin._failure import warn_of_failure
 from skdeepbin._html import summary
-from skdeepbin._problem import Problem, Rows
+from skdeepbin._problem import LocalProblem, Problem, Rows
 from skdeepbin._progress import Progress, say
 from skdeepbin._resume import Kept, kept
 from skdeepbin._saving import loaded, saved
@@ -35,6 +35,7 @@ from skdeepbin._validation import (
     check_classes,
     check_columns,
     check_features,
+    check_is_local,
     check_not_masked,
     check_parameters,
     check_same_problem,
@@ -43,24 +44,18 @@ from skdeepbin._validation import (
     enough_memory,
     hidden_sizes,
 )
-from skdeepbin._weights import check_weights, row_weights, unit
+from skdeepbin._weights import check_weights, row_weights
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import INITIALIZERS, constant, initialize
 from skdeepbin.network._loss import log_loss
 from skdeepbin.network._network import FEW, Losses, Network, few_logits
 from skdeepbin.network._parameters import Array, Layout, Parameters
 from skdeepbin.training._blocks import Features, block_rows, training_work
-from skdeepbin.training._committee import Data, Member, Validate, train_committee
+from skdeepbin.training._committee import Member, Validate, train_committee
 from skdeepbin.training._engine import logits, memory_needed, n_useful_threads
 from skdeepbin.training._history import History, Step, joined, mean, together
 from skdeepbin.training._optimizers import OPTIMIZERS
 from skdeepbin.training._solve import Solution, Solve, one_step_on, solver
-from skdeepbin.training._split import (
-    held_out,
-    is_usable,
-    n_different_rows,
-    row_hashes,
-)
 from skdeepbin.training._stopping import (
     CALLBACK,
     INTERRUPTED,
@@ -339,6 +334,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     __module__ = "skdeepbin"
     # A fit that a diagnosis tries out warns of nothing and tells nobody.
     _is_trial = False
+    # Of a warning in `fit`, to be shown where that is called.
+    _stacklevel = 3
 
     def __init__(
         self,
@@ -486,7 +483,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                 solutions = self._fit(problem, given, goes_on, course, watcher)
                 self._keep(solutions, problem, goes_on)
             if not (self.stop_reason_ == INTERRUPTED or self._is_trial):
-                warn_of_failure(self, solutions, problem, stacklevel=3)
+                warn_of_failure(self, solutions, problem, self._stacklevel)
         if self.stop_reason_ == INTERRUPTED:
             raise KeyboardInterrupt(
                 "The best weights so far are kept in the classifier."
@@ -505,16 +502,16 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self._draw_split(course.random, goes_on)
         splits = bool(self.early_stopping) and given is None
         problem = self._with_hashes(problem, splits)
-        masks = self._held_out(problem) if splits else [None] * self.n_networks
+        held_out = self._held_out(problem) if splits else [None] * self.n_networks
         watched = training_loss
-        if self.early_stopping and (given is not None or masks[0] is not None):
+        if self.early_stopping and (given is not None or held_out[0] is not None):
             watched = validation_loss if self.scoring == "loss" else validation_error
         stopping = Stopping(self.max_iter, self.tol, self.n_iter_no_change, watched)
         validate = self._validate(problem, given)
-        constant = problem.constant_losses(given, masks[0])
+        constant = problem.constant_losses(given, held_out[0])
         training = self._training(problem, stopping, constant, course)
         return self._train(
-            problem, masks, training, validate, goes_on, course.random, watcher
+            problem, held_out, training, validate, goes_on, course.random, watcher
         )
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
@@ -563,10 +560,10 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             self._draw_split(rng, goes_on)
             problem = self._with_hashes(problem, splits=False)
             stopping = Stopping(max_iter=0, tol=0, n_iter_no_change=1)
-            masks = [None] * self.n_networks
+            held_out = [None] * self.n_networks
             training = self._training(problem, stopping, Losses(inf, inf))
             solutions = self._train(
-                problem, masks, training, None, goes_on, rng, Watcher()
+                problem, held_out, training, None, goes_on, rng, Watcher()
             )
             self._keep([one_step_on(s) for s in solutions], problem, goes_on, ahead=1)
         if self.verbose:
@@ -587,6 +584,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             Above zero where `predict` gives ``classes_[1]``.
         """
         check_is_fitted(self)
+        check_is_local(X=X)
         check_not_masked(X=X)
         check_columns(X)
         X = check_features(validate_data(self, X, reset=False, **_ACCEPTED))
@@ -656,8 +654,9 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
         classes : both, where `y` may hold only one of them.
         """
-        check_parameters(self.get_params(deep=False))
+        check_parameters(self._parameters())
         check_solver(self.solver, self.batch_size, self.dropout)
+        check_is_local(X=X, y=y, sample_weight=sample_weight)
         check_not_masked(X=X, y=y)
         check_columns(X)
         X, y = validate_data(self, X, y, reset=not goes_on, **_ACCEPTED)
@@ -678,7 +677,15 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         features = Features(X, dtype, block_rows(network, len(y), dtype.itemsize))
         with enough_memory(memory_needed(network, features, 1)):  # else X is not read
             units = self._units if goes_on else units_of(X, partial(weights.of, y))
-        return Problem(X, y, classes, weights, network, features, units, dtype)
+        return LocalProblem(X, y, classes, weights, network, features, units, dtype)
+
+    def _parameters(self) -> dict[str, Any]:
+        """The parameters that a fit depends on."""
+        return self.get_params(deep=False)
+
+    def _alone(self) -> DeepBinaryClassifier:
+        """The classifier for a fit in memory."""
+        return self
 
     def _draw_split(self, rng: np.random.RandomState, goes_on: bool) -> None:
         """The first number that is drawn decides which rows validate."""
@@ -694,6 +701,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             if sample_weight_val is not None:
                 check_both_or_none(X_val=X_val, sample_weight_val=sample_weight_val)
             return None
+        check_is_local(X_val=X_val, y_val=y_val)
         check_not_masked(X_val=X_val, y_val=y_val)
         check_columns(X_val, name="X_val")
         X, y = validate_data(self, X_val, y_val, reset=False, **_ACCEPTED)
@@ -705,25 +713,20 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """The problem with what decides by the content of rows, if that is needed."""
         if not (splits or self.batch_size or self.dropout):
             return problem
-        return problem._replace(hashes=row_hashes(problem.X, self._split_seed))
+        return problem.with_hashes(self._split_seed)
 
-    def _held_out(self, problem: Problem) -> list[np.ndarray | None]:
+    def _held_out(self, problem: Problem) -> list[Any]:
         """For each network, which rows validate it; None if too few are different."""
         k = self.n_networks
-        sample = problem.weights.sample
-        if sample is not None:
-            sample = sample / unit(sample)
-        hashes = problem.hashes
-        assert hashes is not None
-        auto = self.early_stopping == "auto"
-        if auto and n_different_rows(hashes, problem.y, sample) < ROWS_TO_HOLD_OUT:
+        auto, enough = self.early_stopping == "auto", ROWS_TO_HOLD_OUT
+        if auto and problem.n_different_rows(enough) < enough:
             return [None] * k
         bounds = [(0, self.validation_fraction)]
         if k > 1:
             bounds = [(number / k, (number + 1) / k) for number in range(k)]
-        masks = [held_out(hashes, problem.y, sample, *bound) for bound in bounds]
-        if all(is_usable(mask, problem.y, sample) for mask in masks):
-            return [*masks]
+        splits = problem.splits(bounds)
+        if all(map(problem.is_usable, splits)):
+            return splits
         if auto:
             return [None] * k
         raise ValueError(
@@ -745,11 +748,11 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         scorer = None if self.scoring == "loss" else check_scoring(self, self.scoring)
 
         def validate(theta: Array, member: Member) -> tuple[float, float]:
-            mask, loss, score = member.held_out, nan, nan
-            if id(mask) not in rows_of:
-                held_out = None if mask is None else problem.rows(mask)
-                rows_of[id(mask)] = given or held_out
-            rows = rows_of[id(mask)]
+            split, loss, score = member.held_out, nan, nan
+            if id(split) not in rows_of:
+                held_out = None if split is None else problem.rows(split)
+                rows_of[id(split)] = given or held_out
+            rows = rows_of[id(split)]
             if rows is None:
                 return loss, score
             X, y, w = rows
@@ -797,7 +800,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     def _train(
         self,
         problem: Problem,
-        masks: Sequence[np.ndarray | None],
+        splits: Sequence[Any],
         training: Training,
         validate: Validate | None,
         goes_on: bool,
@@ -805,20 +808,10 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         watcher: Watcher,
     ) -> list[Solution]:
         """Train every network of the committee."""
-        X, y, network, weights = problem.X, problem.y, problem.network, problem.weights
-        features = problem.features
-        data = Data(
-            features,
-            y,
-            weights.sample,
-            weights.by_class,
-            problem.units,
-            self.batch_size,
-            problem.hashes,
-        )
+        network = problem.network
         members = []
-        for number, mask in enumerate(masks):
-            trained, watched = weights.totals(y, mask)
+        for number, split in enumerate(splits):
+            trained, watched = problem.totals(split)
             sums = Losses(float(trained.sum()), float(watched.sum()))
             if not sums.trained:
                 raise ValueError(
@@ -828,30 +821,19 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             start, state = self._random_start(network.layout, trained, rng), None
             if goes_on:
                 start, state = self._last_point(network.layout, number)
-            members.append(Member(start, mask, sums, state))
-        work = training_work(network, len(y), problem.dtype.itemsize)
-        n = n_useful_threads(self.n_jobs, features, work)
-        n_bytes = memory_needed(network, features, n)
+            members.append(Member(start, split, sums, state))
         with (
-            enough_memory(n_bytes),
-            one_blas_thread(),
-            Threads(n) as threads,
+            problem.data(self.n_jobs, self.batch_size) as data,
             np.errstate(over="ignore", invalid="ignore"),  # `stopping` looks for them
         ):
             solutions = train_committee(
-                network,
-                data,
-                members,
-                weights.alpha,
-                training,
-                threads,
-                validate,
-                watcher,
+                network, data, members, problem.alpha, training, validate, watcher
             )
         if any(solution.best is None for solution in solutions):
+            least, greatest = problem.extremes()
             raise ValueError(
                 "The loss is not finite at the starting weights: values of X, from "
-                f"{X.min():g} to {X.max():g}, or of `init` are too large. Scale X, for "
+                f"{least:g} to {greatest:g}, or of `init` are too large. Scale X, for "
                 "example by sklearn.preprocessing.StandardScaler."
             )
         return solutions
@@ -958,7 +940,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """What tells the callbacks of a fit, if there are any."""
         if self._is_trial or not has_callbacks(self):
             return None
-        check_parameters(self.get_params(deep=False))
+        check_parameters(self._parameters())
         weights = None if sample_weight is None else {"sample_weight": sample_weight}
         return Callbacks(self, X, y, weights)
 

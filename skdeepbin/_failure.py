@@ -55,7 +55,7 @@ def _why(clf: Any, solution: Solution, problem: Problem) -> Finding:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            found = cause_of_failure(clf, problem.X, problem.y, problem.weights.sample)
+            found = cause_of_failure(clf._alone(), *problem.examples())
         except (ValueError, ArithmeticError, np.linalg.LinAlgError):
             found = None  # numbers that other models cannot do with
     if found is not None:

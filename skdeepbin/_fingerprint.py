@@ -20,9 +20,12 @@ ROWS = 2**14
 
 
 def fingerprint(
-    parameters: Mapping[str, Any], arrays: Mapping[str, Any]
+    parameters: Mapping[str, Any], contents: Mapping[str, str]
 ) -> dict[str, str]:
-    """Of each library, parameter and array by its name what tells it from others."""
+    """Of each library, parameter and array by its name what tells it from others.
+
+    contents : of the arrays.
+    """
     return {
         "skdeepbin": __version__,
         "numpy": np.__version__,
@@ -32,7 +35,7 @@ def fingerprint(
             for name, value in parameters.items()
             if name not in OF_NO_CONSEQUENCE
         },
-        **{name: digest(array) for name, array in arrays.items()},
+        **contents,
     }
 
 

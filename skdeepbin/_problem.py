@@ -1,17 +1,34 @@
-"""What is to be learnt from what: the arrays of a fit, checked, and the network."""
+"""What is to be learnt from what: a contract, and the one that is met in memory.
+
+The estimator asks a problem for what it needs to know of the rows, and never for all of
+them. So it does not know where they are.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skdeepbin._weights import Weights, class_totals, constant_loss
+from skdeepbin._fingerprint import digest
+from skdeepbin._validation import enough_memory
+from skdeepbin._weights import Weights, class_totals, constant_loss, unit
 from skdeepbin.network._network import Losses, Network
 from skdeepbin.network._parameters import Array
-from skdeepbin.training._blocks import Features
+from skdeepbin.training._blocks import Features, training_work
+from skdeepbin.training._data import Data, LocalData
+from skdeepbin.training._engine import memory_needed, n_useful_threads
+from skdeepbin.training._split import (
+    held_out,
+    is_usable,
+    n_different_rows,
+    row_hashes,
+)
+from skdeepbin.training._threads import Threads, one_blas_thread
 from skdeepbin.training._units import Units
 
 # Rows of each class from which a loss that is no better than that of a constant tells
@@ -27,8 +44,83 @@ class Rows(NamedTuple):
     w: Array | None
 
 
-class Problem(NamedTuple):
+class Problem(Protocol):
     """What is to be learnt from what.
+
+    A split, which rows are held out, is known only to the problem that gave it; None is
+    that none are.
+    """
+
+    @property
+    def classes(self) -> np.ndarray:
+        """Both labels, sorted."""
+
+    @property
+    def network(self) -> Network:
+        """What is trained."""
+
+    @property
+    def units(self) -> Units:
+        """Those of the features while training."""
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The precision to compute in."""
+
+    @property
+    def alpha(self) -> float:
+        """The penalty in the unit of the weights."""
+
+    def with_hashes(self, seed: int) -> Problem:
+        """The same problem with a number for each row that depends on its values."""
+
+    def n_different_rows(self, enough: float) -> float:
+        """How many different rows the class with fewer has, in effect; or more.
+
+        enough : from which on it need not be told how many.
+        """
+
+    def splits(self, bounds: Sequence[tuple[float, float]]) -> list[Any]:
+        """Of each pair of shares, the rows that lie between them in their class."""
+
+    def is_usable(self, split: Any) -> bool:
+        """Whether both classes have weight on both sides."""
+
+    def totals(self, split: Any) -> tuple[Array, Array]:
+        """Of each class, the weight that is trained on and that is held out."""
+
+    def constant_losses(self, given: Rows | None, split: Any) -> Losses:
+        """The losses of one who knows only how frequent the classes are.
+
+        given : the rows that validate; None if they are a part of these, those that are
+            held out. Of few, to be no better than that means nothing: infinity.
+        """
+
+    def labels(self, y: np.ndarray) -> np.ndarray:
+        """Labels as the user writes them."""
+
+    def rows(self, split: Any) -> Rows:
+        """A copy of the rows that are held out."""
+
+    def examples(self) -> Rows:
+        """Rows from which to tell why training failed; their weights without those
+        of the classes.
+        """
+
+    def extremes(self) -> tuple[float, float]:
+        """The least and the greatest entry of X."""
+
+    def contents(self) -> dict[str, str]:
+        """What tells the arrays from others, by their names."""
+
+    def data(
+        self, n_jobs: int | None, batch_size: int | None
+    ) -> AbstractContextManager[Data]:
+        """What to train on, while it lasts."""
+
+
+class LocalProblem(NamedTuple):
+    """A problem whose rows are in this process.
 
     y : whether a row is of the second class.
     features : X by blocks.
@@ -47,30 +139,111 @@ class Problem(NamedTuple):
     dtype: np.dtype
     hashes: NDArray[np.uint64] | None = None
 
-    def constant_losses(
-        self, given: Rows | None, held_out: NDArray[np.bool_] | None
-    ) -> Losses:
-        """The losses of one who knows only how frequent the classes are.
+    @property
+    def alpha(self) -> float:
+        """The penalty in the unit of the weights."""
+        return self.weights.alpha
 
-        given : the rows that validate; None if they are a part of these, those that are
-            held out. Of few, to be no better than that means nothing: infinity.
-        """
-        known, _ = self.weights.totals(self.y, None)
-        totals = known if given is None else class_totals(given.y, given.w)
-        y = self.y[:0] if held_out is None else self.y[held_out]
-        y = y if given is None else given.y
-        few = min(np.count_nonzero(y), np.count_nonzero(~y)) < ENOUGH_TO_TELL
-        watched = inf if few else constant_loss(known, totals)
-        return Losses(constant_loss(known, known), watched)
+    def with_hashes(self, seed: int) -> LocalProblem:
+        """The same problem with a number for each row that depends on its values."""
+        return self._replace(hashes=row_hashes(self.X, seed))
+
+    @property
+    def _by_content(self) -> tuple[NDArray[np.uint64], np.ndarray, Array | None]:
+        """What decides on which side a row is: its hash, class and sample weight."""
+        assert self.hashes is not None
+        w = self.weights.sample
+        return self.hashes, self.y, None if w is None else w / unit(w)
+
+    def n_different_rows(self, enough: float) -> float:
+        """How many different rows the class with fewer has, in effect."""
+        return n_different_rows(*self._by_content)
+
+    def splits(self, bounds: Sequence[tuple[float, float]]) -> list[NDArray[np.bool_]]:
+        """Of each pair of shares, the rows that lie between them in their class."""
+        by_content = self._by_content
+        return [held_out(*by_content, *bound) for bound in bounds]
+
+    def is_usable(self, split: NDArray[np.bool_]) -> bool:
+        """Whether both classes have weight on both sides."""
+        return is_usable(split, self.y, self.weights.sample)
+
+    def totals(self, split: NDArray[np.bool_] | None) -> tuple[Array, Array]:
+        """Of each class, the weight that is trained on and that is held out."""
+        return self.weights.totals(self.y, split)
+
+    def constant_losses(
+        self, given: Rows | None, split: NDArray[np.bool_] | None
+    ) -> Losses:
+        """The losses of one who knows only how frequent the classes are."""
+        known, _ = self.totals(None)
+        y = self.y[:0] if split is None else self.y[split]
+        return constant_losses(known, given, np.bincount(y, minlength=2))
 
     def labels(self, y: np.ndarray) -> np.ndarray:
         """Labels as the user writes them."""
         return self.classes[y.astype(np.intp)]
 
-    def rows(self, mask: np.ndarray) -> Rows:
-        """A copy of some of the rows."""
-        numbers = np.flatnonzero(mask)
+    def rows(self, split: NDArray[np.bool_]) -> Rows:
+        """A copy of the rows that are held out."""
+        numbers = np.flatnonzero(split)
         w = None
         if self.weights.sample is not None or np.ptp(self.weights.by_class):
             w = self.weights.of(self.y, slice(None))[numbers]
         return Rows(self.X[numbers], self.y[numbers], w)
+
+    def examples(self) -> Rows:
+        """All rows."""
+        return Rows(self.X, self.y, self.weights.sample)
+
+    def extremes(self) -> tuple[float, float]:
+        """The least and the greatest entry of X."""
+        return self.X.min(), self.X.max()
+
+    def contents(self) -> dict[str, str]:
+        """What tells the arrays from others, by their names."""
+        arrays = {
+            "X": self.X,
+            "y": self.y,
+            "the classes": self.classes,
+            "`sample_weight`": self.weights.sample,
+        }
+        return {name: digest(array) for name, array in arrays.items()}
+
+    @contextmanager
+    def data(self, n_jobs: int | None, batch_size: int | None) -> Iterator[LocalData]:
+        """What to train on, while it lasts."""
+        work = training_work(self.network, len(self.y), self.dtype.itemsize)
+        n = n_useful_threads(n_jobs, self.features, work)
+        with (
+            enough_memory(memory_needed(self.network, self.features, n)),
+            one_blas_thread(),
+            Threads(n) as threads,
+        ):
+            yield LocalData(
+                self.network,
+                self.features,
+                self.y,
+                self.weights.sample,
+                self.weights.by_class,
+                self.units,
+                batch_size,
+                self.hashes,
+                threads,
+            )
+
+
+def constant_losses(
+    known: Array, given: Rows | None, n_held_out: NDArray[np.intp]
+) -> Losses:
+    """The losses of one who knows only how frequent the classes are.
+
+    known : the class totals.
+    given : the rows that validate, if they are others.
+    n_held_out : how many rows of each class are held out.
+    """
+    totals, n = known, n_held_out
+    if given is not None:
+        totals, n = class_totals(given.y, given.w), np.bincount(given.y, minlength=2)
+    watched = inf if n.min() < ENOUGH_TO_TELL else constant_loss(known, totals)
+    return Losses(constant_loss(known, known), watched)

@@ -68,20 +68,15 @@ def _random(state: Mapping[str, Any]) -> np.random.RandomState:
 def _fingerprint(
     clf: Any, problem: Problem, given: Rows | None, goes_on: bool
 ) -> dict[str, str]:
-    arrays = {
-        "X": problem.X,
-        "y": problem.y,
-        "the classes": problem.classes,
-        "`sample_weight`": problem.weights.sample,
-    }
     names = "`X_val`", "`y_val`", "`sample_weight_val`"
-    arrays |= dict(zip(names, given or (None, None, None)))
+    others = zip(names, map(digest, given or (None, None, None)))
+    contents = problem.contents() | dict(others)
     start = "none"
     if goes_on:
         points = ", ".join(digest(theta) for theta, _ in clf._resume)
         start = f"{points}, {clf._split_seed}"
     return {
-        **fingerprint(clf.get_params(deep=False), arrays),
+        **fingerprint(clf._parameters(), contents),
         "the fit before": start,
     }
 

@@ -290,6 +290,17 @@ def check_not_masked(**arrays: Any) -> None:
             )
 
 
+def check_is_local(**arrays: Any) -> None:
+    """Raise a TypeError for the first array that is a collection of Dask."""
+    for name, array in arrays.items():
+        if hasattr(array, "__dask_graph__"):
+            raise TypeError(
+                f"`{name}` must be in memory; got a Dask {type(array).__name__}. Use "
+                "skdeepbin.dask.DaskDeepBinaryClassifier, which fits on a cluster, or "
+                f"compute it, `{name}.compute()`."
+            )
+
+
 def _different(labels: np.ndarray, name: str) -> np.ndarray:
     """Each of the labels once, sorted."""
     try:

@@ -41,13 +41,21 @@ class Weights(NamedTuple):
         self, y: NDArray[np.bool_], held_out: NDArray[np.bool_] | None
     ) -> tuple[Array, Array]:
         """Of each class, the sum over the rows that are trained on and held out."""
-        trained, watched = np.zeros(2), np.zeros(2)
+        sums = self.whole_sums(y, held_out)
+        trained, watched = as_floats(sums).reshape(2, 2)
+        return trained, watched
+
+    def whole_sums(
+        self, y: NDArray[np.bool_], held_out: NDArray[np.bool_] | None
+    ) -> list[int]:
+        """The same as whole numbers: of the classes trained on, then held out."""
+        sums = [0] * 4
         for rows in row_slices(len(y), ROWS):
-            w = self.of(y, rows)
-            trained += np.bincount(y[rows], w, minlength=2)
+            group = y[rows].view(np.uint8)
             if held_out is not None:
-                watched += np.bincount(y[rows], w * held_out[rows], minlength=2)
-        return trained - watched, watched
+                group = group + 2 * held_out[rows]
+            sums = added(sums, whole_sums(group, self.of(y, rows), 4))
+        return sums
 
 
 def row_weights(
@@ -65,7 +73,21 @@ def row_weights(
     both : whether both classes must have a weight above zero.
     """
     w = check_weights(sample_weight, len(y))
-    totals = class_totals(y, w)
+    return weights_of(
+        w, unit(w), class_totals(y, w), class_weight, alpha, classes, both
+    )
+
+
+def weights_of(
+    sample: Array | None,
+    sample_unit: float,
+    totals: Array,
+    class_weight: Any,
+    alpha: float,
+    classes: np.ndarray,
+    both: bool,
+) -> Weights:
+    """The weights of rows of which the class totals are known, in the sample's unit."""
     if both:
         check_both_classes_weigh(classes, totals)
     elif isinstance(class_weight, str) and not totals.all():
@@ -77,7 +99,7 @@ def row_weights(
         check_both_classes_weigh(classes, totals * factors)
     factor_unit = unit(factors)
     factors = factors / factor_unit
-    return Weights(w, factors / unit(w), alpha / unit(w) / factor_unit)
+    return Weights(sample, factors / sample_unit, alpha / sample_unit / factor_unit)
 
 
 def check_weights(
@@ -103,30 +125,76 @@ def check_weights(
             f"`{name}` must be non-negative; got "
             f"{weights[row]:g} at row {row}. To leave a row out, give it weight 0."
         )
-    if weights.max() == 0:
+    check_largest(weights.max(), name)
+    return weights
+
+
+def check_largest(largest: float, name: str = "sample_weight") -> None:
+    """Raise unless the largest weight is one that can be divided by."""
+    if largest == 0:
         raise ValueError(
             f"`{name}` must hold at least one weight above zero; got only zeros."
         )
-    if weights.max() < LEAST:
+    if largest < LEAST:
         raise ValueError(
             f"`{name}` must hold a weight of at least {LEAST:g}; the largest is "
-            f"{weights.max():.3g}. Multiply all by a constant, and `alpha` with them."
+            f"{largest:.3g}. Multiply all by a constant, and `alpha` with them."
         )
-    return weights
 
 
 def unit(weights: Array | None) -> float:
     """The power of two below the largest weight: in it, weights fit any precision."""
-    return 1.0 if weights is None else ldexp(1.0, frexp(weights.max())[1] - 1)
+    return 1.0 if weights is None else power_below(weights.max())
+
+
+def power_below(number: float) -> float:
+    """The largest power of two that is not above a positive number."""
+    return ldexp(1.0, frexp(number)[1] - 1)
 
 
 def class_totals(second: NDArray[np.bool_], weights: Array | None) -> Array:
     """The sum of the weights of each class, in their unit."""
-    totals = np.zeros(2)
+    return as_floats(whole_class_totals(second, weights, unit(weights)))
+
+
+def whole_class_totals(
+    second: NDArray[np.bool_], weights: Array | None, in_units_of: float
+) -> list[int]:
+    """The sums of the weights of each class, as whole numbers."""
+    sums = [0] * 2
     for rows in row_slices(len(second), ROWS):
-        part = None if weights is None else weights[rows] / unit(weights)
-        totals += np.bincount(second[rows], part, minlength=2)
-    return totals
+        n = rows.stop - rows.start
+        w = np.ones(n) if weights is None else weights[rows] / in_units_of
+        sums = added(sums, whole_sums(second[rows], w, 2))
+    return sums
+
+
+# The digits of each of the two halves of a weight that is written as a whole number.
+HALF = 31
+
+
+def whole_sums(group: np.ndarray, w: Array, n_groups: int) -> list[int]:
+    """The sum of weights of each group in units of 2^-62, for up to ``ROWS`` rows.
+
+    Whole numbers add up exactly: to the same sum in any order, by any parts.
+
+    w : below 16, so that what `bincount` adds are whole numbers below 2^53.
+    """
+    scaled = w * 2.0**HALF
+    high = np.floor(scaled)
+    low = np.rint((scaled - high) * 2.0**HALF)
+    highs, lows = (np.bincount(group, half, n_groups) for half in (high, low))
+    return [(int(one) << HALF) + int(two) for one, two in zip(highs, lows)]
+
+
+def added(one: list[int], other: list[int]) -> list[int]:
+    """The sums over both."""
+    return [a + b for a, b in zip(one, other)]
+
+
+def as_floats(sums: list[int]) -> Array:
+    """Whole sums in the unit of the weights."""
+    return np.array([total / 2 ** (2 * HALF) for total in sums])
 
 
 def check_both_classes_weigh(classes: np.ndarray, totals: Array) -> None:

@@ -224,7 +224,7 @@ def test_a_network_beyond_memory_is_refused_before_work(sizes, before, monkeypat
     bad = {"hidden_layer_sizes": sizes}
     if before == "unfitted":
         monkeypatch.setattr("skdeepbin._classifier.units_of", read)
-        monkeypatch.setattr("skdeepbin._classifier.row_hashes", read)
+        monkeypatch.setattr("skdeepbin._problem.row_hashes", read)
     assert_refused(bad, (X, Y), MemoryError, message, before)
 
 

@@ -8,10 +8,11 @@ any order, or a memory map larger than memory. Only blocks of small data are kep
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterable
 from itertools import pairwise
 from math import ceil
 from mmap import mmap
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -69,11 +70,18 @@ class Features:
 
     X : dense or CSR, of any numeric type, and of any order if dense.
     dtype : the precision of the blocks.
+    slices : the blocks, where others than nearly equal ones are asked for.
     """
 
-    def __init__(self, X: Any, dtype: DTypeLike, block_rows: int) -> None:
+    def __init__(
+        self,
+        X: Any,
+        dtype: DTypeLike,
+        block_rows: int,
+        slices: list[slice] | None = None,
+    ) -> None:
         self.X, self.dtype, self.block_rows = X, np.dtype(dtype), block_rows
-        self.slices = row_slices(X.shape[0], block_rows)
+        self.slices = row_slices(X.shape[0], block_rows) if slices is None else slices
         self._file = _mapped_file(X)
 
     def some(self, rows: NDArray[np.intp]) -> Features:
@@ -101,6 +109,36 @@ class Features:
             self._file.check()
 
 
+def are_kept(shape: tuple[int, int], dtype: np.dtype) -> bool:
+    """Whether the blocks of so many rows are kept once they are made."""
+    n_rows, n_features = shape
+    return n_rows * (n_features + 4) * dtype.itemsize <= KEPT_BYTES
+
+
+def block_sizes(slices: Iterable[slice]) -> set[int]:
+    """The numbers of rows that blocks have, one or two where they are nearly equal."""
+    return {rows.stop - rows.start for rows in slices}
+
+
+class Blocks(Protocol):
+    """Rows by blocks, as an engine reads them."""
+
+    dtype: np.dtype
+
+    @property
+    def sizes(self) -> set[int]:
+        """The numbers of rows that blocks have: for each there is memory of its own."""
+
+    def size(self, number: int) -> int:
+        """How many rows a block has."""
+
+    def memory(self, n_rows: int) -> Block | None:
+        """Memory to load a block into, unless all are kept."""
+
+    def load(self, number: int, memory: Block | None) -> Block:
+        """One block, in place in ``memory`` unless it was kept."""
+
+
 class Rows:
     """The features with labels and weights, read by blocks.
 
@@ -109,6 +147,8 @@ class Rows:
     factors : by which the weights of the first and of the second class are multiplied.
     held_out : whether a row is only watched, or None if no row is.
     hashes : a number for each row, for dropout.
+    keep : whether blocks are kept once they are made; None if they are where all of
+        them are small enough.
     """
 
     def __init__(
@@ -119,13 +159,15 @@ class Rows:
         factors: Array,
         held_out: NDArray[np.bool_] | None = None,
         hashes: NDArray[np.uint64] | None = None,
+        keep: bool | None = None,
     ) -> None:
         self.features, self.y, self.w, self.factors = features, y, w, factors
         self.held_out, self.hashes = held_out, hashes
         self.slices, self.dtype = features.slices, features.dtype
-        n_rows, n_features = features.X.shape
         self._kept: list[Block] | None = None
-        if n_rows * (n_features + 4) * self.dtype.itemsize <= KEPT_BYTES:
+        if keep is None:
+            keep = are_kept(features.X.shape, self.dtype)
+        if keep:
             # By features: small products are faster, and it takes long only once.
             self._kept = [
                 self.load(number, self._memory(rows.stop - rows.start, "C"))
@@ -138,6 +180,16 @@ class Rows:
         hashes = None if self.hashes is None else self.hashes[rows]
         features, y = self.features.some(rows), self.y[rows]
         return Rows(features, y, w, self.factors, hashes=hashes)
+
+    @property
+    def sizes(self) -> set[int]:
+        """The numbers of rows that blocks have."""
+        return block_sizes(self.slices)
+
+    def size(self, number: int) -> int:
+        """How many rows a block has."""
+        rows = self.slices[number]
+        return rows.stop - rows.start
 
     def weight(self) -> float:
         """The sum of the weights of all rows."""

@@ -16,64 +16,37 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from skdeepbin.network._network import Losses, Network
 from skdeepbin.network._parameters import Array
-from skdeepbin.training._batches import MiniBatches
-from skdeepbin.training._blocks import Features, Rows
-from skdeepbin.training._engine import Engine
+from skdeepbin.training._data import Batches, Data, Total
 from skdeepbin.training._objective import Evaluation, Objective, ObjectiveFunction
 from skdeepbin.training._optimizers import rprop
 from skdeepbin.training._solve import Solution, descend
 from skdeepbin.training._stopping import INTERRUPTED, Stopping
-from skdeepbin.training._threads import Threads
 from skdeepbin.training._train import Training, interrupted, train
 from skdeepbin.training._units import Units
 from skdeepbin.training._watching import Watcher
-
-
-class Data(NamedTuple):
-    """What is trained on.
-
-    y : whether a row is of the second class.
-    w : the weight of each row, or None if all are one.
-    factors : by which the weights of the first and of the second class are multiplied.
-    units : those of the features while training.
-    batch_size : rows that a gradient is summed over; None is all.
-    hashes : a number for each row, the same for equal rows; None if not needed.
-    """
-
-    features: Features
-    y: NDArray[np.bool_]
-    w: Array | None
-    factors: Array
-    units: Units
-    batch_size: int | None
-    hashes: NDArray[np.uint64] | None
-
-    def rows(self, held_out: NDArray[np.bool_] | None) -> Rows:
-        """The rows, of which some are only watched."""
-        return Rows(self.features, self.y, self.w, self.factors, held_out, self.hashes)
-
-
-Batches = Callable[[int], Iterator[Objective]]
 
 
 class Member(NamedTuple):
     """One network of a committee.
 
     start : gives a starting point, in the units of training, at each call.
-    held_out : which rows it is not trained on but watched by, None if no row.
+    held_out : which rows it is not trained on but watched by, None if no row; said as
+        the data want to be told.
     weights : the sums of the weights of the rows of either kind.
     state : of the optimiser, where an earlier training is gone on with.
     """
 
     start: Callable[[], Array]
-    held_out: NDArray[np.bool_] | None
+    held_out: Any
     weights: Losses
     state: Any = None
 
+
+# Of an epoch by its number, what is minimised on each mini-batch.
+Objectives = Callable[[int], Iterator[Objective]]
 
 # Of parameters in the user's units, the loss and the score that validate them.
 Validate = Callable[[Array, Member], tuple[float, float]]
@@ -85,7 +58,6 @@ def train_committee(
     members: Sequence[Member],
     alpha: float,
     training: Training,
-    threads: Threads,
     validate: Validate | None,
     watcher: Watcher,
 ) -> list[Solution]:
@@ -95,42 +67,35 @@ def train_committee(
     Also of those alone where the watcher ends the training.
     """
 
-    def objective(rows: Rows, weights: Losses, alpha: float = alpha) -> Objective:
-        engine = Engine(network, rows, threads)
-        total = data.units.total(engine, network.layout)
+    def objective(total: Total, weights: Losses, alpha: float = alpha) -> Objective:
+        total = data.units.total(total, network.layout)
         return Objective(total, weights, alpha * network.layout.is_weight)
 
-    def mini_batches(member: Member, rows: Rows) -> Batches:
-        assert data.batch_size is not None
-        assert data.hashes is not None
-        cut = MiniBatches(data.hashes, _is_trained_on(data, member), data.batch_size)
-
+    def mini_batches(member: Member, batches: Batches) -> Objectives:
         def of_an_epoch(number: int) -> Iterator[Objective]:
-            for chosen in cut(number):
-                batch = rows.some(chosen)
-                weight = batch.weight()
-                if weight:
-                    share = weight / member.weights.trained
-                    yield objective(batch, Losses(weight, 0.0), share * alpha)
+            for weight, total in batches(number):
+                share = weight / member.weights.trained
+                yield objective(total, Losses(weight, 0.0), share * alpha)
 
         return of_an_epoch
 
     def trained(number: int, member: Member) -> Solution:
-        rows = data.rows(member.held_out)
-        evaluate: ObjectiveFunction = objective(rows, member.weights)
+        total, batches = data.sums(member.held_out)
+        evaluate: ObjectiveFunction = objective(total, member.weights)
         if validate is not None:
             evaluate = _validated(evaluate, network, data.units, member, validate)
         course = training._replace(on_step=partial(watcher.on_step, number))
         if data.batch_size is not None:
-            batches = mini_batches(member, rows)
-            course = course._replace(solver=partial(training.solver, batches=batches))
+            steps = mini_batches(member, batches)
+            course = course._replace(solver=partial(training.solver, batches=steps))
         return train(evaluate, member.start, course, member.state)
 
     def finished(member: Member, solution: Solution) -> Solution:
         if member.held_out is None or solution.best is None:
             return solution
         weights = Losses(sum(member.weights), 0.0)
-        return _finished(solution, objective(data.rows(None), weights))
+        total, _ = data.sums(None)
+        return _finished(solution, objective(total, weights))
 
     solutions: list[Solution] = []
     for number, member in enumerate(members):
@@ -146,12 +111,6 @@ def train_committee(
         if solutions[-1].stop_reason == INTERRUPTED or is_over:
             break
     return solutions
-
-
-def _is_trained_on(data: Data, member: Member) -> Array:
-    """How many rows each row of the data is, none where it is held out."""
-    w = np.ones(len(data.y)) if data.w is None else data.w
-    return w if member.held_out is None else w * ~member.held_out
 
 
 # Small steps on all rows at the end, and how small they start. Twice as many, or steps

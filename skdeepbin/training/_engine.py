@@ -20,7 +20,13 @@ from scipy.sparse import issparse
 from skdeepbin.network._dropout import Draw, draw
 from skdeepbin.network._network import Block, Losses, Network, Workspace
 from skdeepbin.network._parameters import Array, Parameters
-from skdeepbin.training._blocks import BLOCK_WORK, Features, Rows
+from skdeepbin.training._blocks import (
+    BLOCK_WORK,
+    Blocks,
+    Features,
+    Rows,
+    block_sizes,
+)
 from skdeepbin.training._threads import Threads, n_threads
 from skdeepbin.training._tree import Node, TreeSum, cut
 
@@ -43,7 +49,8 @@ def memory_needed(network: Network, features: Features, n_threads: int) -> int:
     """Bytes that training takes beyond the data: parameters and workspaces."""
     itemsize = features.dtype.itemsize
     rows = sum(block_sizes(features.slices))
-    n_parts = 2 + depth(len(features.slices))  # one is in work, and one waits
+    # Of those beyond the halves to come one is in work, and one waits.
+    n_parts = 2 + depth(group_size(len(features.slices)))
     of_a_thread = rows * network.workspace_size(1)
     of_a_thread += n_parts * network.layout.n_parameters
     if not issparse(features.X):
@@ -58,14 +65,12 @@ def group_size(n_blocks: int) -> int:
     return min(max(n_blocks // GROUPS, 1), GROUP_BLOCKS)
 
 
-def depth(n_blocks: int) -> int:
-    """Gradients that a thread holds beyond the one in work: of the halves to come."""
-    return (group_size(n_blocks) - 1).bit_length()
+def depth(most: int) -> int:
+    """Gradients that a thread holds beyond the one in work: of the halves to come.
 
-
-def block_sizes(slices: Sequence[slice]) -> set[int]:
-    """The one or two numbers of rows that blocks have: each has memory of its own."""
-    return {rows.stop - rows.start for rows in slices}
+    most : blocks that it takes at a time.
+    """
+    return (most - 1).bit_length()
 
 
 class Part(NamedTuple):
@@ -90,40 +95,68 @@ class Engine:
     """The sum of weighted losses of a network over rows, and its gradient.
 
     A workspace a thread is taken at the start, a gradient for every group in work.
+
+    nodes : those to sum over, where it is not over all blocks.
     """
 
-    def __init__(self, network: Network, rows: Rows, threads: Threads) -> None:
+    def __init__(
+        self,
+        network: Network,
+        rows: Blocks,
+        threads: Threads,
+        nodes: Sequence[Node] | None = None,
+    ) -> None:
         self.network, self.threads = network, threads
         self._theta = np.empty(network.layout.n_parameters, rows.dtype)
         V = network.layout.layers(self._theta)
-        n_blocks = len(rows.slices)
-        self._root = Node(0, n_blocks)
-        self.groups = [*cut(self._root, group_size(n_blocks))]
-        self._desks = [Desk(network, V, rows) for _ in range(threads.n)]
+        if nodes is None:
+            assert isinstance(rows, Rows)
+            nodes = [Node(0, len(rows.slices))]
+        self.nodes = nodes
+        most = group_size(sum(node.size for node in nodes))
+        self._groups = {node: [*cut(node, most)] for node in nodes}
+        self._desks = [Desk(network, V, rows, most) for _ in range(threads.n)]
         self._spare = [desk.new_part() for desk in self._desks]
 
     def __call__(self, theta: Array) -> tuple[Losses, Array]:
-        """The sums at ``theta``, and a float64 gradient."""
+        """The sums over all rows at ``theta``, and a float64 gradient."""
+        (total,) = self.sums(theta)
+        gradient = total.gradient.astype(np.float64, copy=total.part is not None)
+        self.give_back(total)
+        return total.losses, gradient
+
+    @property
+    def groups(self) -> list[Node]:
+        """What a thread takes at a time."""
+        return [group for groups in self._groups.values() for group in groups]
+
+    def sums(self, theta: Array) -> list[Sums]:
+        """The sums over each node, in memory that is to be given back."""
         self._theta[:] = theta
         r = draw(theta, self.network.hidden) if self.network.dropout else []
-        if len(self.groups) == 1:  # nothing to add up
-            part = self._spare[0]
-            losses = self._desks[0].sum(self._root, part, r)
-            return losses, part.flat.astype(np.float64)
-        total = TreeSum(self._root, self.groups, self._plus)
+        totals = [
+            TreeSum(node, groups, self._plus) for node, groups in self._groups.items()
+        ]
+        tasks = [
+            (group, total)
+            for total, groups in zip(totals, self._groups.values())
+            for group in groups
+        ]
 
-        def work(thread: int, group: Node) -> None:
+        def work(thread: int, task: tuple[Node, TreeSum[Sums]]) -> None:
+            group, total = task
             desk = self._desks[thread]
             part = self._take(desk)
             losses = desk.sum(group, part, r)
             total.add(group, Sums(losses, part.flat, part))
 
-        self.threads.run(work, self.groups)
-        losses, gradient, taken = total.value
-        if taken is not None:
-            gradient = gradient.astype(np.float64)
-            self._spare.append(taken)
-        return losses, gradient
+        self.threads.run(work, tasks)
+        return [total.value for total in totals]
+
+    def give_back(self, total: Sums) -> None:
+        """That its gradient was read."""
+        if total.part is not None:
+            self._spare.append(total.part)
 
     def _plus(self, node: Node, left: Sums, right: Sums) -> Sums:
         """The sums over a node from those over its halves; their memory is used."""
@@ -142,11 +175,13 @@ class Engine:
 class Desk:
     """Where one thread works: a workspace, and a gradient, for one block at a time."""
 
-    def __init__(self, network: Network, V: Sequence[Array], rows: Rows) -> None:
+    def __init__(
+        self, network: Network, V: Sequence[Array], rows: Blocks, most: int
+    ) -> None:
         self.network, self.V, self.rows = network, V, rows
-        self._parts = [self.new_part() for _ in range(depth(len(rows.slices)))]
+        self._parts = [self.new_part() for _ in range(depth(most))]
         self._memory: dict[int, tuple[Workspace, Block | None]] = {}
-        for n in block_sizes(rows.slices):
+        for n in rows.sizes:
             self._memory[n] = network.workspace(n, rows.dtype), rows.memory(n)
 
     def new_part(self) -> Part:
@@ -170,8 +205,7 @@ class Desk:
         return plus_losses(losses, others)
 
     def _block(self, number: int, into: Part, r: Draw) -> Losses:
-        rows = self.rows.slices[number]
-        workspace, memory = self._memory[rows.stop - rows.start]
+        workspace, memory = self._memory[self.rows.size(number)]
         block = self.rows.load(number, memory)
         layers = into.layers
         return self.network.loss_and_gradient(self.V, block, workspace, layers, r)

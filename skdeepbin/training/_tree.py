@@ -13,7 +13,8 @@ https://doi.org/10.1137/0914050.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Container, Iterator, Sequence
 from threading import Lock
 from typing import Generic, NamedTuple, TypeVar
 
@@ -36,6 +37,42 @@ class Node(NamedTuple):
         """The two nodes below; the second has the odd block."""
         middle = (self.start + self.stop) // 2
         return Node(self.start, middle), Node(middle, self.stop)
+
+
+class Bounded(Node):
+    """A node that is halved where a part begins, as near to its middle as there is one.
+
+    So the blocks of a part, and those of many parts in a row, are few nodes.
+    """
+
+    bounds: Sequence[int]
+
+    @classmethod
+    def over(cls, bounds: Sequence[int]) -> Bounded:
+        """All blocks.
+
+        bounds : the first block of each part, ascending, and the number of all.
+        """
+        root = cls(0, bounds[-1])
+        root.bounds = bounds
+        return root
+
+    @property
+    def halves(self) -> tuple[Node, Node]:
+        """The two nodes below."""
+        middle = (self.start + self.stop) // 2
+        after = bisect_left(self.bounds, middle)
+        inside = [
+            bound
+            for bound in self.bounds[max(after - 1, 0) : after + 1]
+            if self.start < bound < self.stop
+        ]
+        if not inside:
+            return super().halves
+        middle = min(inside, key=lambda bound: abs(2 * bound - self.start - self.stop))
+        left, right = Bounded(self.start, middle), Bounded(middle, self.stop)
+        left.bounds = right.bounds = self.bounds
+        return left, right
 
 
 def cut(root: Node, most: int, held: Container[int] | None = None) -> Iterator[Node]:

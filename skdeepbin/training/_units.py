@@ -74,28 +74,70 @@ class Units(NamedTuple):
 
 
 def units_of(X: Any, weights: Callable[[slice], Array]) -> Units:
-    """Those of the rows of X, dense or CSR, of which ``weights`` gives the weights.
+    """Those of the rows of X, dense or CSR, of which ``weights`` gives the weights."""
+    return units_by(lambda factor: moments(X, weights, factor), X.shape[1])
+
+
+def units_by(moments_at: Callable[[Array], Moments], n_features: int) -> Units:
+    """Those of rows of which the moments are told.
 
     Of a feature that is constant, up to rounding, the shift alone: it is then about 0.
+
+    moments_at : of the features times a factor each.
     """
-    factor = np.ones(X.shape[1])
-    mean, deviation = _moments(X, weights, factor)
+    factor = np.ones(n_features)
+    mean, deviation = moments_at(factor).mean_and_deviation()
     if not np.isfinite(deviation).all():  # the squares were too large
         factor = np.where(np.isfinite(deviation), 1, 2.0**-600)
-        mean, deviation = _moments(X, weights, factor)
+        mean, deviation = moments_at(factor).mean_and_deviation()
     varies = deviation > 1e-10 * abs(mean)
     scale = np.exp2(np.round(np.log2(np.where(varies, deviation, factor))))
     shift = np.round(4 * mean / scale) / 4 * scale
     return Units(shift / factor, scale / factor)
 
 
-def _moments(
-    X: Any, weights: Callable[[slice], Array], factor: Array
-) -> tuple[Array, Array]:
-    """Mean and standard deviation of every feature times its factor."""
+class Moments(NamedTuple):
+    """Sums over rows of their weights, and with these of ``x - origin`` and its square.
+
+    origin : a row; differences have more digits than the numbers themselves.
+    """
+
+    weight: float
+    first: Array
+    second: Array
+    origin: Array
+
+    def plus(self, other: Moments) -> Moments:
+        """Those of both, from the same origin."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return Moments(
+                self.weight + other.weight,
+                self.first + other.first,
+                self.second + other.second,
+                self.origin,
+            )
+
+    def mean_and_deviation(self) -> tuple[Array, Array]:
+        """Mean and standard deviation of every feature."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = self.first / self.weight
+            variance = self.second / self.weight - mean**2
+        return mean + self.origin, np.sqrt(np.maximum(variance, 0))
+
+
+def moments(
+    X: Any,
+    weights: Callable[[slice], Array],
+    factor: Array,
+    origin: Array | None = None,
+) -> Moments:
+    """Those of every feature times its factor.
+
+    origin : if it is not the first row that has a weight.
+    """
     n_rows, n_features = X.shape
-    # Differences from a row have more digits than the numbers themselves.
-    origin, is_set = np.zeros(n_features), issparse(X)
+    if issparse(X):
+        origin = np.zeros(n_features)
     total, first, second = 0.0, np.zeros(n_features), np.zeros(n_features)
     with np.errstate(over="ignore", invalid="ignore"):
         for rows in row_slices(n_rows, ROWS):
@@ -110,13 +152,13 @@ def _moments(
                 squares = part.multiply(part)
             else:
                 part *= factor
-                if not is_set:
-                    origin, is_set = part[0].copy(), True
+                if origin is None:
+                    origin = part[0].copy()
                 part -= origin
                 squares = part**2
             total += w.sum()
             first += part.T @ w
             second += squares.T @ w
-        mean = first / total
-        deviation = np.sqrt(np.maximum(second / total - mean**2, 0))
-    return mean + origin, deviation
+    return Moments(
+        total, first, second, np.zeros(n_features) if origin is None else origin
+    )

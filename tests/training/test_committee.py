@@ -11,10 +11,10 @@ from skdeepbin.training._blocks import Features, Rows
 from skdeepbin.training._committee import (
     FINISH,
     FINISH_STEP,
-    Data,
     Member,
     train_committee,
 )
+from skdeepbin.training._data import LocalData
 from skdeepbin.training._engine import Engine
 from skdeepbin.training._objective import Objective
 from skdeepbin.training._optimizers import gradient_descent
@@ -42,7 +42,8 @@ def data(rng):
     y = X[:, 0] > rng.normal(size=N_ROWS)
     w = rng.randint(0, 3, N_ROWS).astype(float)
     units = Units(np.array([0.5, -1.0]), np.array([2.0, 0.25]))
-    return Data(Features(X, float, 20), y, w, FACTORS, units, 25, row_hashes(X, 0))
+    features, hashes = Features(X, float, 20), row_hashes(X, 0)
+    return LocalData(NETWORK, features, y, w, FACTORS, units, 25, hashes, Threads(1))
 
 
 def weight(data, rows):
@@ -74,7 +75,7 @@ def committee(data, members, solve, watched=training_loss, validate=None):
 
     constant = Losses(100.0, nan)  # so that everyone has learnt
     training = Training(solver, Stopping(5, 0.0, 5, watched), constant)
-    arguments = data, members, ALPHA, training, Threads(1), validate, Watcher()
+    arguments = data, members, ALPHA, training, validate, Watcher()
     return train_committee(NETWORK, *arguments)
 
 

@@ -1,0 +1,5 @@
+"""The same fit on a Dask cluster: the exact gradient, summed where the rows are."""
+
+from skdeepbin.dask._estimator import DaskDeepBinaryClassifier
+
+__all__ = ["DaskDeepBinaryClassifier"]

@@ -1,0 +1,468 @@
+"""The estimator on a cluster: from Dask collections to a fit, and back to lazy ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import copy
+from functools import partial
+from math import inf
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skdeepbin._classifier import DeepBinaryClassifier
+from skdeepbin._extras import extra
+from skdeepbin._problem import Problem
+from skdeepbin._validation import (
+    InvalidParameterError,
+    check_parameters,
+    check_same_problem,
+    check_solver,
+    hidden_sizes,
+)
+from skdeepbin.dask._collections import is_dask, lazily, partitions
+from skdeepbin.dask._crew import Crew
+from skdeepbin.dask._part import Description, PartitionError, describe
+from skdeepbin.dask._problem import problem_of
+from skdeepbin.network._activations import ACTIVATIONS
+from skdeepbin.network._network import Network
+from skdeepbin.network._parameters import Layout
+
+# Where X is more than this part of the memory of all workers, it is read again at every
+# gradient.
+MOST_HELD = 0.5
+
+
+class DaskDeepBinaryClassifier(DeepBinaryClassifier):
+    """A :class:`~skdeepbin.DeepBinaryClassifier` whose rows are on a Dask cluster.
+
+    The gradient is a sum over rows, so every worker sums over the rows that it holds,
+    and the result is that of a fit in memory: to the last bit where partitions begin at
+    the blocks that a fit in memory cuts, else up to rounding. It does not depend on the
+    number of workers. A worker that dies is replaced by the others, one that joins
+    takes a part of the rows.
+
+    Parameters
+    ----------
+    hidden_layer_sizes, activation, depth, init, solver, learning_rate, momentum, \
+            alpha, dropout, max_iter, tol, n_iter_no_change, early_stopping, \
+            validation_fraction, class_weight, n_networks, warm_start, random_state, \
+            verbose, dtype, checkpoint, checkpoint_interval
+        As of :class:`~skdeepbin.DeepBinaryClassifier`. What a checkpoint is of includes
+        how rows are partitioned, not on which workers they are.
+
+    n_jobs : int or None, default=None
+        The number of threads of each worker that share its rows. None is as many as the
+        worker has.
+
+    batch_size : None
+        All rows at every step. For mini-batches use `partial_fit` on one partition
+        after the other.
+
+    scoring : "loss"
+        What early stopping watches: the loss of the held-out rows.
+
+    client : distributed.Client or None, default=None
+        The connection to the cluster; None is the current one.
+
+    Attributes
+    ----------
+    client_ : distributed.Client
+        The connection that was used. It is not pickled.
+    classes_, coefs_, intercepts_, n_iter_, loss_, best_loss_, loss_curve_, history_, \
+            n_starts_, stop_reason_, validation_scores_, n_layers_, out_activation_, \
+            n_features_in_, feature_names_in_
+        As of :class:`~skdeepbin.DeepBinaryClassifier`.
+
+    See Also
+    --------
+    skdeepbin.DeepBinaryClassifier : The same in memory, or from a memory map.
+
+    Notes
+    -----
+    Where X is lazy and larger than half of the memory of all workers, it is not held
+    there but read again at every gradient, a partition at a time.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from dask.distributed import Client
+    >>> from sklearn.datasets import make_moons
+    >>> from skdeepbin.dask import DaskDeepBinaryClassifier
+    >>> X, y = make_moons(400, noise=0.1, random_state=0)
+    >>> X, y = da.from_array(X, chunks=(100, 2)), da.from_array(y, chunks=100)
+    >>> with Client(processes=False, dashboard_address=None) as client:
+    ...     clf = DaskDeepBinaryClassifier(8, random_state=0).fit(X, y)
+    ...     accuracy = (clf.predict(X) == y).mean().compute()
+    >>> print(f"{accuracy:.2f}")
+    1.00
+    """
+
+    __module__ = "skdeepbin.dask"
+    _stacklevel = 4
+
+    def __init__(
+        self,
+        hidden_layer_sizes=50,
+        activation="relu",
+        *,
+        depth=None,
+        init="auto",
+        solver="rprop",
+        learning_rate="auto",
+        momentum=0.9,
+        alpha=5.0,
+        dropout=0.0,
+        batch_size=None,
+        max_iter=1000,
+        tol=1e-4,
+        n_iter_no_change=20,
+        early_stopping="auto",
+        validation_fraction=0.2,
+        scoring="loss",
+        class_weight=None,
+        n_networks=1,
+        warm_start=False,
+        n_jobs=None,
+        random_state=None,
+        verbose=False,
+        dtype="auto",
+        checkpoint=None,
+        checkpoint_interval=30,
+        client=None,
+    ):
+        super().__init__(
+            hidden_layer_sizes,
+            activation,
+            depth=depth,
+            init=init,
+            solver=solver,
+            learning_rate=learning_rate,
+            momentum=momentum,
+            alpha=alpha,
+            dropout=dropout,
+            batch_size=batch_size,
+            max_iter=max_iter,
+            tol=tol,
+            n_iter_no_change=n_iter_no_change,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            scoring=scoring,
+            class_weight=class_weight,
+            n_networks=n_networks,
+            warm_start=warm_start,
+            n_jobs=n_jobs,
+            random_state=random_state,
+            verbose=verbose,
+            dtype=dtype,
+            checkpoint=checkpoint,
+            checkpoint_interval=checkpoint_interval,
+        )
+        self.client = client
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        state.pop("client_", None)
+        return {**state, "client": None}
+
+    def _parameters(self):
+        """Those that a fit depends on."""
+        parameters = super()._parameters()
+        parameters.pop("client")
+        return parameters
+
+    def to_local(self):
+        """The same classifier in memory, without a connection to a cluster.
+
+        Returns
+        -------
+        clf : DeepBinaryClassifier
+            With the same parameters and, once fitted, the same attributes.
+        """
+        clf = DeepBinaryClassifier(**self._parameters())
+        state = dict(vars(self))
+        for name in ("client", "client_"):
+            state.pop(name, None)
+        vars(clf).update(state)
+        return clf
+
+    def __sklearn_clone__(self):
+        bare = copy(self)
+        bare.client = None  # a connection cannot be copied
+        clf = super(DaskDeepBinaryClassifier, bare).__sklearn_clone__()
+        clf.client = self.client
+        return clf
+
+    def fit(self, X, y, sample_weight=None):
+        """Train the network on the rows of X, where they are.
+
+        Parameters
+        ----------
+        X : Dask array or data frame of shape (n_samples, n_features), or list
+            The features, partitioned along rows; or a list of delayed blocks, which may
+            be sparse.
+
+        y : Dask array or series of shape (n_samples,), or list
+            The labels, of two kinds, partitioned as X.
+
+        sample_weight : Dask array or series of shape (n_samples,), or list, \
+                default=None
+            Non-negative weights, partitioned as X.
+
+        Returns
+        -------
+        self : DaskDeepBinaryClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or an array is not as described; with the number of the
+            partition, if it is one.
+        RuntimeError
+            If no worker is left, or a partition cannot be loaded.
+        MemoryError
+            If the workers have too little memory.
+
+            After any of these the classifier is as it was before, and a checkpoint is
+            kept.
+        KeyboardInterrupt
+            At Ctrl-C, as of :class:`~skdeepbin.DeepBinaryClassifier`.
+        """
+        return super().fit(X, y, sample_weight)
+
+    def _problem(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        goes_on: bool,
+        classes: np.ndarray | None = None,
+    ) -> Problem:
+        """What is given, checked: where `partial_fit` is given it, also in memory."""
+        if classes is not None and not is_dask(X):
+            return super()._problem(X, y, sample_weight, goes_on, classes)
+        check_parameters(self._parameters())
+        check_solver(self.solver, self.batch_size, self.dropout)
+        self._check_is_in_reach()
+        given = partitions(X, y, sample_weight)
+        client = _connected(self.client)
+        self.client_ = client
+        reads_again = False
+        if given.n_bytes is not None:
+            reads_again = given.n_bytes > MOST_HELD * _memory(client)
+        crew = Crew(client, given.sources, given.sizes, reads_again)
+        described = crew.each(describe)
+        validate_data(self, _like(described), reset=not goes_on, skip_check_array=True)
+        hidden = hidden_sizes(self.hidden_layer_sizes, self.depth)
+        layout = Layout((self.n_features_in_, *hidden, 1))
+        network = Network(layout, ACTIVATIONS[self.activation], self.dropout)
+        units = self._units if goes_on else None
+        problem = problem_of(crew, self, described, network, units, classes)
+        if goes_on:
+            check_same_problem(self, problem.classes, layout.sizes, self.n_networks)
+        return problem
+
+    def _check_is_in_reach(self) -> None:
+        """Raise for parameters that need rows in one place."""
+        if self.batch_size is not None:
+            raise InvalidParameterError(
+                f"`batch_size` must be None on a cluster; got {self.batch_size}: "
+                "steps on few rows would leave most workers idle. Leave it out, or call "
+                "`partial_fit` on one partition after the other."
+            )
+        if self.scoring != "loss":
+            raise InvalidParameterError(
+                f"`scoring` must be 'loss' on a cluster; got {self.scoring!r}, which "
+                "needs all held-out rows in one place. Leave it out, and score the "
+                "fitted classifier on rows of its own."
+            )
+
+    def decision_function(self, X):
+        """The logit of each row: ``log(P(classes_[1]) / P(classes_[0]))``.
+
+        Parameters
+        ----------
+        X : Dask array or data frame, list of delayed blocks, or array-like
+            The features.
+
+        Returns
+        -------
+        z : Dask array or series, list of delayed blocks, or ndarray
+            Of shape (n_samples,), lazy where X is. Above zero where `predict` gives
+            ``classes_[1]``.
+        """
+        if not is_dask(X):
+            return super().decision_function(X)
+        return self._lazily(X, "decision_function", None)
+
+    def predict(self, X):
+        """The more probable label of each row.
+
+        Parameters
+        ----------
+        X : Dask array or data frame, list of delayed blocks, or array-like
+            The features.
+
+        Returns
+        -------
+        y : Dask array or series, list of delayed blocks, or ndarray
+            Labels, as in `classes_`; lazy where X is.
+        """
+        if not is_dask(X):
+            return super().predict(X)
+        check_is_fitted(self)
+        return self._lazily(X, "predict", None, self.classes_.dtype)
+
+    def predict_proba(self, X):
+        """The probability of each class: ``1 / (1 + e^z)`` and ``1 / (1 + e^-z)``.
+
+        Parameters
+        ----------
+        X : Dask array or data frame, list of delayed blocks, or array-like
+            The features.
+
+        Returns
+        -------
+        p : Dask array or data frame, list of delayed blocks, or ndarray
+            Of shape (n_samples, 2), with columns in the order of `classes_`; lazy where
+            X is.
+        """
+        if not is_dask(X):
+            return super().predict_proba(X)
+        return self._lazily(X, "predict_proba", getattr(self, "classes_", None))
+
+    def predict_log_proba(self, X):
+        """The logarithm of `predict_proba`, exact where that is rounded to zero.
+
+        Parameters
+        ----------
+        X : Dask array or data frame, list of delayed blocks, or array-like
+            The features.
+
+        Returns
+        -------
+        log_p : Dask array or data frame, list of delayed blocks, or ndarray
+            Of shape (n_samples, 2), with columns in the order of `classes_`; lazy where
+            X is.
+        """
+        if not is_dask(X):
+            return super().predict_log_proba(X)
+        return self._lazily(X, "predict_log_proba", getattr(self, "classes_", None))
+
+    def score(self, X, y, sample_weight=None):
+        """The share of the rows, by weight, of which the label is predicted.
+
+        Parameters
+        ----------
+        X : Dask array or data frame, list of delayed blocks, or array-like
+            The features.
+
+        y : Dask array or series, list of delayed blocks, or array-like
+            Their labels.
+
+        sample_weight : as `y`, default=None
+            Their weights.
+
+        Returns
+        -------
+        accuracy : float
+            From 0 to 1, computed.
+        """
+        if not is_dask(X):
+            return super().score(X, y, sample_weight)
+        check_is_fitted(self)
+        delayed = extra("dask", "dask").delayed
+        model = delayed(self.to_local(), pure=True)
+        right = delayed(_right)
+        sums = [
+            right(model, block.X, block.y, block.w)
+            for block in partitions(X, y, sample_weight).sources
+        ]
+        right_ones, weight = np.sum(
+            _connected(self.client).compute(delayed(sums)).result(), axis=0
+        )
+        return float(right_ones / weight)
+
+    def _lazily(self, X, method, columns, dtype=None):
+        check_is_fitted(self)
+        if dtype is None:
+            dtype = self.coefs_[0].dtype
+        return lazily(partial(_called, name=method), self.to_local(), X, dtype, columns)
+
+    def _alone(self):
+        """The same classifier for a fit in memory."""
+        return self.to_local()
+
+
+def _called(X: Any, model: Any, name: str) -> np.ndarray:
+    """What a method gives for a partition, which may have no rows."""
+    if not (X.shape[0] if hasattr(X, "shape") else len(X)):
+        shape = (0,) if name in ("predict", "decision_function") else (0, 2)
+        kind = model.classes_.dtype if name == "predict" else model.coefs_[0].dtype
+        return np.empty(shape, kind)
+    return getattr(model, name)(X)
+
+
+def _right(model: Any, X: Any, y: Any, w: Any) -> tuple[float, float]:
+    """The weight of the rows whose label is predicted, and that of all."""
+    y = np.asarray(y).reshape(-1)
+    w = np.ones(len(y)) if w is None else np.asarray(w, float).reshape(-1)
+    return float(w @ (_called(X, model, "predict") == y)), float(w.sum())
+
+
+def _connected(client: Any) -> Any:
+    """The client, or the current one, if it is connected."""
+    if client is None:
+        try:
+            client = extra("distributed", "dask").get_client()
+        except ValueError:
+            raise ValueError(
+                "There is no Dask cluster to fit on: `client` is None, and none is "
+                "connected. Start one on this machine by\n"
+                "    from dask.distributed import Client, LocalCluster\n"
+                "    client = Client(LocalCluster())"
+            ) from None
+    if client.status != "running":
+        raise ValueError(
+            f"`client` must be connected to a cluster; it is {client.status}. Connect "
+            "one, and set `client` to it or to None."
+        )
+    return client
+
+
+def _memory(client: Any) -> float:
+    """Bytes that the workers may use together; infinite where one has no limit."""
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    limits = [worker["memory_limit"] or inf for worker in workers]
+    return sum(limits) or inf
+
+
+def _like(described: Sequence[Description]) -> Any:
+    """Something with the columns of all partitions; an error if these differ."""
+    filled = [(n, d) for n, d in enumerate(described) if d.shape[0]]
+    if not filled:
+        raise ValueError(
+            f"X must have rows; got {len(described)} partitions without any."
+        )
+    _, first = filled[0]
+    for number, other in filled[1:]:
+        if other.shape[1] != first.shape[1]:
+            raise PartitionError(
+                f"Partition {number} (from 0): X has {other.shape[1]} features, and "
+                f"{first.shape[1]} in partition {filled[0][0]}."
+            )
+        if other.is_sparse != first.is_sparse:
+            raise PartitionError(
+                f"Partition {number} (from 0): X must be sparse in all partitions or "
+                "none. Convert it by `.toarray()` or `scipy.sparse.csr_matrix`."
+            )
+        if not np.array_equal(other.names, first.names):
+            raise PartitionError(
+                f"Partition {number} (from 0): X has columns {list(other.names)}, and "
+                f"{list(first.names)} in partition {filled[0][0]}."
+            )
+    if first.names is None:
+        return np.empty((1, first.shape[1]))
+    return extra("pandas", None).DataFrame(columns=first.names)

@@ -1,0 +1,249 @@
+"""A problem whose rows are on the workers of a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from hashlib import blake2b
+from math import ceil
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import numpy as np
+from scipy.sparse import issparse, vstack
+
+from skdeepbin._fingerprint import digest
+from skdeepbin._problem import Rows, constant_losses
+from skdeepbin._validation import encode_labels
+from skdeepbin._weights import (
+    added,
+    as_floats,
+    check_largest,
+    power_below,
+    weights_of,
+)
+from skdeepbin.dask._crew import Crew
+from skdeepbin.dask._cut import Cut
+from skdeepbin.dask._part import (
+    Description,
+    class_totals,
+    contents,
+    extremes,
+    head,
+    moments_of,
+    totals,
+)
+from skdeepbin.dask._setting import Setting, Split
+from skdeepbin.dask._split import found_splits, n_different
+from skdeepbin.network._network import Losses, Network
+from skdeepbin.network._parameters import Array
+from skdeepbin.training._blocks import are_kept, block_rows
+from skdeepbin.training._data import Batches, Total
+from skdeepbin.training._units import Moments, Units, units_by
+
+# Rows that a diagnosis looks at.
+EXAMPLES = 2**13
+
+
+class DaskProblem(NamedTuple):
+    """A problem whose rows are on the workers of a cluster.
+
+    setting : what all workers know, and ``shared`` a future of it.
+    units : those of the features while training.
+    alpha : the penalty in the unit of the weights.
+    """
+
+    crew: Crew
+    setting: Setting
+    shared: Any
+    units: Units
+    alpha: float
+
+    @property
+    def classes(self) -> np.ndarray:
+        """Both labels, sorted."""
+        return self.setting.classes
+
+    @property
+    def network(self) -> Network:
+        """What is trained."""
+        return self.setting.network
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The precision to compute in."""
+        return self.setting.dtype
+
+    def with_hashes(self, seed: int) -> DaskProblem:
+        """The same problem with a number for each row that depends on its values."""
+        setting = replace(self.setting, name=uuid4().hex, seed=seed)
+        return self._replace(setting=setting, shared=self.crew.share(setting))
+
+    def n_different_rows(self, enough: float) -> float:
+        """How many different rows the class with fewer has, in effect; or a bound."""
+        return n_different(self.crew, self.shared, enough)
+
+    def splits(self, bounds: Sequence[tuple[float, float]]) -> list[Split]:
+        """Of each pair of shares, the rows that lie between them in their class."""
+        return found_splits(self.crew, self.shared, bounds)
+
+    def is_usable(self, split: Split) -> bool:
+        """Whether both classes have weight on both sides."""
+        trained, watched = self.totals(split)
+        return bool(trained.all() and watched.all())
+
+    def _totals(self, split: Split | None) -> tuple[list[int], np.ndarray]:
+        sums, n_held_out = [0] * 4, np.zeros(2, np.intp)
+        for some in self.crew.each(totals, self.shared, split):
+            sums, n_held_out = added(sums, some.sums), n_held_out + some.n_held_out
+        return sums, n_held_out
+
+    def totals(self, split: Split | None) -> tuple[Array, Array]:
+        """Of each class, the weight that is trained on and that is held out."""
+        trained, watched = as_floats(self._totals(split)[0]).reshape(2, 2)
+        return trained, watched
+
+    def constant_losses(self, given: Rows | None, split: Split | None) -> Losses:
+        """The losses of one who knows only how frequent the classes are."""
+        sums, n_held_out = self._totals(split)
+        known = as_floats(added(sums[:2], sums[2:]))
+        return constant_losses(known, given, n_held_out)
+
+    def labels(self, y: np.ndarray) -> np.ndarray:
+        """Labels as the user writes them."""
+        return self.classes[y.astype(np.intp)]
+
+    def rows(self, split: Split) -> Rows:
+        """They stay where they are."""
+        raise NotImplementedError
+
+    def examples(self) -> Rows:
+        """A few rows of every partition."""
+        n = ceil(EXAMPLES / len(self.setting.cut.rows))
+        heads = [h for h in self.crew.each(head, self.shared, n) if len(h[1])]
+        features, second, weights = zip(*heads)
+        X = vstack(features, "csr") if issparse(features[0]) else np.vstack(features)
+        w = None if weights[0] is None else np.concatenate(weights)
+        return Rows(X, np.concatenate(second), w)
+
+    def extremes(self) -> tuple[float, float]:
+        """The least and the greatest entry of X."""
+        least, greatest = zip(*filter(None, self.crew.each(extremes)))
+        return min(least), max(greatest)
+
+    def contents(self) -> dict[str, str]:
+        """What tells the arrays from others, by their names."""
+        result = {"the classes": digest(self.classes)}
+        names = "X", "y", "`sample_weight`"
+        for name, digests in zip(names, zip(*self.crew.each(contents))):
+            content = blake2b("; ".join(digests).encode(), digest_size=16).hexdigest()
+            result[name] = f"{len(digests)} partitions, {content}"
+        return result
+
+    @contextmanager
+    def data(self, n_jobs: int | None, batch_size: int | None) -> Iterator[DaskData]:
+        """What to train on, while it lasts."""
+        yield DaskData(self)
+
+
+class DaskData(NamedTuple):
+    """Sums over rows on the workers of a cluster."""
+
+    problem: DaskProblem
+
+    @property
+    def units(self) -> Units:
+        """Those of the features while training."""
+        return self.problem.units
+
+    @property
+    def batch_size(self) -> None:
+        """All rows at every step."""
+        return
+
+    def sums(self, held_out: Split | None) -> tuple[Total, Batches]:
+        """The sums over all rows; there are no mini-batches."""
+        crew, setting, shared, *_ = self.problem
+        return crew.total(setting, shared, held_out), lambda number: iter(())
+
+
+def problem_of(
+    crew: Crew,
+    clf: Any,
+    described: Sequence[Description],
+    network: Network,
+    units: Units | None,
+    classes: np.ndarray | None,
+) -> DaskProblem:
+    """What is learnt from partitions that were described.
+
+    clf : the classifier, whose parameters say how.
+    units : of a fit that this one goes on from.
+    classes : both, where the rows may hold only one of them.
+    """
+    both = classes is None
+    classes, _ = encode_labels(_all_labels(described), classes)
+    unit = _unit(described)
+    sums = [0, 0]
+    for some in crew.each(class_totals, classes, unit):
+        sums = added(sums, some)
+    by_class = as_floats(sums)
+    weights = weights_of(
+        None, unit, by_class, clf.class_weight, clf.alpha, classes, both
+    )
+    rows = [some.shape[0] for some in described]
+    shape = sum(rows), network.layout.sizes[0]
+    dtype = np.dtype(clf.dtype if clf.dtype != "auto" else np.float64)
+    filled = [some for some in described if some.shape[0]]
+    if clf.dtype == "auto" and all(some.dtype == np.float32 for some in filled):
+        dtype = np.dtype(np.float32)
+    setting = Setting(
+        uuid4().hex,
+        network,
+        dtype,
+        classes,
+        unit,
+        weights.by_class,
+        Cut(rows, block_rows(network, shape[0], dtype.itemsize)),
+        are_kept(shape, dtype),
+        clf.n_jobs,
+    )
+    shared = crew.share(setting)
+    if units is None:
+        units = units_by(_moments(crew, shared, filled), shape[1])
+    return DaskProblem(crew, setting, shared, units, weights.alpha)
+
+
+def _all_labels(described: Sequence[Description]) -> np.ndarray:
+    """The different labels of all partitions, some of them often."""
+    some = [d.labels for d in described if len(d.labels)]
+    kinds = {"t" if labels.dtype.kind in "US" else "n" for labels in some}
+    if len(kinds) > 1:  # numbers and texts: not to be made texts of
+        some = [labels.astype(object) for labels in some]
+    return np.concatenate(some)
+
+
+def _unit(described: Sequence[Description]) -> float:
+    """That of the sample weights of all partitions."""
+    largest = [d.largest for d in described if d.largest is not None]
+    if not largest:
+        return 1.0
+    check_largest(max(largest))
+    return power_below(max(largest))
+
+
+def _moments(
+    crew: Crew, shared: Any, filled: Sequence[Description]
+) -> Callable[[Array], Moments]:
+    """Those of all rows, of the features times a factor."""
+    rows = [some.row for some in filled if some.row is not None]
+
+    def moments_at(factor: Array) -> Moments:
+        origin = rows[0] * factor if rows else np.zeros(len(factor))
+        first, *others = crew.each(moments_of, shared, factor, origin)
+        for other in others:
+            first = first.plus(other)
+        return first._replace(origin=origin)
+
+    return moments_at

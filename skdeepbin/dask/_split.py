@@ -1,0 +1,157 @@
+"""Which rows validate, found without gathering the rows.
+
+Held out is, of each class, a stretch of the order of hashes: see
+`skdeepbin.training._split`. Where it begins is found by cutting the hashes that it may
+begin with into stretches, and asking for the weight of each, until few rows are left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skdeepbin._weights import HALF
+from skdeepbin.dask._crew import Crew
+from skdeepbin.dask._part import Brackets, brackets, groups, norms
+from skdeepbin.dask._setting import Split
+
+LAST = 2**64 - 1  # of all hashes
+# Stretches that hashes are cut into at a time, and rows that are few.
+STRETCHES, FEW = 512, 2**12
+
+
+class Search(NamedTuple):
+    """Where the rows begin whose middle is not below a share of their class.
+
+    number : of the class.
+    first, last : it is one of these hashes, or the next after them.
+    before : the weight of the rows with lower hashes, as a whole number.
+    n : how many rows lie between.
+    """
+
+    number: int
+    share: float
+    first: int = 0
+    last: int = LAST
+    before: int = 0
+    n: int = FEW + 1
+
+    @property
+    def is_over(self) -> bool:
+        """Whether few rows are left, or equal ones."""
+        return self.n <= FEW or self.first == self.last
+
+
+def found_splits(
+    crew: Crew, shared: Any, bounds: Sequence[tuple[float, float]]
+) -> list[Split]:
+    """Of each pair of shares, the rows that lie between them in their class."""
+    shares = sorted({share for pair in bounds for share in pair if 0 < share < 1})
+    begins = {(c, 0.0): 0 for c in (0, 1)} | {(c, 1.0): LAST + 1 for c in (0, 1)}
+    searches = [Search(number, share) for number in (0, 1) for share in shares]
+    begins |= _begins(crew, shared, searches)
+    splits = []
+    for start, stop in bounds:
+        first = begins[0, float(start)], begins[1, float(start)]
+        last = begins[0, float(stop)] - 1, begins[1, float(stop)] - 1
+        splits.append(Split(first, last))
+    return splits
+
+
+def _begins(
+    crew: Crew, shared: Any, searches: list[Search]
+) -> dict[tuple[int, float], int]:
+    """Where the rows begin, by class and share."""
+    totals: dict[int, int] = {}
+    while any(not search.is_over for search in searches):
+        open_ones = [search for search in searches if not search.is_over]
+        edges = [_edges(search) for search in open_ones]
+        asked = [
+            (search.number, np.array(e, np.uint64))
+            for search, e in zip(open_ones, edges)
+        ]
+        answers = crew.each(brackets, shared, asked)
+        narrowed = []
+        for position, (search, e) in enumerate(zip(open_ones, edges)):
+            weights, n = _together([answer[position] for answer in answers])
+            totals[search.number] = sum(weights)
+            narrowed.append(_narrowed(search, e, weights, n))
+        searches = [search for search in searches if search.is_over] + narrowed
+    asked_groups = [(s.number, s.first, s.last) for s in searches]
+    answers = crew.each(groups, shared, asked_groups)
+    return {
+        (search.number, search.share): _begin(
+            search, [answer[position] for answer in answers], totals[search.number]
+        )
+        for position, search in enumerate(searches)
+    }
+
+
+def _edges(search: Search) -> list[int]:
+    """The first hashes of the stretches, and that after the last of them."""
+    width = search.last - search.first + 1
+    n = min(STRETCHES, width)
+    ends = [search.first + width * number // n for number in range(n + 1)]
+    return [end for end in ends if end <= LAST]
+
+
+def _together(answers: Sequence[Brackets]) -> tuple[list[int], list[int]]:
+    """The sums over all partitions, as whole numbers."""
+    high, low, n = (sum(a.astype(object) for a in some) for some in zip(*answers))
+    return [(int(h) << HALF) + int(r) for h, r in zip(high, low)], list(n)
+
+
+def _narrowed(
+    search: Search, edges: list[int], weights: list[int], n: list[int]
+) -> Search:
+    """The search in the stretch in which the share is reached."""
+    total, before = sum(weights), weights[0]
+    ends = [*edges[1:], LAST + 1] if edges[-1] <= search.last else edges[1:]
+    for number, end in enumerate(ends, 1):
+        if (before + weights[number]) / total >= search.share or end == ends[-1]:
+            return search._replace(
+                first=edges[number - 1], last=end - 1, before=before, n=n[number]
+            )
+        before += weights[number]
+    raise AssertionError("the last stretch ends the search")
+
+
+def _begin(search: Search, answers: Sequence[Any], total: int) -> int:
+    """The first hash whose rows are not below the share, or that after the last."""
+    weight_of: dict[int, int] = {}
+    for hashes, sums in answers:
+        for h, high, low in zip(hashes.tolist(), sums.high, sums.low):
+            weight_of[h] = weight_of.get(h, 0) + (int(high) << HALF) + int(low)
+    before = search.before
+    for h in sorted(weight_of):
+        if (2 * before + weight_of[h]) / (2 * total) >= search.share:
+            return h
+        before += weight_of[h]
+    return search.last + 1
+
+
+def n_different(crew: Crew, shared: Any, enough: float) -> float:
+    """How many different rows the class with fewer has, in effect; or a bound.
+
+    That many is ``W^2 / |w|^2`` for the weights ``w`` of the different rows. With equal
+    rows on several partitions ``|w|`` is no more than the sum of the partitions' own
+    norms, so that a number that is surely not too large comes from each one's alone.
+    Only if that is too few are the different rows gathered, by their hashes.
+    """
+    weights, lengths = np.array(crew.each(norms, shared)).sum(axis=0).T
+    bound = float(((weights / lengths) ** 2).min())
+    if bound >= enough:
+        return bound
+    answers = crew.each(groups, shared, [(number, 0, LAST) for number in (0, 1)])
+    numbers = []
+    for of_the_class in zip(*answers):
+        hashes = np.concatenate([some.hashes for some in of_the_class])
+        w = np.concatenate(
+            [s.high / 2.0**HALF + s.low / 4.0**HALF for _, s in of_the_class]
+        )
+        _, group = np.unique(hashes, return_inverse=True)
+        weight = np.bincount(group, w)
+        numbers.append(weight.sum() ** 2 / (weight @ weight))
+    return float(min(numbers))

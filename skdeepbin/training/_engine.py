@@ -115,6 +115,8 @@ class Engine:
         self.nodes = nodes
         most = group_size(sum(node.size for node in nodes))
         self._groups = {node: [*cut(node, most)] for node in nodes}
+        # What a thread takes at a time.
+        self.groups = [group for groups in self._groups.values() for group in groups]
         self._desks = [Desk(network, V, rows, most) for _ in range(threads.n)]
         self._spare = [desk.new_part() for desk in self._desks]
 
@@ -125,15 +127,14 @@ class Engine:
         self.give_back(total)
         return total.losses, gradient
 
-    @property
-    def groups(self) -> list[Node]:
-        """What a thread takes at a time."""
-        return [group for groups in self._groups.values() for group in groups]
-
     def sums(self, theta: Array) -> list[Sums]:
         """The sums over each node, in memory that is to be given back."""
         self._theta[:] = theta
         r = draw(theta, self.network.hidden) if self.network.dropout else []
+        if len(self.groups) == 1:  # nothing to add up
+            part = self._take(self._desks[0])
+            losses = self._desks[0].sum(self.groups[0], part, r)
+            return [Sums(losses, part.flat, part)]
         totals = [
             TreeSum(node, groups, self._plus) for node, groups in self._groups.items()
         ]

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from skdeepbin import DeepBinaryClassifier
 from skdeepbin.diagnosis import diagnose
 from skdeepbin.training._optimizers import OPTIMIZERS
 from skdeepbin.training._solve import SOLVERS
+from skdeepbin.training._threads import blas_threads
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -27,7 +29,8 @@ needs_callbacks = pytest.mark.skipif(
 
 
 def make(**settings):
-    return DeepBinaryClassifier(8, **{"max_iter": 12, "random_state": 0} | settings)
+    common = {"hidden_layer_sizes": 8, "max_iter": 12, "random_state": 0}
+    return DeepBinaryClassifier(**common | settings)
 
 
 class Recorder:
@@ -162,10 +165,13 @@ def test_an_error_in_a_callback_leaves_nothing_behind(where, error):
             raise error("broken")
 
     setattr(Broken, where, fails)
-    clf = make(early_stopping=False)
+    many, of_many = (np.tile(part.T, 100).T for part in (X, Y))  # for two threads
+    clf = make(early_stopping=False, n_jobs=2, hidden_layer_sizes=64)
     keys = set(vars(clf))
+    before = threading.active_count(), blas_threads()
     with pytest.raises(error):
-        clf.set_callbacks(broken := Broken()).fit(X, Y)
+        clf.set_callbacks(broken := Broken()).fit(many, of_many)
+    assert (threading.active_count(), blas_threads()) == before
     assert broken.told[-1][0] == "teardown"
     assert not [name for name in vars(clf) if name.startswith("_callback_fit")]
     if error is RuntimeError or where == "setup":

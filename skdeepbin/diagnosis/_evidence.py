@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
-from scipy.special import expit, xlogy
+from scipy.special import xlogy
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import validate_data
@@ -78,11 +78,6 @@ class Evidence:
     def logits(self) -> Array:
         """The logit of each row."""
         return self.layers.logits
-
-    @cached_property
-    def probabilities(self) -> Array:
-        """The probability of the second class."""
-        return expit(self.logits)
 
     @cached_property
     def loss(self) -> float:

@@ -419,6 +419,12 @@ SICK = [
         "circles",
         ours(8, 8, activation="tanh", alpha=20.0, early_stopping=False),
     ),
+    Setup(
+        "dropout 0.9",
+        ("over_regularized",),
+        "circles",
+        ours(8, 8, dropout=0.9, solver="adam", early_stopping=False),
+    ),
     Setup("mlp alpha 1e3", ("over_regularized",), "wine", mlp(50, alpha=1e3)),
     Setup("wide, free", ("overfitting",), "wide", ours(100, 100, **FREE)),
     Setup(

@@ -66,7 +66,9 @@ def test_no_healthy_network_is_accused():
     assert not accused
 
 
-@pytest.mark.parametrize("name", ["tanh x 4, 0.01", "alpha 1e4", "gd 1e-5", "1 unit"])
+@pytest.mark.parametrize(
+    "name", ["tanh x 4, 0.01", "alpha 1e4", "dropout 0.9", "gd 1e-5", "1 unit"]
+)
 def test_remedies_do_what_they_say(name):
     """The change of a finding is one for `set_params`, and it cures."""
     clf, X, y = fitted(next(setup for setup in SICK if setup.name == name))

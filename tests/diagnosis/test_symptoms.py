@@ -68,6 +68,13 @@ def test_sick(name):
     assert not finding.remedy.endswith(".")
 
 
+def test_dropout_is_named_where_it_leaves_too_few_units():
+    finding = RULES["over_regularized"](evidence("dropout 0.9"))
+    assert finding.change == {"dropout": 0.0}
+    assert finding.cause.startswith("So many units are left out")
+    assert finding.evidence["dropout"] == 0.9
+
+
 @pytest.fixture(scope="module")
 def healthy():
     return [evidence("ours on moons"), evidence("mlp tanh")]

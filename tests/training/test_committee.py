@@ -22,6 +22,7 @@ from skdeepbin.training._solve import descend
 from skdeepbin.training._split import row_hashes
 from skdeepbin.training._stopping import (
     INTERRUPTED,
+    STOP_REASONS,
     Stopping,
     training_loss,
     validation_loss,
@@ -143,14 +144,16 @@ def test_all_rows_at_once_need_no_mini_batches(data):
     np.testing.assert_array_equal(solution.best.theta, solution.theta)
 
 
-def test_the_last_small_steps_are_on_all_rows(data, rng):
+@pytest.mark.parametrize("reason", sorted({*STOP_REASONS} - {"diverged", INTERRUPTED}))
+def test_the_last_small_steps_are_on_all_rows(reason, data, rng):
+    """However a descent ended."""
     held_out = rng.uniform(size=N_ROWS) < 0.4
     best = []
 
     def solve(*arguments):
         solution = down(*arguments)
         best.append(solution.best)
-        return solution
+        return solution._replace(stop_reason=reason)
 
     members = [member(data, held_out)]
     (solution,) = committee(data, members, solve, validation_loss)

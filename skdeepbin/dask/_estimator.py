@@ -269,7 +269,7 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
         if self.batch_size is not None:
             raise InvalidParameterError(
                 f"`batch_size` must be None on a cluster; got {self.batch_size}: "
-                "steps on few rows would leave most workers idle. Leave it out, or call "
+                "steps on few rows would leave workers idle. Leave it out, or call "
                 "`partial_fit` on one partition after the other."
             )
         if self.scoring != "loss":

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -188,7 +189,7 @@ class Crew:
                     return await client.gather(futures, direct=True)
                 except TimeoutError:
                     await self._check_team(waiting_since)
-        except (Lost, CancelledError, OSError):
+        except (Lost, CancelledError):
             raise
         except Exception as error:
             told = self._told(error)
@@ -199,16 +200,12 @@ class Crew:
     async def _sent(self, theta: Array) -> dict[str, Any]:
         """The parameters on every worker that has a bench."""
         workers = [*self._benches]
-        scatter = self.client.scatter
-        if len(workers) > FEW_WORKERS:
-            future = await scatter(theta, broadcast=True, direct=True, hash=False)
-            return dict.fromkeys(workers, future)
-        futures = await asyncio.gather(
-            *(
-                scatter(theta, workers=[worker], direct=True, hash=False)
-                for worker in workers
-            )
+        scatter = partial(
+            self.client.scatter, theta, direct=True, hash=False, timeout=LOOK_AGAIN
         )
+        if len(workers) > FEW_WORKERS:
+            return dict.fromkeys(workers, await scatter(broadcast=True))
+        futures = await asyncio.gather(*(scatter(workers=[name]) for name in workers))
         return dict(zip(workers, futures))
 
     async def _check_team(self, since: float) -> None:

@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 
 DOCTESTS = {
-    "skdeepbin/dask/_estimator.py": ["dask", "distributed"],
+    "skdeepbin/dask/__init__.py": ["dask", "distributed"],
     "skdeepbin/export/_onnx.py": ["onnx"],
 }
 

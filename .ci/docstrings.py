@@ -5,6 +5,7 @@ import sys
 from numpydoc.validate import validate
 
 import skdeepbin
+import skdeepbin.dask
 import skdeepbin.diagnosis
 import skdeepbin.export
 
@@ -23,7 +24,7 @@ def public(package):
                 yield f"{package.__name__}.{name}.{member}"
 
 
-packages = skdeepbin, skdeepbin.diagnosis, skdeepbin.export
+packages = skdeepbin, skdeepbin.dask, skdeepbin.diagnosis, skdeepbin.export
 names = [name for package in packages for name in public(package)]
 findings = [
     f"{name}: {code} {text}"

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 NEEDED = {
-    "skdeepbin/dask/_estimator.py": "distributed",
+    "skdeepbin/dask/__init__.py": "distributed",
     "skdeepbin/export/_onnx.py": "onnx",
     "skdeepbin/plotting/*.py": "matplotlib",
     "skdeepbin/_report.py": "matplotlib",

@@ -5,6 +5,7 @@ import sys
 from numpydoc.validate import validate
 
 import skdeepbin
+import skdeepbin.dask
 import skdeepbin.diagnosis
 import skdeepbin.export
 import skdeepbin.plotting
@@ -25,7 +26,13 @@ def public(package):
                 yield f"{package.__name__}.{name}.{member}"
 
 
-packages = skdeepbin, skdeepbin.diagnosis, skdeepbin.export, skdeepbin.plotting
+packages = (
+    skdeepbin,
+    skdeepbin.dask,
+    skdeepbin.diagnosis,
+    skdeepbin.export,
+    skdeepbin.plotting,
+)
 names = [name for package in packages for name in public(package)]
 findings = [
     f"{name}: {code} {text}"

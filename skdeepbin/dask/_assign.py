@@ -63,8 +63,8 @@ def _in_order(sizes: Sequence[float], speeds: Mapping[str, int]) -> dict[int, st
         ]
         stop = len(sizes)
         if done < speed:
-            after = min(bisect_left(ends, target), len(sizes))
-            near = near or [after]
+            after = bisect_left(ends, target)
+            near = near or [max(after - 1, start), after]
             stop = min(
                 near, key=lambda n: (depth.get(ends[n], 0), abs(ends[n] - target))
             )

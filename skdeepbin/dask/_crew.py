@@ -1,9 +1,9 @@
 """The workers of a fit: who holds which partitions, and what all of them answer.
 
 Of each worker a bench holds its partitions, and a task asks it: a question costs one
-task a worker and not one a partition. Benches and partitions are made by tasks too: what
-is lost with a worker is made again on others, by Dask, from where it came. What was
-asked is asked again then, and the answer has the same bits, whoever gives it.
+task a worker and not one a partition. Benches and partitions are made by tasks too:
+what is lost with a worker is made again on others, by Dask, from where it came. What
+was asked is asked again then, and the answer has the same bits, whoever gives it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -108,6 +109,7 @@ class Crew:
         self._benches: dict[str, Any] = {}
         self._speeds: dict[str, int] = {}
         self._look_at = 0.0
+        self._done_with: Any = None
 
     def each(self, question: Callable, *args: Any) -> list[Any]:
         """The answers of all partitions, in order.
@@ -163,6 +165,9 @@ class Crew:
     ) -> list[Any]:
         client, benches = self.client, self._benches
         sent = await self._sent(theta) if theta is not None else {}
+        # A client sends messages at most every 10 ms. So that the next question is not
+        # held up by the word that this one is done with, both go together.
+        self._done_with = None
         futures = [
             client.submit(
                 ask,
@@ -174,39 +179,33 @@ class Crew:
             )
             for worker, bench in benches.items()
         ]
-        gathering = asyncio.ensure_future(
-            client.gather(futures, direct=True, asynchronous=True)
-        )
+        self._done_with = futures, sent
+        wait = extra("distributed", "dask").wait
         waiting_since = monotonic()
         try:
             while True:
-                done, _ = await asyncio.wait({gathering}, timeout=LOOK)
-                if done:
-                    return gathering.result()
-                await self._check_team(waiting_since)
-        except (TimeoutError, Lost, CancelledError, OSError):
+                try:
+                    await wait(futures, timeout=LOOK)
+                    return await client.gather(futures, direct=True)
+                except TimeoutError:
+                    await self._check_team(waiting_since)
+        except (Lost, CancelledError):
             raise
         except Exception as error:
             told = self._told(error)
             if told is error:
                 raise
             raise told from error
-        finally:
-            gathering.cancel()
 
     async def _sent(self, theta: Array) -> dict[str, Any]:
         """The parameters on every worker that has a bench."""
         workers = [*self._benches]
-        scatter = self.client.scatter
-        if len(workers) > FEW_WORKERS:
-            future = await scatter(theta, broadcast=True, direct=True, hash=False)
-            return dict.fromkeys(workers, future)
-        futures = await asyncio.gather(
-            *(
-                scatter(theta, workers=[worker], direct=True, hash=False)
-                for worker in workers
-            )
+        scatter = partial(
+            self.client.scatter, theta, direct=True, hash=False, timeout=LOOK_AGAIN
         )
+        if len(workers) > FEW_WORKERS:
+            return dict.fromkeys(workers, await scatter(broadcast=True))
+        futures = await asyncio.gather(*(scatter(workers=[name]) for name in workers))
         return dict(zip(workers, futures))
 
     async def _check_team(self, since: float) -> None:

@@ -45,23 +45,85 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
 
     Parameters
     ----------
-    hidden_layer_sizes, activation, depth, init, solver, learning_rate, momentum, \
-            alpha, dropout, max_iter, tol, n_iter_no_change, early_stopping, \
-            validation_fraction, class_weight, n_networks, warm_start, random_state, \
-            verbose, dtype, checkpoint, checkpoint_interval
-        As of :class:`~skdeepbin.DeepBinaryClassifier`. What a checkpoint is of includes
-        how rows are partitioned, not on which workers they are.
+    hidden_layer_sizes : int or sequence of int, default=50
+        The width of each hidden layer. This and all that follow, where nothing else is
+        said, are described more fully in :class:`~skdeepbin.DeepBinaryClassifier`.
+
+    activation : {"identity", "logistic", "relu", "tanh"}, default="relu"
+        The function of the hidden layers.
+
+    depth : int or None, default=None
+        The number of hidden layers where `hidden_layer_sizes` is an int; None is 2.
+
+    init : {"auto", "he", "xavier"} or float, default="auto"
+        The standard deviation that the weights are drawn with.
+
+    solver : {"gd", "momentum", "nesterov", "adam", "rprop", "lbfgs"}, default="rprop"
+        How the exact gradient over all rows becomes a step.
+
+    learning_rate : "auto" or float, default="auto"
+        The multiple of the gradient that one step moves by.
+
+    momentum : float, default=0.9
+        The share of the last step that "momentum" and "nesterov" add to the next.
+
+    alpha : float, default=5.0
+        Strength of the L2 penalty on the weights.
+
+    dropout : float, default=0.0
+        The share of the hidden units that every row leaves out in training.
+
+    batch_size : None
+        All rows at every step. For steps on fewer call `partial_fit` on one partition
+        after the other.
+
+    max_iter : int, default=1000
+        The most iterations, each one gradient over all rows.
+
+    tol : float, default=1e-4
+        What the watched loss must fall by over `n_iter_no_change` iterations.
+
+    n_iter_no_change : int, default=20
+        See `tol`.
+
+    early_stopping : bool or "auto", default="auto"
+        Whether some rows are held out to tell when to stop.
+
+    validation_fraction : float, default=0.2
+        The share of either class, by weight, that is held out.
+
+    scoring : "loss"
+        What early stopping watches: the loss of the held-out rows.
+
+    class_weight : dict, "balanced" or None, default=None
+        Factors on the sample weights by class.
+
+    n_networks : int, default=1
+        The number of networks, a committee whose logits are averaged.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from where the last fit ended.
 
     n_jobs : int or None, default=None
         The number of threads of each worker that share its rows. None is as many as the
         worker has.
 
-    batch_size : None
-        All rows at every step. For mini-batches use `partial_fit` on one partition
-        after the other.
+    random_state : int, RandomState or None, default=None
+        The source of the starting weights and of the hash by which rows are held out.
 
-    scoring : "loss"
-        What early stopping watches: the loss of the held-out rows.
+    verbose : bool or int, default=False
+        Print what is measured.
+
+    dtype : {"auto", "float32", "float64"}, default="auto"
+        The precision of the computation. "auto" is float32 where all partitions of X
+        are, else float64.
+
+    checkpoint : str, path-like or None, default=None
+        The file, of the client, that the state of training is kept in. A fit goes on
+        from there only with the same partitions, but on any workers.
+
+    checkpoint_interval : float, default=30
+        The seconds between two writes, at least.
 
     client : distributed.Client or None, default=None
         The connection to the cluster; None is the current one.
@@ -70,10 +132,10 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
     ----------
     client_ : distributed.Client
         The connection that was used. It is not pickled.
-    classes_, coefs_, intercepts_, n_iter_, loss_, best_loss_, loss_curve_, history_, \
-            n_starts_, stop_reason_, validation_scores_, n_layers_, out_activation_, \
-            n_features_in_, feature_names_in_
-        As of :class:`~skdeepbin.DeepBinaryClassifier`.
+
+    classes_ : ndarray of shape (2,)
+        The two labels, sorted. Like this one, all other attributes are those of
+        :class:`~skdeepbin.DeepBinaryClassifier`.
 
     See Also
     --------
@@ -95,8 +157,8 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
     >>> with Client(processes=False, dashboard_address=None) as client:
     ...     clf = DaskDeepBinaryClassifier(8, random_state=0).fit(X, y)
     ...     accuracy = (clf.predict(X) == y).mean().compute()
-    >>> print(f"{accuracy:.2f}")
-    1.00
+    >>> print(f"{accuracy:.1f}")
+    1.0
     """
 
     __module__ = "skdeepbin.dask"
@@ -269,7 +331,7 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
         if self.batch_size is not None:
             raise InvalidParameterError(
                 f"`batch_size` must be None on a cluster; got {self.batch_size}: "
-                "steps on few rows would leave most workers idle. Leave it out, or call "
+                "steps on few rows would leave workers idle. Leave it out, or call "
                 "`partial_fit` on one partition after the other."
             )
         if self.scoring != "loss":

@@ -79,7 +79,12 @@ class Part:
         """The features."""
         if self.source is None:
             return self._X
-        X = self.source.features()
+        try:
+            X = self.source.features()
+        except Exception as error:
+            raise RuntimeError(
+                f"Partition {self.number} (from 0) could not be loaded: {error!r}."
+            ) from error
         return X.tocsr() if issparse(X) else np.asarray(X)
 
     def second(self, setting: Setting) -> NDArray[np.bool_]:

@@ -1,0 +1,289 @@
+"""What a fit on a cluster costs beyond the work itself, and how it scales.
+
+    python examples/benchmarks/cluster.py overhead [--rounds 60]
+    python examples/benchmarks/cluster.py workers [--rows 2000000]
+    python examples/benchmarks/cluster.py peers [--rows 400000]
+
+The cluster is a LocalCluster over tcp: worker processes of one thread.
+
+overhead: the time of a gradient at the client, less that of the slowest worker's own
+work, and the bytes of all messages between client, scheduler and workers: those that
+each process writes to its connections, as Dask's comms count them.
+workers: the time of a gradient on one worker and on two, by turns in one run; and how
+much of it the busiest worker's processor was at work, which others on the machine disturb
+less.
+peers: the time to the validation log loss that the classifier reaches, against
+dask-ml's Incremental(MLPClassifier) and xgboost.dask on the same cluster and partitions.
+"""
+
+import argparse
+import statistics
+import time
+import warnings
+from contextlib import contextmanager
+
+import numpy as np
+
+SIZES = (64, 64)
+
+
+@contextmanager
+def cluster(n_workers):
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(
+            n_workers,
+            threads_per_worker=1,
+            processes=True,
+            protocol="tcp",
+            dashboard_address=":0",
+            silence_logs=50,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        client.wait_for_workers(n_workers)
+        yield client
+
+
+def count_bytes():
+    """Count what this process writes to its connections, from now on."""
+    from distributed.comm.tcp import TCP
+
+    if not hasattr(TCP, "n_bytes"):
+        TCP.n_bytes, write = 0, TCP.write
+
+        async def counting(self, *args, **kwargs):
+            n = await write(self, *args, **kwargs)
+            TCP.n_bytes += n
+            return n
+
+        TCP.write = counting
+
+
+def bytes_written():
+    """So far, by this process."""
+    from distributed.comm.tcp import TCP
+
+    return TCP.n_bytes
+
+
+def note_work():
+    """Note how long each sum takes on this worker, and how much of a processor."""
+    from skdeepbin.dask._bench import Bench
+
+    if not hasattr(Bench, "seconds"):
+        Bench.seconds, sums = [], Bench.sums
+
+        def timed(self, *args):
+            start = time.perf_counter(), time.process_time()
+            result = sums(self, *args)
+            end = time.perf_counter(), time.process_time()
+            Bench.seconds.append(np.subtract(end, start))
+            return result
+
+        Bench.sums = timed
+
+
+def work_noted():
+    from skdeepbin.dask._bench import Bench
+
+    seconds, Bench.seconds = Bench.seconds, []
+    return seconds
+
+
+def partition(n_rows, n_features, seed):
+    """Rows of two classes that no linear model tells apart."""
+    rng = np.random.RandomState(seed)
+    X = rng.standard_normal((n_rows, n_features))
+    z = X[:, 0] * X[:, 1] + np.sin(2 * X[:, 2]) + X[:, 3]
+    return np.column_stack([X, z + rng.logistic(size=n_rows) > 0])
+
+
+def lazy_data(n_rows, n_features, n_parts, first=0):
+    """A Dask array of features and one of labels."""
+    import dask.array as da
+    from dask import delayed
+
+    n = n_rows // n_parts
+    make = delayed(partition)
+    parts = [
+        da.from_delayed(make(n, n_features, first + i), (n, n_features + 1), float)
+        for i in range(n_parts)
+    ]
+    data = da.concatenate(parts)
+    return data[:, :-1], data[:, -1].astype(int)
+
+
+def total_of(client, X, y, sizes=SIZES):
+    """The sums over the rows as a function of the parameters, and their number."""
+    from skdeepbin.dask import DaskDeepBinaryClassifier
+
+    clf = DaskDeepBinaryClassifier(sizes, client=client)
+    problem = clf._problem(X, y, None, goes_on=False)
+    total, _ = problem.crew.total(problem.setting, problem.shared, None), None
+    return total, problem.network.layout.n_parameters
+
+
+def timed(function, *args):
+    start = time.perf_counter()
+    function(*args)
+    return time.perf_counter() - start
+
+
+def overhead(rounds):
+    print("partitions  overhead ms (least, median)  work ms  bytes / limit")
+    for n_parts in (20, 200):
+        with cluster(2) as client:
+            X, y = lazy_data(10_000, 50, n_parts)
+            total, n_parameters = total_of(client, X, y)
+            theta = np.random.RandomState(0).standard_normal(n_parameters) / 10
+            for setup in (count_bytes, note_work):
+                client.run(setup)
+            client.run_on_scheduler(count_bytes)  # this process too: it is local
+            for _ in range(5):
+                total(theta)
+            time.sleep(1)
+            client.run(work_noted)
+            before = bytes_written() + sum(client.run(bytes_written).values())
+            seconds = []
+            for _ in range(rounds):
+                seconds.append(timed(total, theta))
+            after = bytes_written() + sum(client.run(bytes_written).values())
+            work = np.max([*client.run(work_noted).values()], axis=0)[:, 0]
+            beyond = 1e3 * (np.array(seconds) - work)
+            limit = 2.2 * 2 * n_parameters * 8
+            print(
+                f"{n_parts:10}  {beyond.min():8.1f} {np.median(beyond):18.1f}"
+                f"{1e3 * np.median(work):12.1f}"
+                f"  {(after - before) / rounds:10,.0f} / {limit:,.0f}"
+            )
+
+
+def workers(n_rows, rounds):
+    print("workers  seconds per gradient (least, median)  of the busiest processor")
+    medians, least = {}, {}
+    with cluster(2) as client:
+        both = sorted(client.scheduler_info()["workers"])
+        totals = {}
+        for n in (1, 2):
+            with only(both[:n]):
+                X, y = lazy_data(n_rows, 50, 20)
+                totals[n], n_parameters = total_of(client, X, y)
+        theta = np.random.RandomState(0).standard_normal(n_parameters) / 10
+        seconds, own = {1: [], 2: []}, {1: [], 2: []}
+        client.run(note_work)
+        for number in range(rounds + 1):
+            for n in (1, 2):
+                with only(both[:n]):
+                    spent = timed(totals[n], theta)
+                work = client.run(work_noted)
+                if number:
+                    seconds[n].append(spent)
+                    own[n].append(max(w[0][1] for w in work.values() if w))
+        for n, some in seconds.items():
+            medians[n] = statistics.median(some)
+            least[n] = min(own[n])
+            print(f"{n:7}  {min(some):10.3f} {medians[n]:10.3f} {least[n]:20.3f}")
+        ratios = [one / two for one, two in zip(seconds[1], seconds[2])]
+    print(f"two are {statistics.median(ratios):.2f} times as fast as one (median)")
+    print(f"by the processors' own clocks {least[1] / least[2]:.2f} times")
+
+
+@contextmanager
+def only(names):
+    """Let a fit see some of the workers alone."""
+    from skdeepbin.dask._crew import Crew
+
+    there = Crew._there
+
+    async def some(self):
+        return {n: w for n, w in (await there(self)).items() if n in names}
+
+    Crew._there = some
+    try:
+        yield
+    finally:
+        Crew._there = there
+
+
+def log_loss(p, y):
+    p = np.clip(p, 1e-15, 1 - 1e-15)
+    return -float(np.mean(np.where(y == 1, np.log(p), np.log(1 - p))))
+
+
+def peers(n_rows):
+    from skdeepbin.dask import DaskDeepBinaryClassifier
+
+    warnings.simplefilter("ignore")
+    held_out = partition(50_000, 50, 10**6)
+    X_val, y_val = held_out[:, :-1], held_out[:, -1]
+    rows = []
+    with cluster(2) as client:
+        X, y = client.persist(lazy_data(n_rows, 50, 20))
+        from distributed import wait
+
+        wait([X, y])
+        clf = DaskDeepBinaryClassifier(SIZES, random_state=0, client=client)
+        spent = timed(clf.fit, X, y)
+        goal = log_loss(clf.predict_proba(X_val)[:, 1], y_val) * 1.001
+        rows.append(("DaskDeepBinaryClassifier", spent, goal / 1.001))
+        print(f"to reach: {goal:.4f}")
+        rows.append(
+            ("Incremental(MLPClassifier)", *incremental(X, y, X_val, y_val, goal))
+        )
+        rows.append(("xgboost.dask", *boosted(client, X, y, X_val, y_val, goal)))
+    for name, spent, loss in rows:
+        reached = "reached" if loss <= goal else "not reached"
+        print(f"{name:28} {spent:7.1f} s  log loss {loss:.4f}  {reached}")
+
+
+def incremental(X, y, X_val, y_val, goal, epochs=60):
+    """One pass over the partitions after the other, in blocks of scikit-learn's."""
+    from dask_ml.wrappers import Incremental
+    from sklearn.neural_network import MLPClassifier
+
+    model = Incremental(MLPClassifier(SIZES, random_state=0))
+    spent, best, since = 0.0, np.inf, 0
+    for _ in range(epochs):
+        spent += timed(lambda: model.partial_fit(X, y, classes=[0, 1]))
+        loss = log_loss(model.estimator_.predict_proba(X_val)[:, 1], y_val)
+        since = 0 if loss < best else since + 1
+        best = min(best, loss)
+        if best <= goal or since > 5:
+            break
+    return spent, best
+
+
+def boosted(client, X, y, X_val, y_val, goal):
+    """Trees, in steps of a hundred more."""
+    import xgboost.dask as xgb
+
+    best, spent = np.inf, 0.0
+    for n in (100, 300, 1000):
+        model = xgb.DaskXGBClassifier(
+            n_estimators=n, learning_rate=0.1, max_depth=6, tree_method="hist"
+        )
+        model.client = client
+        spent = timed(model.fit, X, y)
+        import dask.array as da
+
+        p = model.predict_proba(da.from_array(X_val, chunks=(25_000, -1))).compute()
+        best = min(best, log_loss(p[:, 1], y_val))
+        if best <= goal:
+            break
+    return spent, best
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", choices=["overhead", "workers", "peers"])
+    parser.add_argument("--rows", type=int)
+    parser.add_argument("--rounds", type=int)
+    options = parser.parse_args()
+    if options.what == "overhead":
+        overhead(options.rounds or 60)
+    elif options.what == "workers":
+        workers(options.rows or 2_000_000, options.rounds or 7)
+    else:
+        peers(options.rows or 400_000)

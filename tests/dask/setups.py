@@ -1,0 +1,66 @@
+"""Partitions of arrays, and fits to compare."""
+
+import warnings
+from itertools import accumulate, pairwise
+
+import numpy as np
+
+from skdeepbin import DeepBinaryClassifier
+from skdeepbin.dask import DaskDeepBinaryClassifier
+from skdeepbin.diagnosis import LearningWarning
+from skdeepbin.network._activations import ACTIVATIONS
+from skdeepbin.network._network import Network
+from skdeepbin.network._parameters import Layout
+from skdeepbin.training._blocks import block_rows, row_slices
+
+SMALL = {"hidden_layer_sizes": (8, 8), "random_state": 0, "max_iter": 8}
+
+
+def lazy(array, rows):
+    """A Dask array with chunks of so many rows."""
+    import dask.array as da
+
+    chunks = (rows, -1)[: array.ndim]
+    return da.from_array(array, chunks=chunks)
+
+
+def at_blocks(X, sizes=(8, 8)):
+    """Rows of partitions that begin at the blocks of a fit in memory."""
+    network = Network(Layout((X.shape[1], *sizes, 1)), ACTIVATIONS["relu"])
+    slices = row_slices(len(X), block_rows(network, len(X), X.itemsize))
+    assert len(slices) > 4
+    starts = [0, slices[1].start, slices[3].start, len(X)]
+    return tuple(np.diff(starts).tolist())
+
+
+def parts(array, rows):
+    """The array in parts of so many rows."""
+    ends = [0, *accumulate(rows)]
+    return [array[start:stop] for start, stop in pairwise(ends)]
+
+
+def fitted(clf, *args):
+    """The classifier, fitted; that few iterations are too few is not said."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LearningWarning)
+        return clf.fit(*args)
+
+
+def both(X, y, w, rows, **parameters):
+    """A fit in memory, and on a cluster."""
+    parameters = SMALL | parameters
+    local = fitted(DeepBinaryClassifier(**parameters), X, y, w)
+    given = [None if a is None else lazy(a, rows) for a in (X, y, w)]
+    return local, fitted(DaskDeepBinaryClassifier(**parameters), *given)
+
+
+def same_bits(one, other):
+    """Whether two classifiers have the same parameters and history."""
+    pairs = [*zip(one.coefs_, other.coefs_), *zip(one.intercepts_, other.intercepts_)]
+    losses = one.history_["loss"], other.history_["loss"]
+    watched = one.history_["validation_loss"], other.history_["validation_loss"]
+    return (
+        all(np.array_equal(a, b) for a, b in [*pairs, losses])
+        and np.array_equal(*watched, equal_nan=True)
+        and one.stop_reason_ == other.stop_reason_
+    )

@@ -1,0 +1,136 @@
+"""A worker that dies or joins changes nothing; without any, a fit ends."""
+
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from skdeepbin.dask import DaskDeepBinaryClassifier
+from skdeepbin.training._watching import Watcher
+from tests.dask.conftest import running_cluster
+from tests.dask.setups import SMALL, fitted, lazy, same_bits
+
+
+@pytest.fixture(scope="module")
+def given(data):
+    X, y, w = data
+    return lazy(X, 2500), lazy(y, 2500), lazy(w, 2500)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(client, given):
+    clf = DaskDeepBinaryClassifier(**SMALL | {"max_iter": 15}, client=client)
+    return fitted(clf, *given)
+
+
+def kill(client, which=0):
+    """End a worker process at once."""
+    pids = sorted(client.run(os.getpid).values())
+    os.kill(pids[which], signal.SIGKILL)
+
+
+def at(iteration, act, monkeypatch):
+    """Do something after an iteration."""
+
+    def on_step(watcher, network, step):
+        if step.iteration == iteration:
+            act()
+        return False
+
+    monkeypatch.setattr(Watcher, "on_step", on_step)
+
+
+def killing(function, act):
+    """The function, which before its first call does something."""
+    calls = []
+
+    def first_kills(*args):
+        if not calls:
+            calls.append(1)
+            act()
+        return function(*args)
+
+    return first_kills
+
+
+def test_workers_that_die_one_after_the_other(given, undisturbed, monkeypatch):
+    """At a gradient, while partitions are described, and while rows are split."""
+    with running_cluster() as client:
+        clf = DaskDeepBinaryClassifier(**SMALL | {"max_iter": 15}, client=client)
+        with monkeypatch.context() as patch:
+            at(3, lambda: kill(client), patch)
+            assert same_bits(fitted(clf, *given), undisturbed)
+        from skdeepbin.dask._crew import Crew
+
+        for name in ("_sent", "_distribute", "share"):
+            client.wait_for_workers(2, timeout=60)
+            with monkeypatch.context() as patch:
+                patched = getattr(Crew, name)
+                pid = sorted(client.run(os.getpid).values())[1]
+                act = lambda pid=pid: os.kill(pid, signal.SIGKILL)  # noqa: E731
+                patch.setattr(Crew, name, killing(patched, act))
+                assert same_bits(fitted(clf, *given), undisturbed), name
+
+
+def test_a_worker_that_joins_is_used(given, undisturbed, monkeypatch):
+    with running_cluster(1) as client:
+        names = []
+        monkeypatch.setattr("skdeepbin.dask._crew.LOOK_AGAIN", 0.0)
+
+        def join():
+            client.cluster.scale(2)
+            client.wait_for_workers(2, timeout=60)
+
+        def note(watcher, network, step):
+            if step.iteration == 3:
+                join()
+            if step.iteration == 10:
+                time.sleep(1)
+                has = client.has_what().values()
+                names.extend(sum("Bench" in key for key in keys) for keys in has)
+            return False
+
+        monkeypatch.setattr(Watcher, "on_step", note)
+        clf = DaskDeepBinaryClassifier(**SMALL | {"max_iter": 15}, client=client)
+        assert same_bits(fitted(clf, *given), undisturbed)
+        assert names == [1, 1]
+
+
+def test_no_worker_is_left(given, monkeypatch, tmp_path):
+    monkeypatch.setattr("skdeepbin.dask._crew.PATIENCE", 1.0)
+    with running_cluster(1) as client:
+        at(3, lambda: client.cluster.scale(0), monkeypatch)
+        path = tmp_path / "fit.npz"
+        clf = DaskDeepBinaryClassifier(
+            **SMALL, client=client, checkpoint=path, checkpoint_interval=0
+        )
+        start = time.monotonic()
+        with pytest.raises(RuntimeError, match=r"No worker is left, for 1 seconds"):
+            fitted(clf, *given)
+        assert time.monotonic() - start < 30
+        assert not hasattr(clf, "coefs_")
+        assert path.exists()
+
+
+def too_much(block, block_id=None):
+    """Take memory without end, for one partition."""
+    if block_id[0] == 3:
+        hoard = [block]
+        while True:
+            hoard.append(np.ones(4_000_000))
+    return block
+
+
+def test_too_little_memory(given):
+    import dask
+
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        running_cluster(1, memory_limit="400MB") as client,
+    ):
+        X = given[0].map_blocks(too_much, meta=np.empty((0, 0)))
+        clf = DaskDeepBinaryClassifier(**SMALL, client=client)
+        with pytest.raises(MemoryError, match="Workers died while they loaded"):
+            clf.fit(X, *given[1:])

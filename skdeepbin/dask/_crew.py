@@ -111,6 +111,16 @@ class Crew:
         self._look_at = 0.0
         self._done_with: Any = None
 
+    def stay_where_they_are(self) -> None:
+        """Leave partitions that are in the memory of workers on these."""
+        keys = [source.X.key for source in self._sources]
+        who_has = self.client.sync(self.client.scheduler.who_has, keys=keys)
+        self._holders = {
+            number: names[0]
+            for number, key in enumerate(keys)
+            if (names := who_has.get(key))
+        }
+
     def each(self, question: Callable, *args: Any) -> list[Any]:
         """The answers of all partitions, in order.
 

@@ -11,10 +11,9 @@ overhead: the time of a gradient at the client, less that of the slowest worker'
 work, and the bytes of all messages between client, scheduler and workers: those that
 each process writes to its connections, as Dask's comms count them.
 workers: the time of a gradient on one worker and on two, by turns in one run; and how
-much of it the busiest worker's processor was at work, which others on the machine
-disturb less.
-peers: the time to the validation log loss that the classifier reaches, for it, dask-ml's
-Incremental(MLPClassifier) and xgboost.dask on the same cluster and partitions.
+much of it the busiest worker's processor was at work, which others disturb less.
+peers: the time to the log loss on other rows that the classifier reaches: its own, that
+of dask-ml's Incremental(MLPClassifier) and of xgboost.dask, on the same partitions.
 model: the least overhead by the number of parameters, on one worker and on two, and the
 work by rows and parameters, fitted by the formula of docs/scaling.md.
 """
@@ -36,7 +35,7 @@ def cluster(n_workers):
 
     with (
         LocalCluster(
-            n_workers,
+            n_workers=n_workers,
             threads_per_worker=1,
             processes=True,
             protocol="tcp",
@@ -194,7 +193,7 @@ def workers(n_rows, rounds):
 
 
 def model(rounds):
-    """Least squares of the overheads by workers and bytes, and the work by operations."""
+    """Least squares of the overheads by workers and bytes; the speed of the work."""
     print("workers  parameters  least overhead ms  least work ms, of a processor")
     lines, beyond, work_lines, works = [], [], [], []
     for n_workers in (1, 2):

@@ -32,9 +32,9 @@ from skdeepbin.network._parameters import Layout
 # Where X is more than this part of the memory of all workers, it is read again at every
 # gradient.
 MOST_HELD = 0.5
-# What is held by workers already is brought in order, neighbours to one worker, if it
-# is no more than this part of their memory: the copies are in memory, too. Else it stays
-# where it is, and more sums go over the network.
+# What workers hold already is brought in order, neighbours to one worker, if it is no
+# more than this part of their memory, as there will be two of each. Else it stays where
+# it is, and more sums go over the network.
 MOST_COPIED = 0.25
 
 

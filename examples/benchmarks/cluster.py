@@ -3,6 +3,7 @@
     python examples/benchmarks/cluster.py overhead [--rounds 60]
     python examples/benchmarks/cluster.py workers [--rows 2000000]
     python examples/benchmarks/cluster.py peers [--rows 400000]
+    python examples/benchmarks/cluster.py model
 
 The cluster is a LocalCluster over tcp: worker processes of one thread.
 
@@ -10,10 +11,11 @@ overhead: the time of a gradient at the client, less that of the slowest worker'
 work, and the bytes of all messages between client, scheduler and workers: those that
 each process writes to its connections, as Dask's comms count them.
 workers: the time of a gradient on one worker and on two, by turns in one run; and how
-much of it the busiest worker's processor was at work, which others on the machine disturb
-less.
-peers: the time to the validation log loss that the classifier reaches, against
-dask-ml's Incremental(MLPClassifier) and xgboost.dask on the same cluster and partitions.
+much of it the busiest worker's processor was at work, which others disturb less.
+peers: the time to the log loss on other rows that the classifier reaches: its own, that
+of dask-ml's Incremental(MLPClassifier) and of xgboost.dask, on the same partitions.
+model: the least overhead by the number of parameters, on one worker and on two, and the
+work by rows and parameters, fitted by the formula of docs/scaling.md.
 """
 
 import argparse
@@ -33,7 +35,7 @@ def cluster(n_workers):
 
     with (
         LocalCluster(
-            n_workers,
+            n_workers=n_workers,
             threads_per_worker=1,
             processes=True,
             protocol="tcp",
@@ -190,6 +192,40 @@ def workers(n_rows, rounds):
     print(f"by the processors' own clocks {least[1] / least[2]:.2f} times")
 
 
+def model(rounds):
+    """Least squares of the overheads by workers and bytes; the speed of the work."""
+    print("workers  parameters  least overhead ms  least work ms, of a processor")
+    lines, beyond, work_lines, works = [], [], [], []
+    for n_workers in (1, 2):
+        with cluster(n_workers) as client:
+            client.run(note_work)
+            for sizes in ((64, 64), (256, 256), (512, 512), (1024, 1024)):
+                X, y = lazy_data(2000, 50, 2)
+                total, n_parameters = total_of(client, X, y, sizes)
+                theta = np.random.RandomState(0).standard_normal(n_parameters) / 100
+                total(theta)
+                client.run(work_noted)
+                seconds = np.array([timed(total, theta) for _ in range(rounds)])
+                noted = np.array([*client.run(work_noted).values()])
+                least = np.min(seconds - noted[:, :, 0].max(axis=0))
+                work = noted[:, :, 1].max(axis=0).min()
+                print(
+                    f"{n_workers:7}  {n_parameters:10}  {1e3 * least:17.1f}"
+                    f"  {1e3 * work:13.1f}"
+                )
+                lines.append([1, n_workers, n_workers * n_parameters * 16])
+                beyond.append(least)
+                work_lines.append(6 * 2000 / n_workers * n_parameters)
+                works.append(work)
+    scale = 1 / np.array(beyond)  # relative errors
+    a, b, byte = np.linalg.lstsq(
+        np.array(lines) * scale[:, np.newaxis], np.array(beyond) * scale
+    )[0]
+    speed = np.median(np.divide(work_lines, works))
+    print(f"latency {1e3 * a:.1f} ms and {1e3 * b:.2f} ms a worker")
+    print(f"network {1 / byte / 1e6:.0f} MB/s, worker {speed / 1e9:.1f} Gflop/s")
+
+
 @contextmanager
 def only(names):
     """Let a fit see some of the workers alone."""
@@ -277,7 +313,7 @@ def boosted(client, X, y, X_val, y_val, goal):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["overhead", "workers", "peers"])
+    parser.add_argument("what", choices=["overhead", "workers", "peers", "model"])
     parser.add_argument("--rows", type=int)
     parser.add_argument("--rounds", type=int)
     options = parser.parse_args()
@@ -285,5 +321,7 @@ if __name__ == "__main__":
         overhead(options.rounds or 60)
     elif options.what == "workers":
         workers(options.rows or 2_000_000, options.rounds or 7)
+    elif options.what == "model":
+        model(options.rounds or 30)
     else:
         peers(options.rows or 400_000)

@@ -17,12 +17,14 @@ class Partitions(NamedTuple):
     """What the user gave.
 
     sizes : rows of each partition; of each 1 where they are not known.
-    n_bytes : of X, if that is known before it is read.
+    n_bytes : of X, if that is known.
+    is_held : whether X is, at least in part, in the memory of workers already.
     """
 
     sources: list[Source]
     sizes: list[float]
     n_bytes: float | None
+    is_held: bool
 
 
 def is_dask(value: Any) -> bool:
@@ -101,9 +103,9 @@ def partitions(X: Any, y: Any, sample_weight: Any) -> Partitions:
     sizes, n_bytes = [1.0] * n, None
     if is_array(given["X"]) and not any(map(isnan, given["X"].chunks[0])):
         sizes = [float(rows) for rows in given["X"].chunks[0]]
-        if not _holds_futures(given["X"]):
-            n_bytes = given["X"].nbytes
-    return Partitions(sources, sizes, n_bytes)
+        n_bytes = given["X"].nbytes
+    is_held = is_array(given["X"]) and _holds_futures(given["X"])
+    return Partitions(sources, sizes, n_bytes, is_held)
 
 
 def _aligned(given: dict[str, Any]) -> dict[str, Any]:
@@ -147,10 +149,7 @@ def _blocks(value: Any) -> list[Any]:
 def _holds_futures(collection: Any) -> bool:
     """Whether some of it is in the memory of workers, which only they can read."""
     graph = dict(collection.__dask_graph__())
-    return any(
-        type(getattr(task, "value", task)).__name__ == "Future"
-        for task in graph.values()
-    )
+    return any(type(task).__name__ == "Future" for task in graph.values())
 
 
 def lazily(

@@ -32,6 +32,8 @@ from skdeepbin.training._tree import Node, TreeSum
 PATIENCE = 30.0
 # Seconds between two looks at the workers, while they are waited for and else.
 LOOK, LOOK_AGAIN = 0.25, 2.0
+# Seconds in which parameters must have begun to be sent to a worker that is there.
+SENT = 3.0
 # So often may workers be lost without an answer in between.
 MOST_LOSSES = 10
 # To up to so many workers parameters are sent directly, to more along a tree.
@@ -110,6 +112,16 @@ class Crew:
         self._speeds: dict[str, int] = {}
         self._look_at = 0.0
         self._done_with: Any = None
+
+    def stay_where_they_are(self) -> None:
+        """Leave partitions that are in the memory of workers on these."""
+        keys = [source.X.key for source in self._sources]
+        who_has = self.client.sync(self.client.scheduler.who_has, keys=keys)
+        self._holders = {
+            number: names[0]
+            for number, key in enumerate(keys)
+            if (names := who_has.get(key))
+        }
 
     def each(self, question: Callable, *args: Any) -> list[Any]:
         """The answers of all partitions, in order.
@@ -201,7 +213,7 @@ class Crew:
         """The parameters on every worker that has a bench."""
         workers = [*self._benches]
         scatter = partial(
-            self.client.scatter, theta, direct=True, hash=False, timeout=LOOK_AGAIN
+            self.client.scatter, theta, direct=True, hash=False, timeout=SENT
         )
         if len(workers) > FEW_WORKERS:
             return dict.fromkeys(workers, await scatter(broadcast=True))

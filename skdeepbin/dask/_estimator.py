@@ -32,6 +32,10 @@ from skdeepbin.network._parameters import Layout
 # Where X is more than this part of the memory of all workers, it is read again at every
 # gradient.
 MOST_HELD = 0.5
+# What workers hold already is brought in order, neighbours to one worker, if it is no
+# more than this part of their memory, as there will be two of each. Else it stays where
+# it is, and more sums go over the network.
+MOST_COPIED = 0.25
 
 
 class DaskDeepBinaryClassifier(DeepBinaryClassifier):
@@ -311,10 +315,11 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
         given = partitions(X, y, sample_weight)
         client = _connected(self.client)
         self.client_ = client
-        reads_again = False
-        if given.n_bytes is not None:
-            reads_again = given.n_bytes > MOST_HELD * _memory(client)
+        memory, n_bytes = _memory(client), given.n_bytes or 0
+        reads_again = n_bytes > MOST_HELD * memory and not given.is_held
         crew = Crew(client, given.sources, given.sizes, reads_again)
+        if given.is_held and n_bytes > MOST_COPIED * memory:
+            crew.stay_where_they_are()
         described = crew.each(describe)
         validate_data(self, _like(described), reset=not goes_on, skip_check_array=True)
         hidden = hidden_sizes(self.hidden_layer_sizes, self.depth)

@@ -13,7 +13,7 @@ def running_cluster(n_workers=2, **options):
     from distributed import Client, LocalCluster
 
     cluster = LocalCluster(
-        n_workers,
+        n_workers=n_workers,
         threads_per_worker=1,
         processes=True,
         protocol="tcp",

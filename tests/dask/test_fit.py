@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdeepbin import DeepBinaryClassifier
 from skdeepbin.dask import DaskDeepBinaryClassifier
+from skdeepbin.dask._crew import Crew
 from skdeepbin.diagnosis import LearningWarning
 from skdeepbin.training._solve import SOLVERS
 from tests.dask.setups import (
@@ -300,3 +301,29 @@ def test_search_on_a_cluster(client, cancer):
         there = GridSearchCV(clf, grid, cv=2).fit(X, y)
     scores = [s.cv_results_["mean_test_score"] for s in (here, there)]
     assert np.array_equal(*scores)
+
+
+def test_persisted_partitions_stay_where_memory_is_short(client, data, monkeypatch):
+    from distributed import wait
+
+    X, y, w = data
+    given = client.persist([lazy(a, 1000) for a in (X, y, w)])
+    wait(given)
+    where = client.who_has(given[0])
+    seen = []
+    distribute = Crew._distribute
+
+    def noting(crew, holders):
+        seen.append(holders)
+        distribute(crew, holders)
+
+    monkeypatch.setattr(Crew, "_distribute", noting)
+    with monkeypatch.context() as patch:
+        patch.setattr("skdeepbin.dask._estimator.MOST_COPIED", 0)
+        stayed = fitted(DaskDeepBinaryClassifier(**SMALL), *given)
+    assert same_bits(fitted(DaskDeepBinaryClassifier(**SMALL), *given), stayed)
+    keys = [block.key for block in given[0].to_delayed().ravel()]
+    moved = [seen[0][n] not in where[key] for n, key in enumerate(keys)]
+    assert np.mean(moved) < 0.2  # as many as to give both the same
+    ends = [*seen[1].values()]
+    assert ends == sorted(ends, key=ends.index)  # in order

@@ -5,14 +5,13 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-pytest.importorskip("distributed", reason="this needs `pip install 'skdeepbin[dask]'`")
+from tests.dask.setups import NEEDED
 
 
 @contextmanager
 def running_cluster(n_workers=2, **options):
-    from distributed import Client, LocalCluster
-
-    cluster = LocalCluster(
+    distributed = pytest.importorskip("distributed", reason=NEEDED)
+    cluster = distributed.LocalCluster(
         n_workers=n_workers,
         threads_per_worker=1,
         processes=True,
@@ -21,7 +20,7 @@ def running_cluster(n_workers=2, **options):
         silence_logs=50,
         **options,
     )
-    with cluster, Client(cluster) as client:
+    with cluster, distributed.Client(cluster) as client:
         client.wait_for_workers(n_workers, timeout=60)
         yield client
 

@@ -4,6 +4,7 @@ import warnings
 from itertools import accumulate, pairwise
 
 import numpy as np
+import pytest
 
 from skdeepbin import DeepBinaryClassifier
 from skdeepbin.dask import DaskDeepBinaryClassifier
@@ -13,12 +14,14 @@ from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Layout
 from skdeepbin.training._blocks import block_rows, row_slices
 
+NEEDED = "this needs `pip install 'skdeepbin[dask]'`"
+
 SMALL = {"hidden_layer_sizes": (8, 8), "random_state": 0, "max_iter": 8}
 
 
 def lazy(array, rows):
     """A Dask array with chunks of so many rows."""
-    import dask.array as da
+    da = pytest.importorskip("dask.array", reason=NEEDED)
 
     chunks = (rows, -1)[: array.ndim]
     return da.from_array(array, chunks=chunks)

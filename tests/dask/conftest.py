@@ -5,14 +5,12 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-pytest.importorskip("distributed", reason="this needs `pip install 'skdeepbin[dask]'`")
-
 
 @contextmanager
 def running_cluster(n_workers=2, **options):
-    from distributed import Client, LocalCluster
-
-    cluster = LocalCluster(
+    reason = "this needs `pip install 'skdeepbin[dask]'`"
+    distributed = pytest.importorskip("distributed", reason=reason)
+    cluster = distributed.LocalCluster(
         n_workers=n_workers,
         threads_per_worker=1,
         processes=True,
@@ -21,7 +19,7 @@ def running_cluster(n_workers=2, **options):
         silence_logs=50,
         **options,
     )
-    with cluster, Client(cluster) as client:
+    with cluster, distributed.Client(cluster) as client:
         client.wait_for_workers(n_workers, timeout=60)
         yield client
 
@@ -29,13 +27,6 @@ def running_cluster(n_workers=2, **options):
 @pytest.fixture(scope="session")
 def client():
     """Two workers, for tests that leave them alive."""
-    with running_cluster() as client:
-        yield client
-
-
-@pytest.fixture
-def new_client():
-    """Two workers of a test's own."""
     with running_cluster() as client:
         yield client
 

@@ -6,9 +6,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from skdeepbin.dask._added import merged, total_of
 from skdeepbin.dask._assign import assigned
 from skdeepbin.dask._bench import Bench
-from skdeepbin.dask._crew import _added
 from skdeepbin.dask._cut import Cut
 from skdeepbin.dask._part import brackets, groups, norms, prepared
 from skdeepbin.dask._setting import Setting, Split
@@ -195,6 +195,10 @@ def test_a_bench_of_some_threads_sums_with_the_bits_of_an_engine(rng, n_threads,
         benches = Bench(n_threads, parts[0], parts[3]), Bench(n_threads, *parts[1:3])
         for _ in range(2):  # the second time in memory that is there
             nodes = [node for b in benches for node in b.sums(setting, None, theta)]
-            total = _added(nodes, setting.cut.root)
+            total = total_of(nodes, setting.cut.root)
             assert total[0] == losses
+            assert np.array_equal(total[1], gradient)
+            half = merged(setting, nodes[1:])
+            assert [node[:2] for node in half] != [node[:2] for node in nodes[1:]]
+            total = total_of([*half, nodes[0]], setting.cut.root)
             assert np.array_equal(total[1], gradient)

@@ -15,17 +15,14 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-import numpy as np
-
 from skdeepbin._extras import extra
+from skdeepbin.dask._added import merged, total_of
 from skdeepbin.dask._assign import assigned
 from skdeepbin.dask._bench import Bench, NodeSum
 from skdeepbin.dask._part import PartitionError, prepared
 from skdeepbin.dask._setting import Setting, Split
 from skdeepbin.network._network import Losses
 from skdeepbin.network._parameters import Array
-from skdeepbin.training._engine import Sums, plus
-from skdeepbin.training._tree import Node, TreeSum
 
 # Seconds that are waited for workers where there are none, or for one that has paused
 # for want of memory.
@@ -36,7 +33,8 @@ LOOK, LOOK_AGAIN = 0.25, 2.0
 SENT = 3.0
 # So often may workers be lost without an answer in between.
 MOST_LOSSES = 10
-# To up to so many workers parameters are sent directly, to more along a tree.
+# To up to so many workers parameters are sent directly, and their sums are fetched
+# directly. To more they go along a tree, and tasks add the sums of so many workers.
 FEW_WORKERS = 8
 
 
@@ -147,7 +145,7 @@ class Crew:
             if not setting.network.dropout:  # which is drawn from all digits
                 theta = theta.astype(setting.dtype)
             lists = self.client.sync(self._ask, _sums, (shared, split), theta)
-            return _added([node for some in lists for node in some], root)
+            return total_of([node for some in lists for node in some], root)
 
         return total
 
@@ -192,6 +190,8 @@ class Crew:
             for worker, bench in benches.items()
         ]
         self._done_with = futures, sent
+        if ask is _sums:
+            futures = self._merged(futures, args[0])
         wait = extra("distributed", "dask").wait
         waiting_since = monotonic()
         try:
@@ -208,6 +208,19 @@ class Crew:
             if told is error:
                 raise
             raise told from error
+
+    def _merged(self, futures: list[Any], shared: Any) -> list[Any]:
+        """A few futures, of the sums of neighbours together."""
+        while len(futures) > FEW_WORKERS:
+            groups = [
+                futures[first : first + max(FEW_WORKERS, 2)]
+                for first in range(0, len(futures), max(FEW_WORKERS, 2))
+            ]
+            futures = [
+                self.client.submit(merged, shared, *group, pure=False)
+                for group in groups
+            ]
+        return futures
 
     async def _sent(self, theta: Array) -> dict[str, Any]:
         """The parameters on every worker that has a bench."""
@@ -346,16 +359,3 @@ class Crew:
 def _prepared_from(number: int, source: Source) -> Any:
     """A partition that is read again whenever it is needed."""
     return prepared(number, None, None, None, source)
-
-
-def _added(nodes: Sequence[NodeSum], root: Node) -> tuple[Losses, Array]:
-    """The sums over all blocks, and a float64 gradient."""
-    leaves = [Node(node.start, node.stop) for node in nodes]
-    total: TreeSum[Sums] = TreeSum(root, leaves, plus)
-    for leaf, node in zip(leaves, nodes):
-        gradient = node.gradient
-        if not gradient.flags.writeable:
-            gradient = gradient.copy()
-        total.add(leaf, Sums(node.losses, gradient))
-    losses, gradient, _ = total.value
-    return losses, np.asarray(gradient, np.float64)

@@ -32,13 +32,6 @@ def client():
         yield client
 
 
-@pytest.fixture
-def new_client():
-    """Two workers of a test's own."""
-    with running_cluster() as client:
-        yield client
-
-
 @pytest.fixture(scope="session")
 def data():
     """Features in several units, and labels that no linear model tells apart."""

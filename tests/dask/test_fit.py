@@ -69,6 +69,13 @@ def test_elsewhere_it_is_the_same_up_to_rounding(data, rows):
     assert np.allclose(clf.coefs_[0], local.coefs_[0], rtol=1e-8)
 
 
+def test_many_workers_add_up_a_tree_of_tasks(data, monkeypatch):
+    monkeypatch.setattr("skdeepbin.dask._crew.FEW_WORKERS", 1)
+    X, y, _ = data
+    local, clf = both(X, y, None, at_blocks(X))
+    assert same_bits(local, clf)
+
+
 def test_float32_partitions_are_computed_in_float32(data):
     X, y, _ = data
     X = X.astype(np.float32)

@@ -14,7 +14,7 @@ from tests.dask.setups import SMALL, fitted, lazy, same_bits
 
 
 @pytest.fixture(scope="module")
-def given(data):
+def given(client, data):
     X, y, w = data
     return lazy(X, 2500), lazy(y, 2500), lazy(w, 2500)
 

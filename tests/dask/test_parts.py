@@ -1,11 +1,14 @@
 """What is done without a cluster: to cut, to assign, and to search in parts."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from skdeepbin.dask._added import merged, total_of
 from skdeepbin.dask._assign import assigned
+from skdeepbin.dask._bench import Bench
 from skdeepbin.dask._cut import Cut
 from skdeepbin.dask._part import brackets, groups, norms, prepared
 from skdeepbin.dask._setting import Setting, Split
@@ -13,9 +16,11 @@ from skdeepbin.dask._split import found_splits, n_different
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Layout
-from skdeepbin.training._blocks import row_slices
+from skdeepbin.training._blocks import Features, Rows, row_slices
+from skdeepbin.training._engine import Engine
 from skdeepbin.training._split import held_out, n_different_rows, row_hashes
-from skdeepbin.training._tree import Bounded, Node, cut
+from skdeepbin.training._threads import Threads
+from skdeepbin.training._tree import Bounded, Node
 
 
 class CrewOfOne:
@@ -152,16 +157,6 @@ def test_two_workers_return_one_node_each(rng, n_parts):
     assert n_parts == 3 or max(loads) <= 1.25 * min(loads)
 
 
-def test_a_tree_is_halved_where_parts_begin():
-    root = Bounded.over([0, 3, 4, 9, 12])
-    assert root.halves == ((0, 4), (4, 12))
-    assert root.halves[0].halves == ((0, 3), (3, 4))
-    assert root.halves[1].halves == ((4, 9), (9, 12))
-    assert [*cut(root, 12, range(3, 9))] == [(3, 4), (4, 9)]
-    plain = Node(4, 9).halves
-    assert root.halves[1].halves[0].halves == plain
-
-
 @pytest.mark.parametrize("n_workers", [1, 3, 7, 30])
 def test_everything_is_assigned(rng, n_workers):
     sizes = rng.randint(1, 100, 20).tolist()
@@ -180,3 +175,30 @@ def test_who_stays_keeps_what_it_holds():
     again = assigned(sizes, after, {"a": 1, "c": 1, "d": 1})
     assert sorted(again.values()) == ["a"] * 4 + ["c"] * 4 + ["d"] * 4
     assert sum(again[n] != after[n] for n in again) == 4
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+@pytest.mark.parametrize("keeps", [False, True])
+def test_a_bench_of_some_threads_sums_with_the_bits_of_an_engine(rng, n_threads, keeps):
+    rows = [500, 200, 0, 300]
+    X, y = rng.randn(1000, 3), rng.randint(2, size=1000)
+    network = Network(Layout((3, 64, 64, 1)), ACTIVATIONS["relu"])
+    setting = replace(setting_of(3, rows), network=network, keeps=keeps)
+    assert setting.cut.is_of_the_whole
+    parts = crew_of(X, y, None, rows, setting).parts
+    theta = rng.randn(network.layout.n_parameters) / 10
+    features = Features(X, np.float64, setting.cut.most)
+    whole = Rows(features, y == 1, None, setting.factors, keep=keeps)
+    losses, gradient = Engine(network, whole, Threads(1))(theta)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("skdeepbin.dask._bench.BLOCK_WORK", 0)
+        benches = Bench(n_threads, parts[0], parts[3]), Bench(n_threads, *parts[1:3])
+        for _ in range(2):  # the second time in memory that is there
+            nodes = [node for b in benches for node in b.sums(setting, None, theta)]
+            total = total_of(nodes, setting.cut.root)
+            assert total[0] == losses
+            assert np.array_equal(total[1], gradient)
+            half = merged(setting, nodes[1:])
+            assert [node[:2] for node in half] != [node[:2] for node in nodes[1:]]
+            total = total_of([*half, nodes[0]], setting.cut.root)
+            assert np.array_equal(total[1], gradient)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from skdeepbin.training._tree import Node, TreeSum, cut
+from skdeepbin.training._tree import Bounded, Node, TreeSum, cut
 
 
 def halved(values):
@@ -63,3 +63,13 @@ def test_any_cut_and_any_threads_give_the_same_bits(most, rng):
     assert tree_sum(values, [Node(*node) for node in nodes]) == halved(values)
     with ThreadPoolExecutor(4) as pool:
         assert tree_sum(values, [Node(*n) for n in nodes], pool.map) == halved(values)
+
+
+def test_a_tree_is_halved_where_parts_begin():
+    root = Bounded.over([0, 3, 4, 9, 12])
+    assert root.halves == ((0, 4), (4, 12))
+    assert root.halves[0].halves == ((0, 3), (3, 4))
+    assert root.halves[1].halves == ((4, 9), (9, 12))
+    assert [*cut(root, 12, range(3, 9))] == [(3, 4), (4, 9)]
+    plain = Node(4, 9).halves
+    assert root.halves[1].halves[0].halves == plain

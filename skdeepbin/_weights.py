@@ -169,22 +169,38 @@ def whole_class_totals(
     return sums
 
 
-# The digits of each of the two halves of a weight that is written as a whole number.
-HALF = 31
+# Every float64 is a whole number of 2^-POINT; one has so many digits.
+DIGITS = 53
+POINT = 1074 + DIGITS - 1
+# Whole numbers of fewer digits are added by `bincount`, up to ``ROWS`` of them exactly.
+HALF = 27
 
 
 def whole_sums(group: np.ndarray, w: Array, n_groups: int) -> list[int]:
-    """The sum of weights of each group in units of 2^-62, for up to ``ROWS`` rows.
+    """The sum of weights of each group in units of 2^-POINT, for up to ``ROWS`` rows.
 
-    Whole numbers add up exactly: to the same sum in any order, by any parts.
-
-    w : below 16, so that what `bincount` adds are whole numbers below 2^53.
+    Whole numbers add up exactly: to the same sum in any order, by any parts. Weights of
+    one exponent are added as whole numbers, each in two halves.
     """
-    scaled = w * 2.0**HALF
-    high = np.floor(scaled)
-    low = np.rint((scaled - high) * 2.0**HALF)
-    highs, lows = (np.bincount(group, half, n_groups) for half in (high, low))
-    return [(int(one) << HALF) + int(two) for one, two in zip(highs, lows)]
+    sums = [0] * n_groups
+    if not len(w):
+        return sums
+    fraction, exponent = np.frexp(w)
+    least = int(exponent.min())
+    span = int(exponent.max()) - least + 1
+    kinds = group * np.intp(span) + (exponent - least)
+    of_kind = np.arange(n_groups * span)
+    if len(of_kind) > 4 * len(w):
+        of_kind, kinds = np.unique(kinds, return_inverse=True)
+    whole = fraction * 2.0**DIGITS
+    high = np.floor(whole * 2.0**-HALF)
+    low = whole - high * 2.0**HALF
+    highs, lows = (np.bincount(kinds, half, len(of_kind)) for half in (high, low))
+    for kind, one, two in zip(of_kind.tolist(), highs.tolist(), lows.tolist()):
+        number, shift = divmod(kind, span)
+        total = (int(one) << HALF) + int(two)
+        sums[number] += total << (least + shift - DIGITS + POINT)
+    return sums
 
 
 def added(one: list[int], other: list[int]) -> list[int]:
@@ -194,7 +210,7 @@ def added(one: list[int], other: list[int]) -> list[int]:
 
 def as_floats(sums: list[int]) -> Array:
     """Whole sums in the unit of the weights."""
-    return np.array([total / 2 ** (2 * HALF) for total in sums])
+    return np.array([total / 2**POINT for total in sums])
 
 
 def check_both_classes_weigh(classes: np.ndarray, totals: Array) -> None:

@@ -228,10 +228,13 @@ class Crew:
         scatter = partial(
             self.client.scatter, theta, direct=True, hash=False, timeout=SENT
         )
-        if len(workers) > FEW_WORKERS:
-            return dict.fromkeys(workers, await scatter(broadcast=True))
-        futures = await asyncio.gather(*(scatter(workers=[name]) for name in workers))
-        return dict(zip(workers, futures))
+        try:
+            if len(workers) > FEW_WORKERS:
+                return dict.fromkeys(workers, await scatter(broadcast=True))
+            sent = await asyncio.gather(*(scatter(workers=[name]) for name in workers))
+        except KeyError as error:  # the scheduler no longer knows one of them
+            raise Lost(f"the worker {error} has gone") from error
+        return dict(zip(workers, sent))
 
     async def _check_team(self, since: float) -> None:
         """Raise if a worker has gone or cannot work."""

@@ -14,7 +14,7 @@ from sklearn.utils.validation import _get_feature_names
 
 from skdeepbin._fingerprint import digest
 from skdeepbin._validation import check_columns, check_features, check_not_masked
-from skdeepbin._weights import HALF, Weights, whole_class_totals
+from skdeepbin._weights import Weights, added, whole_class_totals, whole_sums
 from skdeepbin.dask._setting import Setting, Split
 from skdeepbin.network._parameters import Array
 from skdeepbin.training._blocks import Features, Rows, row_slices
@@ -263,10 +263,9 @@ def _of_a_class(
 
 
 class Brackets(NamedTuple):
-    """Of stretches of hashes, the weight in two halves, and how many rows."""
+    """Of stretches of hashes, the weight as a whole number, and how many rows."""
 
-    high: NDArray[np.int64]
-    low: NDArray[np.int64]
+    weights: list[int]
     n: NDArray[np.intp]
 
 
@@ -283,15 +282,11 @@ def brackets(
 
 
 def _sums_by(group: NDArray[np.intp], w: Array, n_groups: int) -> Brackets:
-    """The weights by groups, exact: see `skdeepbin._weights.whole_sums`."""
-    high, low, n = np.zeros((3, n_groups), np.int64)
+    """The weights by groups."""
+    sums = [0] * n_groups
     for rows in row_slices(len(w), ROWS) if len(w) else []:
-        scaled = w[rows] * 2.0**HALF
-        whole = np.floor(scaled)
-        rest = np.rint((scaled - whole) * 2.0**HALF)
-        for sums, weights in (high, whole), (low, rest), (n, None):
-            sums += np.bincount(group[rows], weights, n_groups).astype(np.int64)
-    return Brackets(high, low, n)
+        sums = added(sums, whole_sums(group[rows], w[rows], n_groups))
+    return Brackets(sums, np.bincount(group, minlength=n_groups))
 
 
 class Groups(NamedTuple):

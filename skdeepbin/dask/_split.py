@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skdeepbin._weights import HALF
+from skdeepbin._weights import as_floats
 from skdeepbin.dask._crew import Crew
 from skdeepbin.dask._part import Brackets, brackets, groups, norms
 from skdeepbin.dask._setting import Split
@@ -99,8 +99,8 @@ def _edges(search: Search) -> list[int]:
 
 def _together(answers: Sequence[Brackets]) -> tuple[list[int], list[int]]:
     """The sums over all partitions, as whole numbers."""
-    high, low, n = (sum(a.astype(object) for a in some) for some in zip(*answers))
-    return [(int(h) << HALF) + int(r) for h, r in zip(high, low)], list(n)
+    weights, n = (list(map(sum, zip(*some))) for some in zip(*answers))
+    return weights, n
 
 
 def _narrowed(
@@ -122,8 +122,8 @@ def _begin(search: Search, answers: Sequence[Any], total: int) -> int:
     """The first hash whose rows are not below the share, or that after the last."""
     weight_of: dict[int, int] = {}
     for hashes, sums in answers:
-        for h, high, low in zip(hashes.tolist(), sums.high, sums.low):
-            weight_of[h] = weight_of.get(h, 0) + (int(high) << HALF) + int(low)
+        for h, weight in zip(hashes.tolist(), sums.weights):
+            weight_of[h] = weight_of.get(h, 0) + weight
     before = search.before
     for h in sorted(weight_of):
         if (2 * before + weight_of[h]) / (2 * total) >= search.share:
@@ -148,9 +148,7 @@ def n_different(crew: Crew, shared: Any, enough: float) -> float:
     numbers = []
     for of_the_class in zip(*answers):
         hashes = np.concatenate([some.hashes for some in of_the_class])
-        w = np.concatenate(
-            [s.high / 2.0**HALF + s.low / 4.0**HALF for _, s in of_the_class]
-        )
+        w = np.concatenate([as_floats(some.sums.weights) for some in of_the_class])
         _, group = np.unique(hashes, return_inverse=True)
         weight = np.bincount(group, w)
         numbers.append(weight.sum() ** 2 / (weight @ weight))

@@ -42,6 +42,10 @@ class Lost(Exception):
     """A worker is no longer there, and with it what it was asked."""
 
 
+class NoWorkerError(RuntimeError):
+    """There is nobody to go on with."""
+
+
 class Source:
     """The rows of a partition, lazy; Dask does not look into it.
 
@@ -158,7 +162,13 @@ class Crew:
             try:
                 await self._settle()
                 return await self._answers(ask, args, theta)
-            except (TimeoutError, Lost, CancelledError, OSError) as error:
+            except Exception as error:
+                if isinstance(error, (PartitionError, MemoryError, NoWorkerError)):
+                    raise
+                # Dask stumbles in many ways over a worker that goes just then.
+                lost = isinstance(error, (Lost, CancelledError, OSError))
+                if not (lost or await self._has_changed()):
+                    raise
                 self._look_at = 0.0
                 losses += 1
                 if losses > MOST_LOSSES:
@@ -246,6 +256,10 @@ class Crew:
                 "make the partitions smaller."
             )
 
+    async def _has_changed(self) -> bool:
+        """Whether a worker that has a bench has gone."""
+        return not self._benches.keys() <= (await self._there()).keys()
+
     async def _there(self) -> Mapping[str, Any]:
         """The workers, and what the scheduler knows of each."""
         if self.client.status not in ("running", "connecting"):
@@ -272,7 +286,7 @@ class Crew:
             if speeds:
                 break
             if monotonic() > give_up:
-                raise RuntimeError(
+                raise NoWorkerError(
                     f"No worker is left, for {PATIENCE:g} seconds now, to go on with "
                     "the fit. Start workers, and fit again."
                 )

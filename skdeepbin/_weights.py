@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import frexp, ldexp
 from numbers import Real
 from typing import Any, NamedTuple
@@ -169,22 +170,41 @@ def whole_class_totals(
     return sums
 
 
-# The digits of each of the two halves of a weight that is written as a whole number.
-HALF = 31
+# A weight is written in figures of so many bits, and the last of them all is a figure
+# that the least float reaches.
+BITS, FIGURES = 31, 36
 
 
-def whole_sums(group: np.ndarray, w: Array, n_groups: int) -> list[int]:
-    """The sum of weights of each group in units of 2^-62, for up to ``ROWS`` rows.
+def figures(group: np.ndarray, w: Array, n_groups: int) -> list[np.ndarray]:
+    """The sums of weights of each group, figure by figure, for up to ``ROWS`` rows.
 
-    Whole numbers add up exactly: to the same sum in any order, by any parts.
+    Figures are whole numbers and add up exactly: to the same sum in any order, by any
+    parts. Most weights have two or three.
 
     w : below 16, so that what `bincount` adds are whole numbers below 2^53.
     """
-    scaled = w * 2.0**HALF
-    high = np.floor(scaled)
-    low = np.rint((scaled - high) * 2.0**HALF)
-    highs, lows = (np.bincount(group, half, n_groups) for half in (high, low))
-    return [(int(one) << HALF) + int(two) for one, two in zip(highs, lows)]
+    sums = []
+    rest = w
+    while rest.any():
+        rest = rest * 2.0**BITS
+        figure = np.floor(rest)
+        rest -= figure
+        sums.append(np.bincount(group, figure, n_groups))
+    return sums
+
+
+def whole_sums(group: np.ndarray, w: Array, n_groups: int) -> list[int]:
+    """The exact sum of weights of each group, as a whole number."""
+    return whole(figures(group, w, n_groups), n_groups)
+
+
+def whole(figures: Sequence[np.ndarray], n_groups: int) -> list[int]:
+    """Sums that are told by their figures, the first ones first, as whole numbers."""
+    sums = [0] * n_groups
+    for place, some in enumerate(figures, 1):
+        for number, figure in enumerate(some.tolist()):
+            sums[number] += int(figure) << (FIGURES - place) * BITS
+    return sums
 
 
 def added(one: list[int], other: list[int]) -> list[int]:
@@ -194,7 +214,7 @@ def added(one: list[int], other: list[int]) -> list[int]:
 
 def as_floats(sums: list[int]) -> Array:
     """Whole sums in the unit of the weights."""
-    return np.array([total / 2 ** (2 * HALF) for total in sums])
+    return np.array([total / 2 ** (FIGURES * BITS) for total in sums])
 
 
 def check_both_classes_weigh(classes: np.ndarray, totals: Array) -> None:

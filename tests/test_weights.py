@@ -14,7 +14,7 @@ from skdeepbin._weights import (
 
 
 def test_class_totals_do_not_depend_on_the_order_or_on_parts(rng):
-    w, second = rng.lognormal(sigma=5, size=200_001), rng.rand(200_001) < 0.3
+    w, second = 10.0 ** rng.uniform(-290, 300, 200_001), rng.rand(200_001) < 0.3
     total = class_totals(second, w)
     order = rng.permutation(len(w))
     assert np.array_equal(class_totals(second[order], w[order]), total)
@@ -27,7 +27,8 @@ def test_class_totals_do_not_depend_on_the_order_or_on_parts(rng):
 
 
 def test_class_totals_are_the_sums(rng):
-    w, second = rng.rand(1000), rng.rand(1000) < 0.5
+    w, second = rng.gamma(0.01, size=1000), rng.rand(1000) < 0.5
+    w[second] *= 1e-200
     exact = [sum(map(Fraction, w[second == c])) / Fraction(unit(w)) for c in (0, 1)]
-    assert np.allclose(class_totals(second, w), [float(s) for s in exact], rtol=1e-15)
+    assert class_totals(second, w).tolist() == [float(total) for total in exact]
     assert class_totals(second, None).tolist() == np.bincount(second).tolist()

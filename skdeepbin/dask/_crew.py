@@ -131,7 +131,7 @@ class Crew:
         args : futures among them stand for what they are of.
         """
         answers: dict[int, Any] = {}
-        for some in self.client.sync(self._ask, _each, (question, *args)):
+        for some in self._answered(_each, (question, *args)):
             answers.update(some)
         return [answers[number] for number in range(len(self._sources))]
 
@@ -148,10 +148,23 @@ class Crew:
         def total(theta: Array) -> tuple[Losses, Array]:
             if not setting.network.dropout:  # which is drawn from all digits
                 theta = theta.astype(setting.dtype)
-            lists = self.client.sync(self._ask, _sums, (shared, split), theta)
+            lists = self._answered(_sums, (shared, split), theta)
             return total_of([node for some in lists for node in some], root)
 
         return total
+
+    def _answered(self, *question: Any) -> list[Any]:
+        """The answers of all benches."""
+        self._check_connected()
+        return self.client.sync(self._ask, *question)
+
+    def _check_connected(self) -> None:
+        if self.client.status not in ("running", "connecting"):
+            raise ValueError(
+                f"`client` must be connected to a cluster; it is {self.client.status}."
+                " Start one and connect to it, as in "
+                "`client = distributed.Client(...)`."
+            )
 
     async def _ask(
         self, ask: Callable, args: tuple, theta: Array | None = None
@@ -207,7 +220,8 @@ class Crew:
         try:
             while True:
                 try:
-                    await wait(futures, timeout=LOOK)
+                    with client.as_current():  # or it waits for another one's
+                        await wait(futures, timeout=LOOK)
                     return await client.gather(futures, direct=True)
                 except TimeoutError:
                     await self._check_team(waiting_since)
@@ -262,12 +276,7 @@ class Crew:
 
     async def _there(self) -> Mapping[str, Any]:
         """The workers, and what the scheduler knows of each."""
-        if self.client.status not in ("running", "connecting"):
-            raise ValueError(
-                f"`client` must be connected to a cluster; it is {self.client.status}."
-                " Start one and connect to it, as in "
-                "`client = distributed.Client(...)`."
-            )
+        self._check_connected()
         identity = await self.client.scheduler.identity()
         return identity["workers"]
 

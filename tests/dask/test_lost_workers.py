@@ -26,10 +26,9 @@ def undisturbed(client, given):
     return fitted(clf, *given)
 
 
-def kill(client, which=0):
+def kill(client):
     """End a worker process at once."""
-    pids = sorted(client.run(os.getpid).values())
-    os.kill(pids[which], signal.SIGKILL)
+    os.kill(min(client.run(os.getpid).values()), signal.SIGKILL)
 
 
 def at(iteration, act, monkeypatch):
@@ -43,34 +42,25 @@ def at(iteration, act, monkeypatch):
     monkeypatch.setattr(Watcher, "on_step", on_step)
 
 
-def killing(function, act):
-    """The function, which before its first call does something."""
-    calls = []
-
-    def first_kills(*args):
-        if not calls:
-            calls.append(1)
-            act()
-        return function(*args)
-
-    return first_kills
-
-
-def test_workers_that_die_one_after_the_other(given, undisturbed, monkeypatch):
-    """At a gradient, while partitions are described, and while rows are split."""
+@pytest.mark.parametrize("moment", ["_distribute", "share", "_sent", "iteration 3"])
+def test_a_worker_that_dies(given, undisturbed, monkeypatch, moment):
+    """While partitions are loaded, before rows are split, and at a gradient."""
     with running_cluster() as client:
+        if moment == "iteration 3":
+            at(3, lambda: kill(client), monkeypatch)
+        else:
+            function, calls = getattr(Crew, moment), []
+
+            def first_kill(*args):
+                if not calls:
+                    calls.append(args)
+                    os.kill(pid, signal.SIGKILL)
+                return function(*args)
+
+            pid = min(client.run(os.getpid).values())
+            monkeypatch.setattr(Crew, moment, first_kill)
         clf = DaskDeepBinaryClassifier(**SMALL | {"max_iter": 15}, client=client)
-        with monkeypatch.context() as patch:
-            at(3, lambda: kill(client), patch)
-            assert same_bits(fitted(clf, *given), undisturbed)
-        for name in ("_sent", "_distribute", "share"):
-            client.wait_for_workers(2, timeout=60)
-            with monkeypatch.context() as patch:
-                patched = getattr(Crew, name)
-                pid = sorted(client.run(os.getpid).values())[1]
-                act = lambda pid=pid: os.kill(pid, signal.SIGKILL)  # noqa: E731
-                patch.setattr(Crew, name, killing(patched, act))
-                assert same_bits(fitted(clf, *given), undisturbed), name
+        assert same_bits(fitted(clf, *given), undisturbed)
 
 
 def test_a_worker_that_joins_is_used(given, undisturbed, monkeypatch):
@@ -167,6 +157,6 @@ def test_a_client_that_is_closed_at_work(client, given, monkeypatch):
     other = Client(client.scheduler.address, set_as_default=False)
     at(3, other.close, monkeypatch)
     clf = DaskDeepBinaryClassifier(**SMALL, client=other)
-    with pytest.raises(ValueError, match="`client` must be connected.*it is closed"):
+    with pytest.raises(ValueError, match=r"`client` must be connected.*it is closed"):
         fitted(clf, *given)
     assert not hasattr(clf, "coefs_")

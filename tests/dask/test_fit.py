@@ -107,9 +107,11 @@ def test_sparse_partitions(data):
 
 
 def test_data_frames(data):
-    import pandas as pd
-
-    dd = pytest.importorskip("dask.dataframe")
+    try:
+        import dask.dataframe as dd
+        import pandas as pd
+    except ImportError:
+        pytest.skip("this needs `pip install 'dask[dataframe]'`")
     X, y, _ = data
     frame = pd.DataFrame(X, columns=list("abcdef")).assign(y=y)
     X = frame[list("abcdef")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import frexp, ldexp
 from numbers import Real
 from typing import Any, NamedTuple
@@ -169,37 +170,40 @@ def whole_class_totals(
     return sums
 
 
-# Every float64 is a whole number of 2^-POINT; one has so many digits.
-DIGITS = 53
-POINT = 1074 + DIGITS - 1
-# Whole numbers of fewer digits are added by `bincount`, up to ``ROWS`` of them exactly.
-HALF = 27
+# A weight is written in figures of so many bits, and the last of them all is a figure
+# that the least float reaches.
+BITS, FIGURES = 31, 36
+
+
+def figures(group: np.ndarray, w: Array, n_groups: int) -> list[np.ndarray]:
+    """The sums of weights of each group, figure by figure, for up to ``ROWS`` rows.
+
+    Figures are whole numbers and add up exactly: to the same sum in any order, by any
+    parts. Most weights have two or three.
+
+    w : below 16, so that what `bincount` adds are whole numbers below 2^53.
+    """
+    sums = []
+    rest = w
+    while rest.any():
+        rest = rest * 2.0**BITS
+        figure = np.floor(rest)
+        rest -= figure
+        sums.append(np.bincount(group, figure, n_groups))
+    return sums
 
 
 def whole_sums(group: np.ndarray, w: Array, n_groups: int) -> list[int]:
-    """The sum of weights of each group in units of 2^-POINT, for up to ``ROWS`` rows.
+    """The exact sum of weights of each group, as a whole number."""
+    return whole(figures(group, w, n_groups), n_groups)
 
-    Whole numbers add up exactly: to the same sum in any order, by any parts. Weights of
-    one exponent are added as whole numbers, each in two halves.
-    """
+
+def whole(figures: Sequence[np.ndarray], n_groups: int) -> list[int]:
+    """Sums that are told by their figures, the first ones first, as whole numbers."""
     sums = [0] * n_groups
-    if not len(w):
-        return sums
-    fraction, exponent = np.frexp(w)
-    least = int(exponent.min())
-    span = int(exponent.max()) - least + 1
-    kinds = group * np.intp(span) + (exponent - least)
-    of_kind = np.arange(n_groups * span)
-    if len(of_kind) > 4 * len(w):
-        of_kind, kinds = np.unique(kinds, return_inverse=True)
-    whole = fraction * 2.0**DIGITS
-    high = np.floor(whole * 2.0**-HALF)
-    low = whole - high * 2.0**HALF
-    highs, lows = (np.bincount(kinds, half, len(of_kind)) for half in (high, low))
-    for kind, one, two in zip(of_kind.tolist(), highs.tolist(), lows.tolist()):
-        number, shift = divmod(kind, span)
-        total = (int(one) << HALF) + int(two)
-        sums[number] += total << (least + shift - DIGITS + POINT)
+    for place, some in enumerate(figures, 1):
+        for number, figure in enumerate(some.tolist()):
+            sums[number] += int(figure) << (FIGURES - place) * BITS
     return sums
 
 
@@ -210,7 +214,7 @@ def added(one: list[int], other: list[int]) -> list[int]:
 
 def as_floats(sums: list[int]) -> Array:
     """Whole sums in the unit of the weights."""
-    return np.array([total / 2**POINT for total in sums])
+    return np.array([total / 2 ** (FIGURES * BITS) for total in sums])
 
 
 def check_both_classes_weigh(classes: np.ndarray, totals: Array) -> None:

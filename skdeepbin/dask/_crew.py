@@ -42,6 +42,10 @@ class Lost(Exception):
     """A worker is no longer there, and with it what it was asked."""
 
 
+class NoWorkerError(RuntimeError):
+    """There is nobody to go on with."""
+
+
 class Source:
     """The rows of a partition, lazy; Dask does not look into it.
 
@@ -127,7 +131,7 @@ class Crew:
         args : futures among them stand for what they are of.
         """
         answers: dict[int, Any] = {}
-        for some in self.client.sync(self._ask, _each, (question, *args)):
+        for some in self._answered(_each, (question, *args)):
             answers.update(some)
         return [answers[number] for number in range(len(self._sources))]
 
@@ -144,10 +148,23 @@ class Crew:
         def total(theta: Array) -> tuple[Losses, Array]:
             if not setting.network.dropout:  # which is drawn from all digits
                 theta = theta.astype(setting.dtype)
-            lists = self.client.sync(self._ask, _sums, (shared, split), theta)
+            lists = self._answered(_sums, (shared, split), theta)
             return total_of([node for some in lists for node in some], root)
 
         return total
+
+    def _answered(self, *question: Any) -> list[Any]:
+        """The answers of all benches."""
+        self._check_connected()
+        return self.client.sync(self._ask, *question)
+
+    def _check_connected(self) -> None:
+        if self.client.status not in ("running", "connecting"):
+            raise ValueError(
+                f"`client` must be connected to a cluster; it is {self.client.status}."
+                " Start one and connect to it, as in "
+                "`client = distributed.Client(...)`."
+            )
 
     async def _ask(
         self, ask: Callable, args: tuple, theta: Array | None = None
@@ -158,7 +175,13 @@ class Crew:
             try:
                 await self._settle()
                 return await self._answers(ask, args, theta)
-            except (TimeoutError, Lost, CancelledError, OSError) as error:
+            except Exception as error:
+                if isinstance(error, (PartitionError, MemoryError, NoWorkerError)):
+                    raise
+                # Dask stumbles in many ways over a worker that goes just then.
+                lost = isinstance(error, (Lost, CancelledError, OSError))
+                if not (lost or await self._has_changed()):
+                    raise
                 self._look_at = 0.0
                 losses += 1
                 if losses > MOST_LOSSES:
@@ -197,7 +220,8 @@ class Crew:
         try:
             while True:
                 try:
-                    await wait(futures, timeout=LOOK)
+                    with client.as_current():  # or it waits for another one's
+                        await wait(futures, timeout=LOOK)
                     return await client.gather(futures, direct=True)
                 except TimeoutError:
                     await self._check_team(waiting_since)
@@ -228,13 +252,10 @@ class Crew:
         scatter = partial(
             self.client.scatter, theta, direct=True, hash=False, timeout=SENT
         )
-        try:
-            if len(workers) > FEW_WORKERS:
-                return dict.fromkeys(workers, await scatter(broadcast=True))
-            sent = await asyncio.gather(*(scatter(workers=[name]) for name in workers))
-        except KeyError as error:  # the scheduler no longer knows one of them
-            raise Lost(f"the worker {error} has gone") from error
-        return dict(zip(workers, sent))
+        if len(workers) > FEW_WORKERS:
+            return dict.fromkeys(workers, await scatter(broadcast=True))
+        futures = await asyncio.gather(*(scatter(workers=[name]) for name in workers))
+        return dict(zip(workers, futures))
 
     async def _check_team(self, since: float) -> None:
         """Raise if a worker has gone or cannot work."""
@@ -249,14 +270,13 @@ class Crew:
                 "make the partitions smaller."
             )
 
+    async def _has_changed(self) -> bool:
+        """Whether a worker that has a bench has gone."""
+        return not self._benches.keys() <= (await self._there()).keys()
+
     async def _there(self) -> Mapping[str, Any]:
         """The workers, and what the scheduler knows of each."""
-        if self.client.status not in ("running", "connecting"):
-            raise ValueError(
-                f"`client` must be connected to a cluster; it is {self.client.status}."
-                " Start one and connect to it, as in "
-                "`client = distributed.Client(...)`."
-            )
+        self._check_connected()
         identity = await self.client.scheduler.identity()
         return identity["workers"]
 
@@ -275,7 +295,7 @@ class Crew:
             if speeds:
                 break
             if monotonic() > give_up:
-                raise RuntimeError(
+                raise NoWorkerError(
                     f"No worker is left, for {PATIENCE:g} seconds now, to go on with "
                     "the fit. Start workers, and fit again."
                 )

@@ -14,7 +14,7 @@ from sklearn.utils.validation import _get_feature_names
 
 from skdeepbin._fingerprint import digest
 from skdeepbin._validation import check_columns, check_features, check_not_masked
-from skdeepbin._weights import Weights, added, whole_class_totals, whole_sums
+from skdeepbin._weights import Weights, figures, whole, whole_class_totals
 from skdeepbin.dask._setting import Setting, Split
 from skdeepbin.network._parameters import Array
 from skdeepbin.training._blocks import Features, Rows, row_slices
@@ -262,16 +262,20 @@ def _of_a_class(
     return part.hashes(setting)[chosen], part.w[chosen] / setting.unit
 
 
-class Brackets(NamedTuple):
-    """Of stretches of hashes, the weight as a whole number, and how many rows."""
+class Sums(NamedTuple):
+    """Of groups of rows, the weight by figures, and how many rows."""
 
-    weights: list[int]
-    n: NDArray[np.intp]
+    figures: list[NDArray[np.int64]]
+    n: NDArray[np.int64]
+
+    def whole(self) -> list[int]:
+        """The weights as whole numbers."""
+        return whole(self.figures, len(self.n))
 
 
 def brackets(
     part: Part, setting: Setting, asked: Sequence[tuple[int, NDArray[np.uint64]]]
-) -> list[Brackets]:
+) -> list[Sums]:
     """Of a class each, what lies between ascending hashes, and before and after."""
     answers = []
     for number, edges in asked:
@@ -281,19 +285,24 @@ def brackets(
     return answers
 
 
-def _sums_by(group: NDArray[np.intp], w: Array, n_groups: int) -> Brackets:
-    """The weights by groups."""
-    sums = [0] * n_groups
+def _sums_by(group: NDArray[np.intp], w: Array, n_groups: int) -> Sums:
+    """The weights by groups, exact."""
+    sums: list[NDArray[np.int64]] = []
+    n = np.zeros(n_groups, np.int64)
     for rows in row_slices(len(w), ROWS) if len(w) else []:
-        sums = added(sums, whole_sums(group[rows], w[rows], n_groups))
-    return Brackets(sums, np.bincount(group, minlength=n_groups))
+        n += np.bincount(group[rows], minlength=n_groups)
+        for place, some in enumerate(figures(group[rows], w[rows], n_groups)):
+            if place == len(sums):
+                sums.append(np.zeros(n_groups, np.int64))
+            sums[place] += some.astype(np.int64)
+    return Sums(sums, n)
 
 
 class Groups(NamedTuple):
     """Different hashes, and the weight of the rows of each."""
 
     hashes: NDArray[np.uint64]
-    sums: Brackets
+    sums: Sums
 
 
 def groups(
@@ -316,7 +325,10 @@ def norms(part: Part, setting: Setting) -> list[tuple[float, float]]:
         hashes, w = _of_a_class(part, setting, number)
         _, group = np.unique(hashes, return_inverse=True)
         weight = np.bincount(group, w)
-        answers.append((float(weight.sum()), float(np.sqrt(weight @ weight))))
+        most = weight.max(initial=np.finfo(float).tiny)
+        weight = weight / most  # the squares of any weights are then finite
+        norm = most * np.sqrt(weight @ weight)
+        answers.append((most * float(weight.sum()), float(norm)))
     return answers
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from skdeepbin._weights import as_floats
 from skdeepbin.dask._crew import Crew
-from skdeepbin.dask._part import Brackets, brackets, groups, norms
+from skdeepbin.dask._part import Sums, brackets, groups, norms
 from skdeepbin.dask._setting import Split
 
 LAST = 2**64 - 1  # of all hashes
@@ -48,8 +48,8 @@ def found_splits(
     crew: Crew, shared: Any, bounds: Sequence[tuple[float, float]]
 ) -> list[Split]:
     """Of each pair of shares, the rows that lie between them in their class."""
-    shares = sorted({share for pair in bounds for share in pair if 0 < share < 1})
-    begins = {(c, 0.0): 0 for c in (0, 1)} | {(c, 1.0): LAST + 1 for c in (0, 1)}
+    shares = sorted({share for pair in bounds for share in pair if share})
+    begins = {(number, 0.0): 0 for number in (0, 1)}
     searches = [Search(number, share) for number in (0, 1) for share in shares]
     begins |= _begins(crew, shared, searches)
     splits = []
@@ -97,10 +97,10 @@ def _edges(search: Search) -> list[int]:
     return [end for end in ends if end <= LAST]
 
 
-def _together(answers: Sequence[Brackets]) -> tuple[list[int], list[int]]:
+def _together(answers: Sequence[Sums]) -> tuple[list[int], list[int]]:
     """The sums over all partitions, as whole numbers."""
-    weights, n = (list(map(sum, zip(*some))) for some in zip(*answers))
-    return weights, n
+    weights = [sum(some) for some in zip(*(answer.whole() for answer in answers))]
+    return weights, np.sum([answer.n for answer in answers], axis=0).tolist()
 
 
 def _narrowed(
@@ -122,7 +122,7 @@ def _begin(search: Search, answers: Sequence[Any], total: int) -> int:
     """The first hash whose rows are not below the share, or that after the last."""
     weight_of: dict[int, int] = {}
     for hashes, sums in answers:
-        for h, weight in zip(hashes.tolist(), sums.weights):
+        for h, weight in zip(hashes.tolist(), sums.whole()):
             weight_of[h] = weight_of.get(h, 0) + weight
     before = search.before
     for h in sorted(weight_of):
@@ -148,8 +148,9 @@ def n_different(crew: Crew, shared: Any, enough: float) -> float:
     numbers = []
     for of_the_class in zip(*answers):
         hashes = np.concatenate([some.hashes for some in of_the_class])
-        w = np.concatenate([as_floats(some.sums.weights) for some in of_the_class])
+        w = np.concatenate([as_floats(sums.whole()) for _, sums in of_the_class])
         _, group = np.unique(hashes, return_inverse=True)
         weight = np.bincount(group, w)
+        weight = weight / weight.max()  # the squares of any weights are then finite
         numbers.append(weight.sum() ** 2 / (weight @ weight))
     return float(min(numbers))

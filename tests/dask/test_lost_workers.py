@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from skdeepbin.dask import DaskDeepBinaryClassifier
+from skdeepbin.dask._crew import Crew
 from skdeepbin.training._watching import Watcher
 from tests.dask.conftest import running_cluster
 from tests.dask.setups import SMALL, fitted, lazy, same_bits
@@ -25,10 +26,9 @@ def undisturbed(client, given):
     return fitted(clf, *given)
 
 
-def kill(client, which=0):
+def kill(client):
     """End a worker process at once."""
-    pids = sorted(client.run(os.getpid).values())
-    os.kill(pids[which], signal.SIGKILL)
+    os.kill(min(client.run(os.getpid).values()), signal.SIGKILL)
 
 
 def at(iteration, act, monkeypatch):
@@ -42,36 +42,25 @@ def at(iteration, act, monkeypatch):
     monkeypatch.setattr(Watcher, "on_step", on_step)
 
 
-def killing(function, act):
-    """The function, which before its first call does something."""
-    calls = []
-
-    def first_kills(*args):
-        if not calls:
-            calls.append(1)
-            act()
-        return function(*args)
-
-    return first_kills
-
-
-def test_workers_that_die_one_after_the_other(given, undisturbed, monkeypatch):
-    """At a gradient, while partitions are described, and while rows are split."""
+@pytest.mark.parametrize("moment", ["_distribute", "share", "_sent", "iteration 3"])
+def test_a_worker_that_dies(given, undisturbed, monkeypatch, moment):
+    """While partitions are loaded, before rows are split, and at a gradient."""
     with running_cluster() as client:
-        clf = DaskDeepBinaryClassifier(**SMALL | {"max_iter": 15}, client=client)
-        with monkeypatch.context() as patch:
-            at(3, lambda: kill(client), patch)
-            assert same_bits(fitted(clf, *given), undisturbed)
-        from skdeepbin.dask._crew import Crew
+        if moment == "iteration 3":
+            at(3, lambda: kill(client), monkeypatch)
+        else:
+            function, calls = getattr(Crew, moment), []
 
-        for name in ("_sent", "_distribute", "share"):
-            client.wait_for_workers(2, timeout=60)
-            with monkeypatch.context() as patch:
-                patched = getattr(Crew, name)
-                pid = sorted(client.run(os.getpid).values())[1]
-                act = lambda pid=pid: os.kill(pid, signal.SIGKILL)  # noqa: E731
-                patch.setattr(Crew, name, killing(patched, act))
-                assert same_bits(fitted(clf, *given), undisturbed), name
+            def first_kill(*args):
+                if not calls:
+                    calls.append(args)
+                    os.kill(pid, signal.SIGKILL)
+                return function(*args)
+
+            pid = min(client.run(os.getpid).values())
+            monkeypatch.setattr(Crew, moment, first_kill)
+        clf = DaskDeepBinaryClassifier(**SMALL | {"max_iter": 15}, client=client)
+        assert same_bits(fitted(clf, *given), undisturbed)
 
 
 def test_a_worker_that_joins_is_used(given, undisturbed, monkeypatch):
@@ -134,3 +123,40 @@ def test_too_little_memory(given):
         clf = DaskDeepBinaryClassifier(**SMALL, client=client)
         with pytest.raises(MemoryError, match="Workers died while they loaded"):
             clf.fit(X, *given[1:])
+
+
+def test_a_worker_that_has_paused_for_want_of_memory(client, data, monkeypatch):
+    monkeypatch.setattr("skdeepbin.dask._crew.PATIENCE", 0.0)
+    there = Crew._there
+
+    async def paused(self):
+        workers = await there(self)
+        return {n: {**w, "status": "paused"} for n, w in workers.items()}
+
+    def slow(block):
+        time.sleep(1)
+        return block
+
+    X, y, _ = data
+    clf = DaskDeepBinaryClassifier(**SMALL, client=client)
+    X = lazy(X, 10_000).map_blocks(slow, meta=np.empty((0, 0)))
+    distribute = Crew._distribute
+
+    def distribute_and_pause(self, holders):
+        distribute(self, holders)
+        monkeypatch.setattr(Crew, "_there", paused)
+
+    monkeypatch.setattr(Crew, "_distribute", distribute_and_pause)
+    with pytest.raises(MemoryError, match="has paused, as its memory is nearly full"):
+        clf.fit(X, lazy(y, 10_000))
+
+
+def test_a_client_that_is_closed_at_work(client, given, monkeypatch):
+    from distributed import Client
+
+    other = Client(client.scheduler.address, set_as_default=False)
+    at(3, other.close, monkeypatch)
+    clf = DaskDeepBinaryClassifier(**SMALL, client=other)
+    with pytest.raises(ValueError, match=r"`client` must be connected.*it is closed"):
+        fitted(clf, *given)
+    assert not hasattr(clf, "coefs_")

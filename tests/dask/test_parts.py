@@ -55,7 +55,10 @@ def setting_of(n_features, rows, unit=1.0):
     )
 
 
-@pytest.mark.parametrize("kind", ["plain", "weights", "few", "equal", "zeros", "big"])
+KINDS = ["plain", "weights", "few", "equal", "zeros", "big", "tiny to huge"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("rows", [(300, 0, 500, 200), (1000,)])
 def test_splits_are_those_of_rows_in_one_piece(rng, kind, rows):
     n = sum(rows)
@@ -72,6 +75,8 @@ def test_splits_are_those_of_rows_in_one_piece(rng, kind, rows):
         X[::2] = 0
     if kind != "plain":
         w = rng.gamma(1, size=len(y)) * (rng.rand(len(y)) < 0.9)
+    if kind == "tiny to huge":
+        w = 10.0 ** rng.uniform(-140, 140, size=len(y))
     unit = 1.0 if w is None else 2.0 ** np.floor(np.log2(w.max()))
     setting = setting_of(3, rows, unit)
     crew = crew_of(X, y, w, rows, setting)

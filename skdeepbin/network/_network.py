@@ -42,6 +42,7 @@ from numpy.typing import DTypeLike, NDArray
 from skdeepbin.network._activations import Activation
 from skdeepbin.network._dropout import Draw, mask
 from skdeepbin.network._loss import log_loss
+from skdeepbin.network._overflow import mark_overflow
 from skdeepbin.network._parameters import Array, Layout, Parameters
 
 
@@ -134,18 +135,24 @@ class Network:
         X: Any,
         workspace: Workspace,
         dropped: Sequence[Array] = (),
+        overflowed: NDArray[np.bool_] | None = None,
     ) -> Array:
         """``z`` of a block, and in the workspace the activations on the way to it.
 
         dropped : the factors ``M`` of dropout, if there is any.
+        overflowed : is set, in place, for rows of which a pre-activation is not finite.
         """
         A, Z = workspace.A, workspace.Z
         _times_input(V[0], X, Z[0])
         for layer in range(1, len(V)):
+            if overflowed is not None:
+                mark_overflow(Z[layer - 1], overflowed)
             self.activation.forward(Z[layer - 1])
             if dropped:
                 Z[layer - 1] *= dropped[layer - 1]
             np.dot(V[layer].T, A[layer - 1], out=Z[layer])
+        if overflowed is not None:
+            mark_overflow(Z[-1], overflowed)
         return Z[-1][0]
 
     def _masks(self, block: Block, workspace: Workspace, r: Draw) -> Sequence[Array]:
@@ -208,17 +215,27 @@ class Network:
 FEW = 2**18
 
 
-def few_logits(parameters: Parameters, activation: Activation, X: Any) -> Array:
-    """``z`` of few rows, dense or CSR, without any preparation."""
+def few_logits(
+    parameters: Parameters,
+    activation: Activation,
+    X: Any,
+    overflowed: NDArray[np.bool_],
+) -> Array:
+    """``z`` of few rows, dense or CSR, without any preparation.
+
+    overflowed : is set, in place, for rows of which a pre-activation is not finite.
+    """
     (W, *weights), (b, *biases) = parameters
     if isinstance(X, np.ndarray):
         X = np.ascontiguousarray(X, W.dtype)
     Z = X.astype(W.dtype, copy=False) @ W
     Z += b
     for W, b in zip(weights, biases):
+        mark_overflow(Z.T, overflowed)
         activation.forward(Z)
         Z = Z @ W
         Z += b
+    mark_overflow(Z.T, overflowed)
     return Z[:, 0]
 
 

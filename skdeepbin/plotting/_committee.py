@@ -164,7 +164,7 @@ class CommitteeDisplay:
         X = rows_of(networks[0], X)
         if y is not None:
             _, y = encode_labels(column_or_1d(y), clf.classes_)
-        logits = [clf._logits(X, parameters) for parameters in clf._fitted_networks()]
+        logits = [clf._logits(X, [network]) for network in clf._fitted_networks()]
         display = cls(
             np.array(logits),
             y,

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import issparse
 
 from skdeepbin.network._dropout import Draw, draw
@@ -228,9 +229,16 @@ def plus_losses(one: Losses, other: Losses) -> Losses:
 
 
 def logits(
-    network: Network, theta: Array, features: Features, threads: Threads
+    network: Network,
+    theta: Array,
+    features: Features,
+    threads: Threads,
+    overflowed: NDArray[np.bool_],
 ) -> Array:
-    """The logit of every row."""
+    """The logit of every row.
+
+    overflowed : is set, in place, for rows of which a pre-activation is not finite.
+    """
     V = network.layout.layers(theta)
     z = np.empty(features.X.shape[0], features.dtype)
     memory: list[dict[int, tuple]] = [{} for _ in range(threads.n)]
@@ -243,7 +251,7 @@ def logits(
             memory[thread][n] = workspace, features.memory(n)
         workspace, input_memory = memory[thread][n]
         X = features.load(number, input_memory)
-        z[rows] = network.logits(V, X, workspace)
+        z[rows] = network.logits(V, X, workspace, overflowed=overflowed[rows])
 
     threads.run(work, range(len(features.slices)))
     return z

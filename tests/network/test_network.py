@@ -60,12 +60,14 @@ def test_few_rows_have_the_same_logits(name, hidden, n_rows, dtype, container, r
     workspace = network.workspace(n_rows, dtype, backward=False)
     z = network.logits(network.layout.layers(theta), block.X, workspace)
     parameters, given = network.layout.views(theta), container(X)
-    few = few_logits(parameters, network.activation, given)
+    overflowed = np.zeros(n_rows, bool)
+    few = few_logits(parameters, network.activation, given, overflowed)
+    assert not overflowed.any()
     assert type(few) is np.ndarray
     assert few.dtype == dtype
     assert few.shape == (n_rows,)
     np.testing.assert_allclose(few, z, rtol=1e-4 if dtype == np.float32 else 1e-12)
-    again = few_logits(parameters, network.activation, given)
+    again = few_logits(parameters, network.activation, given, overflowed)
     np.testing.assert_array_equal(again, few)  # neither X nor a parameter is changed
 
 

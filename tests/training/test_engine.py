@@ -61,7 +61,9 @@ def total(X, data, *, n=1, block_rows=130, dtype=np.float64, activation="tanh"):
         rows = Rows(features, data[1], data[2], np.ones(2))
         engine = Engine(network, rows, threads)
         first, second = engine(theta), engine(theta)
-        z = logits(network, theta.astype(dtype), features, threads)
+        overflowed = np.zeros(X.shape[0], bool)
+        z = logits(network, theta.astype(dtype), features, threads, overflowed)
+    assert not overflowed.any()
     np.testing.assert_array_equal(first[1], second[1])
     return first[0].trained, first[1], z
 

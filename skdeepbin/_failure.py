@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from skdeepbin._problem import Problem
 from skdeepbin.training._solve import Solution
 from skdeepbin.training._stopping import CALLBACK, STOP_REASONS, is_still_falling
+from skdeepbin.training._threads import one_blas_thread
 
 if TYPE_CHECKING:
     from skdeepbin.diagnosis._findings import Finding
@@ -43,27 +45,38 @@ def warn_of_failure(
     from skdeepbin.diagnosis._findings import LearningWarning, is_heard
 
     if is_heard():
-        finding = _why(clf, failed[0], problem) if failed else _unfinished(clf)
+        n_passes = sum(len(solution.history["loss"]) for solution in solutions)
+        why = partial(_why, problem=problem, n_passes=n_passes)
+        finding = why(clf, failed[0]) if failed else _unfinished(clf)
         warnings.warn(str(finding), LearningWarning, stacklevel=stacklevel + 1)
 
 
-def _why(clf: Any, solution: Solution, problem: Problem) -> Finding:
-    """Why a network has diverged or learnt nothing."""
+def _why(clf: Any, solution: Solution, problem: Problem, n_passes: int) -> Finding:
+    """Why a network has diverged or learnt nothing.
+
+    n_passes : over the rows, that the fit has made.
+    """
+    from skdeepbin.diagnosis._budget import budget_of_a_fit
     from skdeepbin.diagnosis._diagnose import cause_of_failure
     from skdeepbin.diagnosis._findings import Finding
 
-    with warnings.catch_warnings():
+    rows, sizes = problem.examples(), problem.network.layout.sizes
+    budget = budget_of_a_fit(n_passes, rows.X, sizes, clf.batch_size)
+    with warnings.catch_warnings(), one_blas_thread():
         warnings.simplefilter("ignore")
         try:
-            found = cause_of_failure(clf._alone(), *problem.examples())
+            found = cause_of_failure(clf._alone(), *rows, budget)
         except (ValueError, ArithmeticError, np.linalg.LinAlgError):
             found = None  # numbers that other models cannot do with
     if found is not None:
         return found
+    more = "; `skdeepbin.diagnosis.diagnose` tries out more, in more time"
+    more *= budget.is_short
     if solution.stop_reason == "diverged":
         cause = f"Training diverged: {STOP_REASONS['diverged']}"
         remedy = "Set learning_rate='auto', or to a tenth of what it is, and scale X"
-        return Finding("diverged", "error", None, {"loss": clf.loss_}, cause, remedy)
+        evidence = {"loss": clf.loss_}
+        return Finding("diverged", "error", None, evidence, cause, remedy + more)
     twice = ", nor from a second start" * (solution.n_starts > 1)
     cause = (
         "The log loss did not fall below what the frequencies of the classes alone "
@@ -71,7 +84,8 @@ def _why(clf: Any, solution: Solution, problem: Problem) -> Finding:
     )
     remedy = "Make the network less deep, lower `alpha`, or check that y depends on X"
     evidence = {"their entropy": problem.constant_losses(None, None).trained}
-    return Finding("labels_unlearnable", "error", None, evidence, cause, remedy)
+    code = "labels_unlearnable"
+    return Finding(code, "error", None, evidence, cause, remedy + more)
 
 
 def _unfinished(clf: Any) -> Finding:

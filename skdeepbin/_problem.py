@@ -23,10 +23,10 @@ from skdeepbin.training._blocks import Features, training_work
 from skdeepbin.training._data import Data, LocalData
 from skdeepbin.training._engine import memory_needed, n_useful_threads
 from skdeepbin.training._split import (
-    held_out,
     is_usable,
     n_different_rows,
     row_hashes,
+    stretches,
 )
 from skdeepbin.training._threads import Threads, one_blas_thread
 from skdeepbin.training._units import Units
@@ -156,13 +156,12 @@ class LocalProblem(NamedTuple):
         return self.hashes, self.y, None if w is None else w / unit(w)
 
     def n_different_rows(self, enough: float) -> float:
-        """How many different rows the class with fewer has, in effect."""
-        return n_different_rows(*self._by_content)
+        """How many different rows the class with fewer has, or so many at least."""
+        return n_different_rows(*self._by_content, enough)
 
     def splits(self, bounds: Sequence[tuple[float, float]]) -> list[NDArray[np.bool_]]:
         """Of each pair of shares, the rows that lie between them in their class."""
-        by_content = self._by_content
-        return [held_out(*by_content, *bound) for bound in bounds]
+        return stretches(*self._by_content, bounds)
 
     def is_usable(self, split: NDArray[np.bool_]) -> bool:
         """Whether both classes have weight on both sides."""

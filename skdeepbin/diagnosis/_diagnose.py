@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
+from skdeepbin.diagnosis._budget import Budget, OutOfBudget
 from skdeepbin.diagnosis._evidence import (
-    ROWS,
+    COPY,
     Evidence,
     gather,
+    most_rows,
     sample,
     warn_of_other_rows,
 )
 from skdeepbin.diagnosis._findings import Diagnosis, Finding, worst_first
-from skdeepbin.diagnosis._symptoms import CAUSES, NOTES
+from skdeepbin.diagnosis._symptoms import CAUSES, NOTES, Rule
 from skdeepbin.network._parameters import Array
 
 # A network that is said to have learnt all has this share of the gain of other models.
@@ -104,15 +108,23 @@ def of_evidence(networks: Sequence[Evidence]) -> Diagnosis:
     evidence = max(networks, key=lambda e: e.loss)
     cause: Finding | None = None
     for rule in CAUSES:
-        finding = rule(evidence)
+        finding = _answer(rule, evidence)
         cause = cause or finding
         if finding is not None and finding.severity != "info":
             cause = finding
             break
     findings = [] if cause is None else [cause]
-    findings += [note for rule in NOTES if (note := rule(evidence)) is not None]
+    findings += [note for rule in NOTES if (note := _answer(rule, evidence))]
     findings = findings or [_healthy(evidence)]
     return Diagnosis(worst_first([_named(f, evidence) for f in findings]))
+
+
+def _answer(rule: Rule, evidence: Evidence) -> Finding | None:
+    """The finding of a rule, if it has one and it can be afforded."""
+    try:
+        return rule(evidence)
+    except OutOfBudget:
+        return None
 
 
 def _healthy(evidence: Evidence) -> Finding:
@@ -142,16 +154,36 @@ def _named(finding: Finding, evidence: Evidence) -> Finding:
 
 
 def cause_of_failure(
-    clf: Any, X: Any, second: NDArray[np.bool_], sample_weight: Array | None
+    clf: Any,
+    X: Any,
+    second: NDArray[np.bool_],
+    sample_weight: Array | None,
+    budget: Budget,
 ) -> Finding | None:
     """Why a fit that has just ended has failed; None if no cause is found.
 
     second : whether a row of X is of the second class.
+    budget : what may be measured and tried out.
     """
-    chosen = sample(second, ROWS)
+    with suppress(OutOfBudget):
+        worst = _worst(clf, X, second, sample_weight, budget)
+        return None if worst.severity == "info" else worst
+    return None
+
+
+def _worst(
+    clf: Any,
+    X: Any,
+    second: NDArray[np.bool_],
+    sample_weight: Array | None,
+    budget: Budget,
+) -> Finding:
+    """The worst that can be said of a fit."""
+    chosen = sample(second, most_rows(X))
+    if not issparse(X):
+        budget.spend(COPY * len(chosen) * X.shape[1])
     y = clf.classes_[second[chosen].astype(int)]
     w = None if sample_weight is None else sample_weight[chosen]
-    networks = gather(clf, X[chosen], y, w)
+    networks = gather(clf, X[chosen], y, w, budget)
     networks = [replace(evidence, n_rows=len(second)) for evidence in networks]
-    worst = of_evidence(networks).findings[0]
-    return None if worst.severity == "info" else worst
+    return of_evidence(networks).findings[0]

@@ -19,8 +19,9 @@ from sklearn.utils.validation import validate_data
 
 from skdeepbin._validation import check_columns, check_features, check_not_masked
 from skdeepbin._weights import check_both_classes_weigh, check_weights, class_totals
+from skdeepbin.diagnosis._budget import Budget, work_of_pass
 from skdeepbin.diagnosis._layers import Layers, measure
-from skdeepbin.diagnosis._subject import Subject, subjects
+from skdeepbin.diagnosis._subject import Subject, of_features, subjects
 from skdeepbin.diagnosis._tables import Columns, References, columns, references
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import initialize
@@ -31,6 +32,11 @@ from skdeepbin.training._units import units_of
 
 # Rows and entries of X that are looked at, and rows even where there are many features.
 ROWS, ENTRIES, FEWEST = 2000, 10**6, 200
+# Units of work for each entry of the sample: to copy it, to measure layers and features
+# by it; and of the simple models, for each entry, for each pair of rows in each of the
+# features, and for all of them. As measured for diagnosis/_budget.py.
+COPY, LAYERS, COLUMNS = 10.0, 50.0, 200.0
+MODEL, NEIGHBOUR, MODELS = 100.0, 1 / 8, 7e7
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,8 @@ class Evidence:
     n_rows : of the whole table.
     is_sparse : whether the network is given sparse rows.
     trials : the experiments that were made, by what was changed.
+    features : which of the features of the table these are; None for all.
+    budget : what may be measured and tried out yet.
     """
 
     subject: Subject
@@ -54,6 +62,12 @@ class Evidence:
     sample_weight: Array | None = None
     is_sparse: bool = False
     trials: dict[Any, Any] = field(default_factory=dict)
+    features: NDArray[np.intp] | None = None
+    budget: Budget = field(default_factory=Budget)
+
+    def number_of(self, feature: int) -> int:
+        """The number that a feature has in the table."""
+        return feature if self.features is None else int(self.features[feature])
 
     @cached_property
     def entropy(self) -> float:
@@ -95,16 +109,24 @@ class Evidence:
     @cached_property
     def layers(self) -> Layers:
         """What is measured of each layer."""
+        self._spend_on_layers()
         network, theta, X = self.network
         return measure(network, self.subject.activation, theta, X, self.y, self.w)
 
     @cached_property
     def start(self) -> Layers:
         """What is measured of each layer at a start like the one of the network."""
+        self._spend_on_layers()
         network, _, X = self.network
         rng = np.random.RandomState(0)
         theta = initialize(network.layout, self.subject.start, rng)
         return measure(network, self.subject.activation, theta, X, self.y, self.w)
+
+    def _spend_on_layers(self) -> None:
+        n, n_features = self.X.shape
+        sizes = n_features, *self.subject.hidden, 1
+        work = work_of_pass(self.X.size, n, sizes)
+        self.budget.spend(LAYERS * self.X.size + work)
 
     @cached_property
     def scale(self) -> Array:
@@ -120,7 +142,7 @@ class Evidence:
         Of an estimator whose start is not a parameter, that of the weights as they are.
         """
         subject = self.subject
-        sizes = self.network[0].layout.sizes[:-1]
+        sizes = self.subject.n_features, *self.subject.hidden
         if len(sizes) < 2 or (subject.scales_itself and subject.init is None):
             return 1.0
         if subject.init is None:
@@ -134,11 +156,13 @@ class Evidence:
     @cached_property
     def references(self) -> References:
         """What simple models find in the sample."""
+        self.budget.spend(MODELS + (MODEL + NEIGHBOUR * len(self.X)) * self.X.size)
         return references(self.X, self.y, self.w)
 
     @cached_property
     def columns(self) -> Columns:
         """What is to be said of single features."""
+        self.budget.spend(COLUMNS * self.X.size)
         return columns(self.X, self.y)
 
     @property
@@ -177,8 +201,14 @@ def most_rows(X: Any) -> int:
     return min(ROWS, max(ENTRIES // X.shape[1], FEWEST))
 
 
-def gather(clf: Any, X: Any, y: Any, sample_weight: Any = None) -> list[Evidence]:
-    """The evidence about each network of a fitted estimator."""
+def gather(
+    clf: Any, X: Any, y: Any, sample_weight: Any = None, budget: Budget | None = None
+) -> list[Evidence]:
+    """The evidence about each network of a fitted estimator.
+
+    budget : what may be measured and tried out; None is all. With one, features that
+        are zero in all of the sample are left out.
+    """
     networks = subjects(clf)
     first = networks[0]
     X = rows_of(first, X)
@@ -205,7 +235,10 @@ def gather(clf: Any, X: Any, y: Any, sample_weight: Any = None) -> list[Evidence
         first.parameters.get("class_weight"), classes=first.classes, y=y
     )
     chosen = sample(second, most_rows(X))
-    X, n_rows, is_sparse = X[chosen], len(y), issparse(X)
+    X, n_rows, is_sparse, features = X[chosen], len(y), issparse(X), None
+    if budget is not None and is_sparse:
+        X, features = without_zeros(X)
+        networks = [of_features(network, features) for network in networks]
     X = np.asarray(X.toarray() if issparse(X) else X, dtype=float)
     w, given = factors[second[chosen].astype(int)], check_weights(sample_weight, n_rows)
     if given is not None:
@@ -213,7 +246,21 @@ def gather(clf: Any, X: Any, y: Any, sample_weight: Any = None) -> list[Evidence
         given = given[chosen]
         w = w * given
     y, w = second[chosen], w / w.sum()
-    return [Evidence(s, X, y, w, n_rows, given, is_sparse) for s in networks]
+    budget = budget or Budget()
+    return [
+        Evidence(s, X, y, w, n_rows, given, is_sparse, features=features, budget=budget)
+        for s in networks
+    ]
+
+
+def without_zeros(X: Any) -> tuple[Any, NDArray[np.intp]]:
+    """Sparse rows without the features that none of them has, and which are left.
+
+    Of a few rows of many features these are most, and no logit depends on them.
+    """
+    features = np.unique(X.indices)
+    features = features if len(features) else np.arange(1)
+    return X[:, features], features
 
 
 # The loss may be so many times that at the end of the fit, or nearer to it than this

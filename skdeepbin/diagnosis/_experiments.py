@@ -19,6 +19,7 @@ from sklearn.base import clone
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
+from skdeepbin.diagnosis._budget import OutOfBudget, work_of_pass
 from skdeepbin.diagnosis._evidence import Evidence, sample
 from skdeepbin.diagnosis._findings import shown
 from skdeepbin.diagnosis._subject import RARELY_TOO_HIGH
@@ -27,6 +28,8 @@ from skdeepbin.network._parameters import Array
 # Multiplications that an experiment may take, about half a second, and the iterations.
 WORK, LONG_WORK = 1.2e9, 3e9
 FEWEST, MOST, MOST_IF_LONG = 20, 120, 300
+# Units of work for each entry of the sample, to prepare an experiment and to judge it.
+PREPARE = 150.0
 # Rows that an experiment trains on; the rest of the sample validates.
 SHARE = 0.7
 # An experiment moves the loss if it closes this share of the distance to what another
@@ -79,8 +82,25 @@ class Laboratory:
         steps = steps or self._steps(change)
         key = sorted(change.items()).__repr__(), steps, type(scaler).__name__
         if key not in self.evidence.trials:
+            self.evidence.budget.spend(self._work(change, steps, scaler is not None))
             self.evidence.trials[key] = self._try_out(change, steps, scaler)
         return self.evidence.trials[key]
+
+    def _work(self, change: Mapping[str, Any], steps: int, scales: bool) -> float:
+        """The work of a trial, as `skdeepbin.diagnosis._budget` counts it."""
+        parameters, X = self.evidence.subject.parameters, self.evidence.X
+        n, n_features = len(self.train), X.shape[1]
+        sizes = change.get("hidden_layer_sizes", self.evidence.subject.hidden)
+        sizes = n_features, *np.atleast_1d(sizes).astype(int).tolist(), 1
+        batch = change.get("batch_size", parameters.get("batch_size"))
+        n_batches = n / batch if isinstance(batch, (int, np.integer)) else 1.0
+        of_one = work_of_pass(n * n_features, n, sizes, max(n_batches, 1.0))
+        return steps * of_one + PREPARE * (1 + scales) * X.size
+
+    def has_tried(self, change: Mapping[str, Any]) -> bool:
+        """Whether a change was tried out, for however long."""
+        key = sorted(change.items()).__repr__()
+        return any(tried == key for tried, *_ in self.evidence.trials)
 
     def _try_out(self, change: Mapping[str, Any], steps: int, scaler: Any) -> Trial:
         evidence = self.evidence
@@ -172,10 +192,16 @@ class Laboratory:
         return fall > max(CLOSES * missing, OF_ENTROPY * evidence.entropy)
 
     def explains(self, trial: Trial) -> bool:
-        """Whether the loss moves for the change, and not for a fit as it was."""
+        """Whether the loss moves for the change, and not for a fit as it was.
+
+        Where that cannot be afforded as well, whether it moves.
+        """
         if not self.moves(trial):
             return False
-        control = self.try_out({}, trial.steps)
+        try:
+            control = self.try_out({}, trial.steps)
+        except OutOfBudget:
+            return True
         if not self.moves(control):
             return True
         return trial.loss < HALF * control.loss

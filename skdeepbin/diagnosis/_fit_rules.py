@@ -74,7 +74,7 @@ def no_variation(e: Evidence) -> Finding | None:
     constant = e.columns.constant
     if len(constant) < e.X.shape[1]:
         return None
-    found = {"constant features": float(len(constant))}
+    found = {"constant features": float(e.subject.n_features)}
     cause = "All features are constant: there is nothing to tell rows apart by"
     what = "Check how X is made"
     return Finding("constant_features", "error", None, found, cause, what)
@@ -103,7 +103,7 @@ def labels_unlearnable(e: Evidence) -> Finding | None:
         return None
     if e.subject.validation.size and e.subject.validation.min() < 0.95 * e.entropy:
         return None
-    if e.n_rows < ENOUGH_ROWS * e.X.shape[1] and not stuck(e):
+    if e.n_rows < ENOUGH_ROWS * e.subject.n_features and not stuck(e):
         return None
     trial = Laboratory(e).try_out(_defaults(e), scaler=StandardScaler())
     if trial.held_out < 0.95 * e.entropy:
@@ -440,7 +440,7 @@ def overfitting(e: Evidence) -> Finding | None:
         "loss of its own rows": e.loss,
         "loss of rows held out of a refit": trial.held_out,
         f"loss of a {e.references.best_name} model on such rows": e.reachable,
-        "parameters for each row": e.network[0].layout.n_parameters / e.n_rows,
+        "parameters for each row": subject.n_parameters / e.n_rows,
     }
     known = e.n_rows == len(e.y)  # else a refit on fewer rows fits others worse
     what = f"Set {setting(change)}, {effect}, a larger `alpha` or fewer units"
@@ -464,8 +464,9 @@ def leaking_feature(e: Evidence) -> Finding | None:
         "AUC of the feature alone": columns.auc[best],
         "AUC of the next": others.max(initial=0.5),
     }
-    cause = f"Feature {best} alone all but tells the label, as if it were made from it"
-    what = f"Check how feature {best} is made, and drop it if it is not known in time"
+    named = e.number_of(best)
+    cause = f"Feature {named} alone all but tells the label, as if it were made from it"
+    what = f"Check how feature {named} is made, and drop it if it is not known in time"
     bad = "warning" if sure else "info"
     return Finding("leaking_feature", bad, None, found, cause, what)
 
@@ -476,7 +477,8 @@ def constant_features(e: Evidence) -> Finding | None:
     if not len(constant) + len(duplicate) or len(constant) == e.X.shape[1]:
         return None
     found = {"constant": float(len(constant)), "duplicate": float(len(duplicate))}
-    listed = ", ".join(map(str, [*constant, *duplicate][:5]))
+    some = [*constant.tolist(), *duplicate.tolist()][:5]
+    listed = ", ".join(str(e.number_of(feature)) for feature in some)
     cause = f"Features are constant or repeat others: {listed}"
     what = "Drop them, or put sklearn.feature_selection.VarianceThreshold() before"
     return Finding("constant_features", "info", None, found, cause, what)

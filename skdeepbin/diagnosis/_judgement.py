@@ -59,6 +59,12 @@ def remedy(e: Evidence, trial: Trial, otherwise: str) -> str:
     return f"{what}: {tried(trial, e.loss)}"
 
 
+def untried(change: dict[str, Any], otherwise: str = FIT_ANEW) -> str:
+    """What to set where trying it out takes too long."""
+    what = f"Set {setting(change)}" if change else otherwise
+    return f"{what}, which was not tried out as that takes longer than the fit"
+
+
 def fresh_start(e: Evidence) -> dict[str, Any]:
     """The change to a start as it should be."""
     return {"init": "auto"} if e.subject.scales_itself else {}

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from skdeepbin.diagnosis._budget import OutOfBudget
 from skdeepbin.diagnosis._evidence import Evidence
 from skdeepbin.diagnosis._experiments import Laboratory, Trial
 from skdeepbin.diagnosis._findings import Finding
@@ -23,6 +24,7 @@ from skdeepbin.diagnosis._judgement import (
     remedy,
     setting,
     severity,
+    untried,
 )
 from skdeepbin.diagnosis._layers import Layers
 
@@ -64,12 +66,13 @@ def zero_init(e: Evidence) -> Finding | None:
             cause = f"The weights of hidden layer {number} are zero: no signal passes"
         if given:
             cause = f"The weights started at as good as zero, init={e.subject.init:g}"
-        trial = Laboratory(e).try_out(fresh_start(e))
-        what = remedy(e, trial, FIT_ANEW)
+        change = fresh_start(e)
+        try:
+            what = remedy(e, Laboratory(e).try_out(change), FIT_ANEW)
+        except OutOfBudget:
+            what = untried(change)
         found = {**losses(e), "largest weight": size}
-        return Finding(
-            "zero_init", severity(e), number, found, cause, what, trial.change
-        )
+        return Finding("zero_init", severity(e), number, found, cause, what, change)
     return None
 
 
@@ -256,11 +259,16 @@ def _by_mechanism(
     """The finding that a mechanism explains a failure, if a way around it helps."""
     if not failing(e):
         return None
-    laboratory = Laboratory(e)
-    trial = laboratory.first_that_explains(*_other_ways(e, *activations))
-    trial = trial or laboratory.fit_anew()
+    laboratory, ways = Laboratory(e), _other_ways(e, *activations)
+    found = losses(e) | measured
+    try:
+        trial = laboratory.first_that_explains(*ways) or laboratory.fit_anew()
+    except OutOfBudget:
+        if laboratory.has_tried(ways[0]):  # in vain
+            raise
+        what = untried(ways[0])
+        return Finding(code, severity(e), layer, found, cause, what, ways[0])
     if trial is None:
         return None
     what = remedy(e, trial, FIT_ANEW)
-    found = losses(e) | measured
     return Finding(code, severity(e), layer, found, cause, what, trial.change)

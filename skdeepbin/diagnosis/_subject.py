@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from math import sqrt
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.neural_network import MLPClassifier
@@ -50,6 +52,7 @@ class Subject:
     gradient_norms, update_ratios : the same for each layer; None if not recorded.
     ended_at_max_iter : whether more iterations were not allowed.
     number, n_networks : which network of a committee it is, from 1.
+    n_left_out : of how many features it has lost the weights.
     """
 
     estimator: Any
@@ -68,6 +71,7 @@ class Subject:
     number: int = 1
     n_networks: int = 1
     prefix: tuple[Any, ...] = field(default=())
+    n_left_out: int = 0
 
     @property
     def rate_name(self) -> str:
@@ -132,6 +136,17 @@ class Subject:
         return self.usual_start(fan_in, fan_out)
 
     @property
+    def n_features(self) -> int:
+        """The features that it was fitted on."""
+        return len(self.weights[0]) + self.n_left_out
+
+    @property
+    def n_parameters(self) -> int:
+        """The weights and biases that it was fitted with."""
+        sizes = self.n_features, *self.hidden, 1
+        return sum((a + 1) * b for a, b in pairwise(sizes))
+
+    @property
     def hidden(self) -> tuple[int, ...]:
         """The width of each hidden layer."""
         return tuple(W.shape[1] for W in self.weights[:-1])
@@ -181,6 +196,13 @@ class Subject:
         if self.parameters["solver"] == "gd":
             sums = 1.0
         return self.rate * sums * gradient_norm / norm
+
+
+def of_features(subject: Subject, features: NDArray[np.intp]) -> Subject:
+    """The network without the weights of other features."""
+    first, *others = subject.weights
+    n_left_out = len(first) - len(features)
+    return replace(subject, weights=[first[features], *others], n_left_out=n_left_out)
 
 
 def subjects(clf: Any, name: str = "clf") -> list[Subject]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from skdeepbin.diagnosis._budget import OutOfBudget
 from skdeepbin.diagnosis._evidence import Evidence
 from skdeepbin.diagnosis._experiments import Laboratory, tried
 from skdeepbin.diagnosis._findings import Finding
@@ -19,6 +20,7 @@ from skdeepbin.diagnosis._judgement import (
     remedy,
     setting,
     severity,
+    untried,
 )
 from skdeepbin.diagnosis._layer_rules import DEAD
 
@@ -93,13 +95,18 @@ def diverged(e: Evidence) -> Finding | None:
     found = {"largest loss": float(np.nanmax(curve))} | losses(e)
     if subject.rate is not None:
         found[subject.rate_name] = subject.rate
-    trial = Laboratory(e).first_that_explains(*_slower(e))
     cause = (
         "The loss ran away upwards: each step went beyond the valley it was to enter"
     )
+    laboratory, ways = Laboratory(e), _slower(e)
     what, change = "Scale X, and check it for values far from the others", {}
-    if trial is not None:
-        what, change = remedy(e, trial, FIT_ANEW), dict(trial.change)
+    try:
+        trial = laboratory.first_that_explains(*ways)
+        if trial is not None:
+            what, change = remedy(e, trial, FIT_ANEW), dict(trial.change)
+    except OutOfBudget:
+        if ways and not laboratory.has_tried(ways[0]):
+            what, change = untried(ways[0]), ways[0]
     return Finding("diverged", "error", None, found, cause, what, change)
 
 

@@ -19,6 +19,8 @@ pseudorandom number generators (the mixing), https://doi.org/10.1145/2714064.266
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -28,7 +30,10 @@ from scipy.sparse import issparse
 from skdeepbin.network._parameters import Array
 from skdeepbin.training._blocks import row_slices
 
-ROWS = 2**14  # hashed at a time
+# Rows hashed at a time, and entries if they are dense, so that they stay in the cache.
+ROWS, ENTRIES = 2**14, 2**15
+# Hashes without so many bits at their end are 1,024 numbers: more than need be counted.
+LOW_BITS = 54
 
 
 def row_hashes(X: Any, seed: int) -> NDArray[np.uint64]:
@@ -37,31 +42,49 @@ def row_hashes(X: Any, seed: int) -> NDArray[np.uint64]:
     random = np.random.RandomState(seed)
     factors = random.randint(2**63, size=n_features, dtype=np.uint64) * 2 + 1
     hashes = np.empty(n_rows, np.uint64)
-    for rows in row_slices(n_rows, ROWS):
-        part = X[rows]
-        if issparse(part):
-            if not part.has_canonical_format:
-                part = part.copy()
-                part.sum_duplicates()
-            products = _bits(part.data) * factors[part.indices]
-            ends = np.zeros(len(products) + 1, np.uint64)
-            np.cumsum(products, out=ends[1:])  # modulo 2^64
-            hashes[rows] = ends[part.indptr[1:]] - ends[part.indptr[:-1]]
-        else:
-            hashes[rows] = _bits(part) @ factors
-    return mixed(hashes)
+    sums = _sums_of_sparse if issparse(X) else _sums_of_dense
+    at_a_time = ROWS if issparse(X) else min(ROWS, max(ENTRIES // n_features, 1))
+    for rows in row_slices(n_rows, at_a_time):
+        hashes[rows] = sums(X[rows], factors)
+    return _mix(hashes)
+
+
+def _sums_of_dense(X: np.ndarray, factors: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Of each row the sum of its mixed bits times their factors."""
+    return np.einsum("ij,j->i", _bits(X), factors)  # faster than @, which has no BLAS
+
+
+def _sums_of_sparse(X: Any, factors: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The sums of the rows of a CSR matrix."""
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    products = _bits(X.data)
+    products *= factors[X.indices]
+    ends = np.zeros(len(products) + 1, np.uint64)
+    np.cumsum(products, out=ends[1:])  # modulo 2^64
+    return ends[X.indptr[1:]] - ends[X.indptr[:-1]]
 
 
 def _bits(values: np.ndarray) -> NDArray[np.uint64]:
     """The mixed bits of numbers as float64, -0 as 0."""
-    return mixed(np.add(values, 0.0, dtype=np.float64).view(np.uint64))
+    return _mix(np.add(values, 0.0, dtype=np.float64).view(np.uint64))
 
 
 def mixed(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Other numbers, one to one, 0 to 0: every bit depends on every bit."""
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        hashes = (hashes ^ (hashes >> np.uint64(shift))) * np.uint64(factor)
-    return hashes ^ (hashes >> np.uint64(31))
+    return _mix(hashes.copy())
+
+
+def _mix(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The numbers, mixed in place: new ones would have to go through memory."""
+    shifted = np.empty_like(hashes)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):
+        np.right_shift(hashes, np.uint64(shift), out=shifted)
+        np.bitwise_xor(hashes, shifted, out=hashes)
+        if factor > 1:
+            np.multiply(hashes, np.uint64(factor), out=hashes)
+    return hashes
 
 
 def held_out(
@@ -71,21 +94,45 @@ def held_out(
     start: float,
     stop: float,
 ) -> NDArray[np.bool_]:
-    """Whether each row validates.
+    """Whether each row validates."""
+    (mask,) = stretches(hashes, second, weights, [(start, stop)])
+    return mask
+
+
+def stretches(
+    hashes: NDArray[np.uint64],
+    second: NDArray[np.bool_],
+    weights: Array | None,
+    bounds: Sequence[tuple[float, float]],
+) -> list[NDArray[np.bool_]]:
+    """Of each pair of shares, whether each row validates.
 
     Those do whose middle, in the order of the hashes and by weight, lies between the
-    shares ``start`` and ``stop`` of their class. Rows of weight zero do not count.
+    shares of their class. Rows of weight zero do not count.
     """
-    chosen = np.zeros(len(hashes), bool)
+    chosen = [np.zeros(len(hashes), bool) for _ in bounds]
     for of_the_class in (second, ~second):
-        rows = np.flatnonzero(of_the_class)
         if weights is not None:
-            rows = rows[weights[rows] > 0]
-        _, group = np.unique(hashes[rows], return_inverse=True)
-        weight = np.bincount(group, None if weights is None else weights[rows])
+            of_the_class = of_the_class & (weights > 0)
+        w = None if weights is None else weights[of_the_class]
+        different, weight = _by_hash(hashes[of_the_class], w)
         middle = (np.cumsum(weight) - weight / 2) / weight.sum()
-        chosen[rows] = ((start <= middle) & (middle < stop))[group]
+        for mask, (start, stop) in zip(chosen, bounds):
+            inside = different[(start <= middle) & (middle < stop)]
+            if len(inside):  # a stretch of the order, so that no row is looked for
+                first, last = inside[[0, -1]]
+                mask |= of_the_class & (first <= hashes) & (hashes <= last)
     return chosen
+
+
+def _by_hash(
+    hashes: NDArray[np.uint64], weights: Array | None
+) -> tuple[NDArray[np.uint64], np.ndarray]:
+    """The different hashes in order, and the weight or the number of rows of each."""
+    if weights is None:  # no row needs to be found again, which takes half the time
+        return np.unique(hashes, return_counts=True)
+    different, group = np.unique(hashes, return_inverse=True)
+    return different, np.bincount(group, weights)
 
 
 def is_usable(
@@ -97,19 +144,33 @@ def is_usable(
 
 
 def n_different_rows(
-    hashes: NDArray[np.uint64], second: NDArray[np.bool_], weights: Array | None
+    hashes: NDArray[np.uint64],
+    second: NDArray[np.bool_],
+    weights: Array | None,
+    enough: float = inf,
 ) -> float:
     """How many different rows the class with fewer has, in effect.
 
     After Kish: that many rows of one weight vary as much as the rows ``r`` of weights
     ``w_r`` do, ``(sum w_r)^2 / sum w_r^2``. So a row that makes up half of a class
     counts for little, however many others there are.
+
+    enough : from which on a lower bound will do. Rows that share the first bits of
+        their hashes, taken for one, give one, and need not be sorted.
     """
     numbers = []
     for of_the_class in (second, ~second):
         w = None if weights is None else weights[of_the_class]
-        _, group = np.unique(hashes[of_the_class], return_inverse=True)
-        weight = np.bincount(group, w)
-        weight = weight / weight.max()  # the squares of any weights are then finite
-        numbers.append(weight.sum() ** 2 / (weight @ weight))
-    return float(min(numbers))
+        h = hashes[of_the_class]
+        first_bits = (h >> np.uint64(LOW_BITS)).astype(np.intp)
+        number = _n_in_effect(np.bincount(first_bits, w))
+        if number < enough:
+            number = _n_in_effect(_by_hash(h, w)[1])
+        numbers.append(number)
+    return min(numbers)
+
+
+def _n_in_effect(weight: np.ndarray) -> float:
+    """How many rows of one weight vary as much as those of these weights do."""
+    weight = weight / weight.max()  # the squares of any weights are then finite
+    return float(weight.sum() ** 2 / (weight @ weight))

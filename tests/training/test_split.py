@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from skdeepbin import DeepBinaryClassifier
 from skdeepbin.training import _split
 from skdeepbin.training._split import (
     held_out,
@@ -9,6 +10,7 @@ from skdeepbin.training._split import (
     mixed,
     n_different_rows,
     row_hashes,
+    stretches,
 )
 
 
@@ -45,6 +47,21 @@ def test_hashes_depend_on_values_alone(container, dtype, rows, X, monkeypatch):
     monkeypatch.setattr(_split, "ROWS", rows)
     np.testing.assert_array_equal(row_hashes(CONTAINERS[container](X), 3), expected)
     assert len(np.unique(expected)) == len(np.unique(X, axis=0))
+
+
+@pytest.mark.parametrize("shape", [(300, 1000), (3, 100_000), (40_000, 3)])
+def test_few_numbers_are_mixed_at_a_time(shape, monkeypatch):
+    """Those of a cache, however wide a row is, if it is no wider."""
+    sizes, bits = [], _split._bits
+
+    def counted(values):
+        sizes.append(values.size)
+        return bits(values)
+
+    monkeypatch.setattr(_split, "_bits", counted)
+    row_hashes(np.ones(shape), 0)
+    assert sum(sizes) == shape[0] * shape[1]
+    assert max(sizes) <= max(2**16, shape[1])
 
 
 def test_mixing_is_that_of_splitmix64():
@@ -110,6 +127,38 @@ def test_parts_of_a_committee_are_all_rows_once(X, y):
     hashes = row_hashes(X, 0)
     parts = [held_out(hashes, y, None, i / 5, (i + 1) / 5) for i in range(5)]
     np.testing.assert_array_equal(np.sum(parts, axis=0), 1)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_several_stretches_are_found_at_once(weighted, X, y, rng):
+    hashes = row_hashes(X, 0)
+    w = rng.randint(0, 3, len(y)).astype(float) if weighted else None
+    bounds = [(0, 0.2), (0.5, 0.5001), (0.1, 1)]
+    for mask, bound in zip(stretches(hashes, y, w, bounds), bounds):
+        np.testing.assert_array_equal(mask, held_out(hashes, y, w, *bound))
+
+
+def sorted_hashes(monkeypatch):
+    """How many numbers are sorted, each time that hashes are."""
+    sizes, unique = [], np.unique
+
+    def counted(values, *arguments, **options):
+        if values.dtype == np.uint64:
+            sizes.append(len(values))
+        return unique(values, *arguments, **options)
+
+    monkeypatch.setattr(np, "unique", counted)
+    return sizes
+
+
+@pytest.mark.parametrize("n_networks", [1, 5])
+def test_a_fit_sorts_its_rows_once(n_networks, X, y, monkeypatch):
+    clf = DeepBinaryClassifier(2, n_networks=n_networks, max_iter=1, random_state=0)
+    clf._is_trial = True  # says nothing
+    sizes = sorted_hashes(monkeypatch)
+    clf.fit(X, y)
+    assert clf.stop_reason_ == "max_iter"
+    assert sorted(sizes) == sorted([y.sum(), (~y).sum()])
 
 
 def test_a_row_is_held_out_by_where_its_middle_lies():
@@ -183,3 +232,19 @@ def test_the_class_with_fewer_different_rows_counts():
     w = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 3.0])
     assert n_different_rows(hashes, y, w) == pytest.approx((1 + 3) ** 2 / (1 + 9))
     assert n_different_rows(hashes, y, 1e200 * w) == pytest.approx(16 / 10)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("n", [1, 5, 19, 20, 21, 100])
+def test_enough_different_rows_are_told_without_their_number(weighted, n, rng):
+    hashes = mixed(np.arange(1, n + 1, dtype=np.uint64)).repeat(3)
+    hashes = np.concatenate([hashes, hashes])
+    y = np.arange(6 * n) < 3 * n
+    w = rng.uniform(0.5, 2, len(y)) if weighted else None
+    exact = n_different_rows(hashes, y, w)
+    for enough in (1, 20, 50, 1000):
+        told = n_different_rows(hashes, y, w, enough)
+        assert told <= exact * (1 + 1e-12)
+        assert (told >= enough) == (exact >= enough)
+        if told < enough:
+            assert told == exact

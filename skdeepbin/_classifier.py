@@ -24,12 +24,13 @@ from skdeepbin._callbacks import (
     has_callbacks,
     with_callbacks,
 )
-from skdeepbin._failure import warn_of_failure
+from skdeepbin._failure import warn_of_failure, warn_of_signs
 from skdeepbin._html import summary
 from skdeepbin._problem import LocalProblem, Problem, Rows
 from skdeepbin._progress import Progress, say
 from skdeepbin._resume import Kept, kept
 from skdeepbin._saving import loaded, saved
+from skdeepbin._stream import Stream, next_call, scaling_of
 from skdeepbin._validation import (
     InvalidParameterError,
     check_both_or_none,
@@ -47,7 +48,13 @@ from skdeepbin._validation import (
 )
 from skdeepbin._weights import check_weights, row_weights
 from skdeepbin.network._activations import ACTIVATIONS
-from skdeepbin.network._initializers import INITIALIZERS, constant, initialize
+from skdeepbin.network._initializers import (
+    INITIALIZERS,
+    constant,
+    initialize,
+    step_scales,
+    suited,
+)
 from skdeepbin.network._loss import log_loss
 from skdeepbin.network._network import FEW, Losses, Network, few_logits
 from skdeepbin.network._overflow import mark_overflow, rows_at_once, wide_logits
@@ -56,7 +63,13 @@ from skdeepbin.training._blocks import Features, block_rows, training_work
 from skdeepbin.training._committee import Member, Validate, train_committee
 from skdeepbin.training._engine import logits, memory_needed, n_useful_threads
 from skdeepbin.training._history import History, Step, joined, mean, together
-from skdeepbin.training._optimizers import OPTIMIZERS
+from skdeepbin.training._optimizers import OPTIMIZERS, stream_rate
+from skdeepbin.training._penalty import (
+    balanced_weight,
+    in_stream,
+    with_validation,
+    without_validation,
+)
 from skdeepbin.training._solve import Solution, Solve, one_step_on, solver
 from skdeepbin.training._stopping import (
     CALLBACK,
@@ -86,10 +99,11 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
         (sum_i w_i (log(1 + e^z_i) - y_i z_i)  +  alpha / 2 |W'|^2) / sum_i w_i
 
-    where W' are the weights for features in units of about their standard deviation, so
-    that neither the steps nor the penalty depend on the units of X. Nothing needs
-    to be tuned: by default every weight has a step of its own that follows the sign of
-    its gradient ("rprop"), and a part of the rows tells when to stop.
+    where W' are the weights for scaled features (see `feature_scaling`), so that
+    neither the steps nor the penalty depend on the units of X. Nothing needs to be
+    tuned: by default every weight has a step of its own that follows the sign of its
+    gradient ("rprop"), and a part of the rows tells how strong the penalty should be
+    and when to stop.
 
     Parameters
     ----------
@@ -107,14 +121,19 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     init : {"auto", "he", "xavier"} or float, default="auto"
         The standard deviation of the normal distribution that the weights are drawn
         from: "he" is ``sqrt(2 / fan_in)`` [1]_, "xavier" is
-        ``sqrt(2 / (fan_in + fan_out))`` [2]_, a float is itself, for features in units
-        of about their standard deviation. "auto" is "he" for relu and "xavier" for the
-        others, with a tenth of it in the output layer: all rows then start near the
-        same probability (a second start has all of it). Biases start at zero, that of
-        the output at the logit of the class frequencies.
+        ``sqrt(2 / (fan_in + fan_out))`` [2]_, a float is itself, for scaled features.
+        Biases start at zero, that of the output at the logit of the class frequencies.
+        "auto" is "he" for relu and "xavier" for the others, and what suits them beyond
+        that: for relu and identity a tenth of it in the output layer (not in a second
+        start), random biases in the first layer, weights 2 (first and last layer) to 4
+        times as large for logistic, and from 30 features on a first layer smaller by
+        ``30 / n_features``.
 
-    solver : {"gd", "momentum", "nesterov", "adam", "rprop", "lbfgs"}, default="rprop"
-        How the exact gradient over all rows becomes a step. "gd" is plain gradient
+    solver : {"auto", "gd", "momentum", "nesterov", "adam", "rprop", "lbfgs"}, \
+            default="auto"
+        How the exact gradient over all rows becomes a step. "auto" is "rprop" where
+        each step is of all rows, and "adam" with `batch_size` and in `partial_fit`,
+        where signs change from one gradient to the next. "gd" is plain gradient
         descent, "momentum" [5]_ and "nesterov" [6]_ add the steps before, "adam" [7]_
         divides by the size of recent gradients, "rprop" (iRprop-) [8]_ follows only the
         sign of each gradient with a step of its own for each weight, so that vanishing
@@ -123,23 +142,42 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     learning_rate : "auto" or float, default="auto"
         The multiple of the gradient of the mean loss that one step moves by; for "adam"
         about the change of a weight in one step, for "rprop" that in the first step,
-        which may become 15 times as large. "lbfgs" has none. "auto" is 0.1 for
-        "momentum" and "nesterov", 0.01 for "adam", 0.003 for "rprop"; for "gd" it is
+        which may become 8 times as large. "lbfgs" has none. "auto" is 0.1 for
+        "momentum" and "nesterov", 0.01 for "adam", 0.006 for "rprop"; for "gd" it is
         found at every iteration, by Barzilai and Borwein's formula [3]_ and a line
         search that lets the loss rise for a while but not run away [4]_, or with
         `dropout` or mini-batches 0.3, as their losses cannot be compared. On
-        mini-batches it is 0.03 for "momentum" and "nesterov". Where the loss
-        does run away, training goes on from its best point with a tenth of the rate, at
+        mini-batches it is 0.03 for "momentum" and "nesterov". For "adam" and "rprop"
+        it is as much larger for logistic as weights are (see `init`), and from 30
+        features on smaller by ``sqrt(30 / n_features)``, but at least 0.3 of it. Where
+        the loss does run away, training goes on from its best point with a tenth of the rate, at
         most three times.
 
     momentum : float, default=0.9
         The share of the last step that "momentum" and "nesterov" add to the next.
 
-    alpha : float, default=5.0
+    alpha : "auto" or float, default="auto"
         Strength of the L2 penalty on the weights, divided by the sum of the sample
         weights as in :class:`~sklearn.neural_network.MLPClassifier`; without a hidden
         layer and for standardised features it is ``1 / C`` of
-        :class:`~sklearn.linear_model.LogisticRegression`.
+        :class:`~sklearn.linear_model.LogisticRegression`. "auto" suits any amount of
+        data. Where rows validate, it is 10 for relu and identity, and then 1 from the
+        best weights so far, of which the better by validation stays; it is 0.5 for tanh
+        and logistic; never less than a hundredth of the mean squared norm of a scaled
+        row. With ``w = 4 w_1 w_2 / (w_1 + w_2)``, twice the harmonic mean of the
+        weights of the classes, all of them are scaled down to at most ``w / 10``.
+        Where no rows validate, it is 5, or 0.5, and less on few rows or features:
+        times ``min(1, 0.14 sqrt(p) max(1, (w / 40)^(1/4)), 0.014 sqrt(p) w)``, where p
+        is that norm, the number of features where all are scaled by their deviation.
+        In `partial_fit` it is the same of the rows of the call, at most ``w / 50``.
+        `alpha_` is what it came to.
+
+    feature_scaling : {"auto", "standard", "none"}, default="auto"
+        The units of the features in training; the fitted weights are for X as it is.
+        "standard" subtracts the mean and divides by the standard deviation, by weight
+        and about: to a power of two. "auto" does that too, but divides a feature that
+        is zero in four fifths of the rows or more (a word, a one-hot column of many
+        kinds) by the root mean square of its other entries. "none" takes X as it is.
 
     dropout : float, default=0.0
         The share of the units of each hidden layer that every row leaves out in
@@ -245,6 +283,9 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     loss_ : float
         The penalised mean log loss of the fitted weights, on the rows of training.
 
+    alpha_ : float or ndarray of shape (`n_networks`,)
+        The `alpha` of the fitted weights, of a committee one for each network.
+
     best_loss_ : float
         The least that this loss was at any iteration.
 
@@ -346,10 +387,11 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         *,
         depth=None,
         init="auto",
-        solver="rprop",
+        solver="auto",
         learning_rate="auto",
         momentum=0.9,
-        alpha=5.0,
+        alpha="auto",
+        feature_scaling="auto",
         dropout=0.0,
         batch_size=None,
         max_iter=1000,
@@ -376,6 +418,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.learning_rate = learning_rate
         self.momentum = momentum
         self.alpha = alpha
+        self.feature_scaling = feature_scaling
         self.dropout = dropout
         self.batch_size = batch_size
         self.max_iter = max_iter
@@ -549,6 +592,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             If a parameter or an array is not as described; the classifier is then as
             it was before.
         """
+        name = self._solver(is_stream=True)
         with _unchanged_on_error(self):
             goes_on = hasattr(self, "coefs_")
             classes = check_classes(classes, getattr(self, "classes_", None))
@@ -558,16 +602,25 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                     f"none. Set `solver` to one of {', '.join(map(repr, OPTIMIZERS))}."
                 )
             problem = self._problem(X, y, sample_weight, goes_on, classes)
+            last = getattr(self, "_stream", None)
+            stream = next_call(problem, last, goes_on)
+            units = scaling_of(stream, problem, self.feature_scaling)
+            problem = problem.with_units(units)
             rng = check_random_state(self.random_state)
             self._draw_split(rng, goes_on)
             problem = self._with_hashes(problem, splits=False)
             stopping = Stopping(max_iter=0, tol=0, n_iter_no_change=1)
             held_out = [None] * self.n_networks
-            training = self._training(problem, stopping, Losses(inf, inf))
+            training = self._training(
+                problem, stopping, Losses(inf, inf), rows_change=stream.changes
+            )
             solutions = self._train(
-                problem, held_out, training, None, goes_on, rng, Watcher()
+                problem, held_out, training, None, goes_on, rng, Watcher(), True
             )
             self._keep([one_step_on(s) for s in solutions], problem, goes_on, ahead=1)
+            self._stream: Stream | None = stream
+        if name == "rprop" and stream.changes and not (last and last.changes):
+            warn_of_signs(self._stacklevel - 1)
         if self.verbose:
             say(f"Iteration {self.n_iter_}: loss {self.loss_:.5f} before it")
         return self
@@ -675,7 +728,11 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         network = Network(layout, ACTIVATIONS[self.activation], self.dropout)
         features = Features(X, dtype, block_rows(network, len(y), dtype.itemsize))
         with enough_memory(memory_needed(network, features, 1)):  # else X is not read
-            units = self._units if goes_on else units_of(X, partial(weights.of, y))
+            units = (
+                self._units
+                if goes_on
+                else units_of(X, partial(weights.of, y), self.feature_scaling, dtype)
+            )
         return LocalProblem(X, y, classes, weights, network, features, units, dtype)
 
     def _parameters(self) -> dict[str, Any]:
@@ -773,20 +830,27 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         stopping: Stopping,
         constant: Losses,
         course: Kept | None = None,
+        rows_change: bool = False,
     ) -> Training:
         """How to train.
 
         constant : the losses of what has learnt nothing.
-        course : where the descents are kept.
+        course : where the descents are kept; None for a step of a stream.
+        rows_change : whether its rows are others than those of the step before.
         """
-        rate = None if self.learning_rate == "auto" else float(self.learning_rate)
+        name, rate = self._solver(is_stream=course is None), None
+        if self.learning_rate != "auto":
+            rate = float(self.learning_rate)
+        elif course is None and rows_change:
+            rate = stream_rate(OPTIMIZERS[name], problem.units.power)
         way = partial(
             solver,
-            self.solver,
+            name,
             rate,
             self.momentum,
             self.dropout > 0,
             problem.network.layout.slices,
+            scales=step_scales(problem.network),
         )
         if course is None:
             return Training(way, stopping, constant)
@@ -805,6 +869,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         goes_on: bool,
         rng: np.random.RandomState,
         watcher: Watcher,
+        is_stream: bool = False,
     ) -> list[Solution]:
         """Train every network of the committee."""
         network = problem.network
@@ -817,10 +882,13 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                     "Some rows must have a weight above zero; got none. Check "
                     "`sample_weight` and `class_weight`."
                 )
-            start, state = self._random_start(network.layout, trained, rng), None
+            start = self._random_start(problem, trained, rng, is_stream)
+            state, stage = None, 0
             if goes_on:
-                start, state = self._last_point(network.layout, number)
-            members.append(Member(start, split, sums, state))
+                start, state, stage = self._last_point(number, is_stream)
+            alphas, finish = self._alphas(problem, trained, training, is_stream)
+            stage = min(stage, len(alphas) - 1)
+            members.append(Member(start, split, sums, state, alphas, stage, finish))
         with (
             problem.data(self.n_jobs, self.batch_size) as data,
             np.errstate(over="ignore", invalid="ignore"),  # `stopping` looks for them
@@ -837,33 +905,75 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             )
         return solutions
 
+    def _alphas(
+        self, problem: Problem, totals: Array, training: Training, is_stream: bool
+    ) -> tuple[tuple[float, ...], float]:
+        """The penalties to train with, and that of the last steps on all rows.
+
+        As multiples of that of the problem.
+
+        totals : of each class the weight that is trained on.
+        """
+        if self.alpha != "auto":
+            return (1.0,), 1.0
+        activation = ACTIVATIONS[self.activation]
+        weight = problem.weight_unit * (
+            balanced_weight(totals) if totals.all() else float(totals.sum())
+        )
+        power = problem.units.power
+        if is_stream:
+            return (in_stream(activation.alpha, weight, power),), 1.0
+        one = without_validation(activation.alpha, weight, power)
+        if training.stopping.watched is training_loss:
+            return (one,), one
+        return with_validation(activation.alphas, weight, power), one
+
     def _random_start(
-        self, layout: Layout, totals: Array, rng: np.random.RandomState
+        self,
+        problem: Problem,
+        totals: Array,
+        rng: np.random.RandomState,
+        is_stream: bool,
     ) -> Callable[[], Array]:
         """Other random weights at each call; the logit of the class frequencies.
 
         With a small output layer only at the first: it can be too near to no network at
-        all, which a strong penalty does not let it leave.
+        all, which a strong penalty does not let it leave. Constant features have no
+        weight, but in a stream: there they may vary later.
         """
-        name, first = self.init, 1.0
-        if name == "auto":
-            name, first = ACTIVATIONS[self.activation].init, OUTPUT_SCALE
-        scales = chain([first], repeat(1.0))
-        rule = INITIALIZERS[name] if isinstance(name, str) else constant(float(name))
+        layout, activation = problem.network.layout, problem.network.activation
         logit = log(totals[1] / totals[0]) if totals.all() else 0.0
-        return lambda: initialize(layout, rule, rng, logit, next(scales))
+        is_auto = self.init == "auto"
+        name = activation.init if is_auto else self.init
+        rule = INITIALIZERS[name] if isinstance(name, str) else constant(float(name))
+        scales = chain([activation.output_scale if is_auto else 1.0], repeat(1.0))
+
+        def start() -> Array:
+            theta = initialize(layout, rule, rng, logit, next(scales))
+            if is_auto:
+                suited(theta, layout, activation, rng)
+            return theta if is_stream else problem.units.start(theta, layout)
+
+        return start
 
     def _last_point(
-        self, layout: Layout, number: int
-    ) -> tuple[Callable[[], Array], Any]:
-        """Where the last fit of a network ended, and what its optimiser knew there."""
-        theta, state = self._resume[number]
-        return lambda: theta, state if self._way == self._fitted_way else None
+        self, number: int, is_stream: bool
+    ) -> tuple[Callable[[], Array], Any, int]:
+        """Where the last fit of a network ended, what its optimiser knew, the stage."""
+        theta, state, *stage = self._resume[number]
+        if self._way(is_stream) != self._fitted_way:
+            state = None
+        return lambda: theta, state, stage[0] if stage else 0
 
-    @property
-    def _way(self) -> tuple[str, bool]:
+    def _solver(self, is_stream: bool) -> str:
+        """The solver that `solver` means."""
+        if self.solver != "auto":
+            return self.solver
+        return "rprop" if self.batch_size is None and not is_stream else "adam"
+
+    def _way(self, is_stream: bool = False) -> tuple[str, bool]:
         """What kind of state the descent has."""
-        return self.solver, self.batch_size is None
+        return self._solver(is_stream), self.batch_size is None
 
     def _fitted_networks(self) -> list[Parameters]:
         """The parameters of each network of the committee."""
@@ -924,6 +1034,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """
         layout, units, dtype = problem.network.layout, problem.units, problem.dtype
         best = [solution.best for solution in solutions if solution.best is not None]
+        self._stream = None
         thetas = [units.to_user(step.theta, layout) for step in best]
         self.classes_ = problem.classes
         theta = thetas[0] if len(thetas) == 1 else np.stack(thetas)
@@ -938,6 +1049,9 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.loss_curve_ = mean_losses[1:].tolist()
         self.n_iter_ = len(self.loss_curve_) + ahead
         self.loss_ = float(np.mean([step.loss for step in best]))
+        alphas = [solution.alpha for solution in solutions]
+        of_each = np.array(alphas) * (1.0 if self.alpha == "auto" else self.alpha)
+        self.alpha_ = float(of_each[0]) if len(of_each) == 1 else of_each
         self.best_loss_ = float(np.fmin.reduce(mean_losses))
         scores = -self.history_["validation_loss"]
         if self.scoring != "loss":
@@ -950,12 +1064,12 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.n_starts_ = max(solution.n_starts for solution in solutions)
         self._fitted_activation = self.activation
         self._units = units
-        self._fitted_way = self._way
+        self._fitted_way = self._way(is_stream=bool(ahead))
         # Training that had not come to its end goes on; else from the best point.
         self._resume = [
-            (solution.theta, solution.state)
+            (solution.theta, solution.state, solution.stage)
             if solution.stop_reason in ("max_iter", CALLBACK, INTERRUPTED)
-            else (step.theta, None)
+            else (step.theta, None, solution.best_stage)
             for solution, step in zip(solutions, best)
         ]
 
@@ -1009,9 +1123,6 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
 
 _ACCEPTED = {"accept_sparse": "csr", "dtype": "numeric"}
-
-# With init="auto", on the weights of the output layer.
-OUTPUT_SCALE = 0.1
 
 # Different rows that each class must have, in effect, for early_stopping="auto" to hold
 # some out: on fewer the validation is worse than none, and there is little to overfit.

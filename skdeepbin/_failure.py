@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skdeepbin._problem import Problem
-from skdeepbin.training._solve import Solution
+from skdeepbin.training._solve import IN_BATCHES, Solution
 from skdeepbin.training._stopping import CALLBACK, STOP_REASONS, is_still_falling
 from skdeepbin.training._threads import one_blas_thread
 
@@ -101,3 +101,18 @@ def _unfinished(clf: Any) -> Finding:
     evidence = {"loss with the penalty": clf.loss_}
     code = "too_few_iterations"
     return Finding(code, "warning", None, evidence, cause, remedy, change)
+
+
+def warn_of_signs(stacklevel: int) -> None:
+    """Warn that "rprop" is given other rows at every step."""
+    from skdeepbin.diagnosis._findings import LearningWarning
+
+    warnings.warn(
+        "The rows of this call of `partial_fit` are others than the last, and "
+        "solver='rprop' halves a step where the sign of its gradient changes: from "
+        "rows to rows signs change by chance, and the steps shrink to nothing. Set "
+        "solver='auto', which is 'adam' here, or another of "
+        f"{', '.join(map(repr, IN_BATCHES))}.",
+        LearningWarning,
+        stacklevel=stacklevel + 1,
+    )

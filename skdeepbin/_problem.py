@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from math import inf
 from typing import Any, NamedTuple, Protocol
 
@@ -29,11 +30,15 @@ from skdeepbin.training._split import (
     stretches,
 )
 from skdeepbin.training._threads import Threads, one_blas_thread
-from skdeepbin.training._units import Units
+from skdeepbin.training._units import FeatureMoments, Units, moments
 
 # Rows of each class from which a loss that is no better than that of a constant tells
 # that nothing was learnt: the standard error of a mean over 50 and 50 is a twentieth.
 ENOUGH_TO_TELL = 50
+
+# The best of many points undercuts the loss of a constant by about so many rows' share
+# where there is nothing to learn: the log-likelihood of a parameter too many is 1/2.
+CHANCE = 1.0
 
 
 class Rows(NamedTuple):
@@ -70,6 +75,16 @@ class Problem(Protocol):
     @property
     def alpha(self) -> float:
         """The penalty in the unit of the weights."""
+
+    @property
+    def weight_unit(self) -> float:
+        """The unit of the weights, in the user's."""
+
+    def with_units(self, units: Units) -> Problem:
+        """The same problem with another feature scaling."""
+
+    def moments(self, factor: Array, origin: Array | None) -> FeatureMoments:
+        """Those of the features times a factor each, from an origin if one is given."""
 
     def with_hashes(self, seed: int) -> Problem:
         """The same problem with a number for each row that depends on its values."""
@@ -143,6 +158,19 @@ class LocalProblem(NamedTuple):
     def alpha(self) -> float:
         """The penalty in the unit of the weights."""
         return self.weights.alpha
+
+    @property
+    def weight_unit(self) -> float:
+        """The unit of the weights, in the user's."""
+        return self.weights.unit
+
+    def with_units(self, units: Units) -> LocalProblem:
+        """The same problem with another feature scaling."""
+        return self._replace(units=units)
+
+    def moments(self, factor: Array, origin: Array | None) -> FeatureMoments:
+        """Those of the features times a factor each, from an origin if one is given."""
+        return moments(self.X, partial(self.weights.of, self.y), factor, origin)
 
     def with_hashes(self, seed: int) -> LocalProblem:
         """The same problem with a number for each row that depends on its values."""
@@ -244,5 +272,7 @@ def constant_losses(
     totals, n = known, n_held_out
     if given is not None:
         totals, n = class_totals(given.y, given.w), np.bincount(given.y, minlength=2)
-    watched = inf if n.min() < ENOUGH_TO_TELL else constant_loss(known, totals)
+    watched = inf
+    if n.min() >= ENOUGH_TO_TELL:
+        watched = constant_loss(known, totals) - CHANCE / float(n.sum())
     return Losses(constant_loss(known, known), watched)

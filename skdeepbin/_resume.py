@@ -73,7 +73,7 @@ def _fingerprint(
     contents = problem.contents() | dict(others)
     start = "none"
     if goes_on:
-        points = ", ".join(digest(theta) for theta, _ in clf._resume)
+        points = ", ".join(digest(theta) for theta, *_ in clf._resume)
         start = f"{points}, {clf._split_seed}"
     return {
         **fingerprint(clf._parameters(), contents),

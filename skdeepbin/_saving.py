@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from skdeepbin._stream import Stream
 from skdeepbin._version import __version__
 from skdeepbin.training._plain import living, plain
 
 # Attributes that hold more than lists, numbers, texts and arrays.
-COMPOUND = ("_units", "_resume")
+COMPOUND = ("_units", "_resume", "_stream")
 WRITER = "_skdeepbin_version"
 
 
@@ -17,6 +18,8 @@ def saved(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """What is written for the attributes of a classifier."""
     names = [name for name in COMPOUND if name in attributes]
     compound = {name: plain(attributes[name]) for name in names}
+    if attributes.get("_stream"):
+        compound["_stream"] = plain(tuple(attributes["_stream"]))
     return {**attributes, **compound, WRITER: __version__}
 
 
@@ -31,6 +34,8 @@ def loaded(state: Mapping[str, Any]) -> dict[str, Any]:
         )
     names = [name for name in COMPOUND if name in attributes]
     compound = {name: living(attributes[name]) for name in names}
+    if compound.get("_stream"):
+        compound["_stream"] = Stream(*compound["_stream"])
     return {**attributes, **compound}
 
 

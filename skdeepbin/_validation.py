@@ -122,7 +122,7 @@ RULES = {
     "init": _or_word(
         _word_among("auto", *INITIALIZERS), "a positive real number", _is_positive
     ),
-    "solver": _word_among(*SOLVERS, hints=_SOLVER_NAMES),
+    "solver": _word_among("auto", *SOLVERS, hints=_SOLVER_NAMES),
     "learning_rate": _or_word(
         _word_among(
             "auto",
@@ -149,7 +149,10 @@ RULES = {
         words=("loss", *get_scorer_names()),
         hints={"log_loss": "The log loss is 'loss' here."},
     ),
-    "alpha": Rule("a non-negative real number", _is_non_negative),
+    "alpha": _or_word(
+        _word_among("auto"), "a non-negative real number", _is_non_negative
+    ),
+    "feature_scaling": _word_among("auto", "standard", "none"),
     "dropout": Rule(
         "a real number from 0 to less than 1",
         lambda value: _is_non_negative(value) and value < 1,
@@ -226,7 +229,7 @@ def check_solver(solver: str, batch_size: int | None, dropout: float) -> None:
             "compares values of the loss, and dropout draws them anew. Set `solver` to "
             f"one of {', '.join(map(repr, OPTIMIZERS))}."
         )
-    if batch_size is not None and solver not in IN_BATCHES:
+    if batch_size is not None and solver not in ("auto", *IN_BATCHES):
         raise InvalidParameterError(
             f"`batch_size` must be None with solver={solver!r}; got {batch_size}. "
             f"{_NOT_IN_BATCHES[solver]} Set `solver` to one of "

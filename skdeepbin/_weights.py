@@ -27,11 +27,13 @@ class Weights(NamedTuple):
     sample : one for each row, or None where all are one.
     by_class : for the first and the second class.
     alpha : the penalty in the same unit.
+    unit : that unit, in the user's.
     """
 
     sample: Array | None
     by_class: Array
     alpha: float
+    unit: float = 1.0
 
     def of(self, y: NDArray[np.bool_], rows: slice) -> Array:
         """The weights of some rows."""
@@ -62,14 +64,15 @@ class Weights(NamedTuple):
 def row_weights(
     sample_weight: Any,
     class_weight: Any,
-    alpha: float,
+    alpha: float | str,
     classes: np.ndarray,
     y: NDArray[np.bool_],
     both: bool,
 ) -> Weights:
     """The weights in units in which they fit any precision.
 
-    sample_weight, class_weight, alpha : as the user gave them.
+    sample_weight, class_weight, alpha : as the user gave them; "auto" is 1, of which
+        there will be multiples.
     y : for each row, whether it is of the second class.
     both : whether both classes must have a weight above zero.
     """
@@ -84,7 +87,7 @@ def weights_of(
     sample_unit: float,
     totals: Array,
     class_weight: Any,
-    alpha: float,
+    alpha: float | str,
     classes: np.ndarray,
     both: bool,
 ) -> Weights:
@@ -100,7 +103,13 @@ def weights_of(
         check_both_classes_weigh(classes, totals * factors)
     factor_unit = unit(factors)
     factors = factors / factor_unit
-    return Weights(sample, factors / sample_unit, alpha / sample_unit / factor_unit)
+    strength = 1.0 if isinstance(alpha, str) else alpha
+    return Weights(
+        sample,
+        factors / sample_unit,
+        strength / sample_unit / factor_unit,
+        sample_unit * factor_unit,
+    )
 
 
 def check_weights(

@@ -31,7 +31,8 @@ ALLOWED = {
     "_progress": {"training"},
     "_fingerprint": {"training", "_version"},
     "_resume": {"training", "_problem", "_fingerprint"},
-    "_saving": {"training", "_version"},
+    "_saving": {"training", "_stream", "_version"},
+    "_stream": {"network", "training", "_problem"},
     "_classifier": {
         "network",
         "training",
@@ -45,6 +46,7 @@ ALLOWED = {
         "_progress",
         "_resume",
         "_saving",
+        "_stream",
     },
     "dask": {
         "network",
@@ -87,6 +89,7 @@ LIBRARIES = {
     "_fingerprint": {"scipy"},
     "_resume": {"sklearn"},
     "_saving": set(),
+    "_stream": set(),
     "_classifier": {"scipy", "sklearn"},
     "dask": {"scipy", "sklearn"},
     "export": {"scipy", "sklearn"},

@@ -293,6 +293,7 @@ def dead_at_first(monkeypatch, n_dead):
         return next(factors) * initialize(*args)
 
     monkeypatch.setattr("skdeepbin._classifier.initialize", start)
+    monkeypatch.setattr("skdeepbin._classifier.suited", lambda theta, *args: theta)
 
 
 def test_a_second_start_is_said(moons, monkeypatch, capsys):

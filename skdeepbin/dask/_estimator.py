@@ -62,7 +62,8 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
     init : {"auto", "he", "xavier"} or float, default="auto"
         The standard deviation that the weights are drawn with.
 
-    solver : {"gd", "momentum", "nesterov", "adam", "rprop", "lbfgs"}, default="rprop"
+    solver : {"auto", "gd", "momentum", "nesterov", "adam", "rprop", "lbfgs"}, \
+            default="auto"
         How the exact gradient over all rows becomes a step.
 
     learning_rate : "auto" or float, default="auto"
@@ -71,8 +72,12 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
     momentum : float, default=0.9
         The share of the last step that "momentum" and "nesterov" add to the next.
 
-    alpha : float, default=5.0
+    alpha : "auto" or float, default="auto"
         Strength of the L2 penalty on the weights.
+
+    feature_scaling : {"auto", "standard", "none"}, default="auto"
+        The units of the features in training. In `partial_fit` of Dask data too, those
+        of all rows so far.
 
     dropout : float, default=0.0
         The share of the hidden units that every row leaves out in training.
@@ -175,10 +180,11 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
         *,
         depth=None,
         init="auto",
-        solver="rprop",
+        solver="auto",
         learning_rate="auto",
         momentum=0.9,
-        alpha=5.0,
+        alpha="auto",
+        feature_scaling="auto",
         dropout=0.0,
         batch_size=None,
         max_iter=1000,
@@ -207,6 +213,7 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
             learning_rate=learning_rate,
             momentum=momentum,
             alpha=alpha,
+            feature_scaling=feature_scaling,
             dropout=dropout,
             batch_size=batch_size,
             max_iter=max_iter,

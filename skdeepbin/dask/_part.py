@@ -19,7 +19,7 @@ from skdeepbin.dask._setting import Setting, Split
 from skdeepbin.network._parameters import Array
 from skdeepbin.training._blocks import Features, Rows, row_slices
 from skdeepbin.training._split import row_hashes
-from skdeepbin.training._units import Moments, moments
+from skdeepbin.training._units import FeatureMoments, moments
 
 ROWS = 2**16  # looked at at a time
 
@@ -220,11 +220,11 @@ def class_totals(part: Part, classes: np.ndarray, unit: float) -> list[int]:
 
 def moments_of(
     part: Part, setting: Setting, factor: Array, origin: Array | None
-) -> Moments:
+) -> FeatureMoments:
     """Those of every feature times its factor."""
     n = part.shape[1]
     if not part.shape[0]:
-        return Moments(0.0, np.zeros(n), np.zeros(n), np.zeros(n))
+        return FeatureMoments(0.0, *np.zeros((4, n)))
     weights, second = part.weights(setting), part.second(setting)
     return moments(part.X, lambda rows: weights.of(second, rows), factor, origin)
 

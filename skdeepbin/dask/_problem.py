@@ -40,7 +40,7 @@ from skdeepbin.network._network import Losses, Network
 from skdeepbin.network._parameters import Array
 from skdeepbin.training._blocks import are_kept, block_rows
 from skdeepbin.training._data import Batches, Total
-from skdeepbin.training._units import Moments, Units, units_by
+from skdeepbin.training._units import FeatureMoments, Units, units_by
 
 # Rows that a diagnosis looks at.
 EXAMPLES = 2**13
@@ -52,6 +52,7 @@ class DaskProblem(NamedTuple):
     setting : what all workers know, and ``shared`` a future of it.
     units : those of the features while training.
     alpha : the penalty in the unit of the weights.
+    weight_unit : that unit, in the user's.
     """
 
     crew: Crew
@@ -59,6 +60,7 @@ class DaskProblem(NamedTuple):
     shared: Any
     units: Units
     alpha: float
+    weight_unit: float
 
     @property
     def classes(self) -> np.ndarray:
@@ -74,6 +76,19 @@ class DaskProblem(NamedTuple):
     def dtype(self) -> np.dtype:
         """The precision to compute in."""
         return self.setting.dtype
+
+    def with_units(self, units: Units) -> DaskProblem:
+        """The same problem with another feature scaling."""
+        return self._replace(units=units)
+
+    def moments(self, factor: Array, origin: Array | None) -> FeatureMoments:
+        """Those of the features times a factor each, from an origin or from zero."""
+        if origin is None:
+            origin = np.zeros(len(factor))
+        first, *others = self.crew.each(moments_of, self.shared, factor, origin)
+        for other in others:
+            first = first.plus(other)
+        return first._replace(origin=origin)
 
     def with_hashes(self, seed: int) -> DaskProblem:
         """The same problem with a number for each row that depends on its values."""
@@ -211,8 +226,9 @@ def problem_of(
     )
     shared = crew.share(setting)
     if units is None:
-        units = units_by(_moments(crew, shared, filled), shape[1])
-    return DaskProblem(crew, setting, shared, units, weights.alpha)
+        moments = _moments(crew, shared, filled)
+        units = units_by(moments, shape[1], clf.feature_scaling, dtype)
+    return DaskProblem(crew, setting, shared, units, weights.alpha, weights.unit)
 
 
 def _all_labels(described: Sequence[Description]) -> np.ndarray:
@@ -235,11 +251,11 @@ def _unit(described: Sequence[Description]) -> float:
 
 def _moments(
     crew: Crew, shared: Any, filled: Sequence[Description]
-) -> Callable[[Array], Moments]:
+) -> Callable[[Array], FeatureMoments]:
     """Those of all rows, of the features times a factor."""
     rows = [some.row for some in filled if some.row is not None]
 
-    def moments_at(factor: Array) -> Moments:
+    def moments_at(factor: Array) -> FeatureMoments:
         origin = rows[0] * factor if rows else np.zeros(len(factor))
         first, *others = crew.each(moments_of, shared, factor, origin)
         for other in others:

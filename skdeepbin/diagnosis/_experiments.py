@@ -171,7 +171,9 @@ class Laboratory:
             settings["depth"] = None
         settings |= change
         alpha = settings.get("alpha", subject.parameters["alpha"])
-        if subject.scales_itself:  # it is divided by the number of rows
+        if (
+            subject.scales_itself and alpha != "auto"
+        ):  # it is divided by the number of rows
             alpha = alpha * len(self.train) / self.evidence.n_rows
         fresh = clone(subject.estimator)
         if not subject.scales_itself:  # one that is derived may start otherwise

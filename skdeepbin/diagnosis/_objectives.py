@@ -59,7 +59,7 @@ def of_the_classifier(clf: Any, X: Any, y: Any) -> tuple[Loss, Gradients, list[A
     theta = clf._units.from_user(theta, layout)
     threads = Threads(1)
     total = clf._units.total(Engine(network, rows, threads), layout)
-    penalty = float(clf.alpha) * layout.is_weight
+    penalty = float(np.ravel(clf.alpha_)[0]) * layout.is_weight
     objective = Objective(total, Losses(float(len(X)), 0.0), penalty)
 
     def at(params: list[Array]) -> Array:

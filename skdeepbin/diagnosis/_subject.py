@@ -106,10 +106,10 @@ class Subject:
 
     @property
     def usual_alpha(self) -> float:
-        """The penalty by default."""
+        """The penalty that suits many rows."""
         if not self.scales_itself:
             return MLP_ALPHA
-        return type(self.estimator)().alpha
+        return ACTIVATIONS[self.activation].alpha
 
     @property
     def init(self) -> float | None:
@@ -275,7 +275,7 @@ def _of_ours(clf: Any, steps: tuple[Any, ...]) -> list[Subject]:
         found.append(
             Subject(
                 clf,
-                clf.get_params(deep=False),
+                _parameters_of_ours(clf, number),
                 [np.asarray(W if single else W[number], float) for W in clf.coefs_],
                 [
                     np.asarray(b if single else b[number], float)
@@ -296,6 +296,16 @@ def _of_ours(clf: Any, steps: tuple[Any, ...]) -> list[Subject]:
             )
         )
     return found
+
+
+def _parameters_of_ours(clf: Any, number: int) -> dict[str, Any]:
+    """The parameters, with the solver and the penalty that "auto" came to."""
+    parameters: dict[str, Any] = clf.get_params(deep=False)
+    if parameters["solver"] == "auto":
+        parameters["solver"], _ = clf._fitted_way
+    if parameters["alpha"] == "auto":
+        parameters["alpha"] = float(np.ravel(clf.alpha_)[number])
+    return parameters
 
 
 def _reason_of_ours(clf: Any) -> str:

@@ -20,10 +20,10 @@ from skdeepbin.training._history import BY_LAYER, COLUMNS, History
 from skdeepbin.training._units import Units
 
 # Parameters of the same name and meaning.
-SHARED = ("alpha", "max_iter", "random_state", "tol", "verbose", "warm_start")
+SHARED = ("max_iter", "random_state", "tol", "verbose", "warm_start")
 # MLPClassifier's name of each solver; "rprop" it has not, and "adam" is the nearest.
 SOLVERS = dict.fromkeys(["gd", "momentum", "nesterov"], "sgd")
-SOLVERS |= {"adam": "adam", "rprop": "adam", "lbfgs": "lbfgs"}
+SOLVERS |= {"auto": "adam", "adam": "adam", "rprop": "adam", "lbfgs": "lbfgs"}
 # What its batch_size="auto" is, on more rows than that.
 MLP_BATCH = 200
 
@@ -118,6 +118,7 @@ def _for_mlp(clf: DeepBinaryClassifier) -> dict[str, Any]:
     """The parameters of an MLPClassifier that mean about the same."""
     parameters = {name: getattr(clf, name) for name in SHARED}
     parameters["activation"] = clf._fitted_activation
+    parameters["alpha"] = float(np.mean(clf.alpha_))
     parameters["solver"] = SOLVERS[clf.solver]
     parameters["n_iter_no_change"] = clf.n_iter_no_change
     parameters["validation_fraction"] = clf.validation_fraction
@@ -209,8 +210,10 @@ def from_mlp(mlp: MLPClassifier) -> DeepBinaryClassifier:
     # What a warm start asks for: the descent stands at theta, in the units of X.
     clf._fitted_activation = mlp.activation
     clf._units = Units(np.zeros(layout.sizes[0]), np.ones(layout.sizes[0]))
-    clf._resume = [(theta.astype(np.float64), None)]
-    clf._fitted_way = clf._way
+    clf._resume = [(theta.astype(np.float64), None, 0)]
+    clf._fitted_way = clf._way()
+    clf._stream = None
+    clf.alpha_ = float(mlp.alpha)
     clf._split_seed = 0
     clf._ahead = 0
     return clf
@@ -235,6 +238,7 @@ def _for_ours(mlp: MLPClassifier) -> dict[str, Any]:
     """The parameters of a DeepBinaryClassifier that mean about the same."""
     parameters = {name: getattr(mlp, name) for name in SHARED}
     parameters["activation"], solver = mlp.activation, mlp.solver
+    parameters["alpha"] = mlp.alpha
     if solver == "sgd":
         solver = "nesterov" if mlp.nesterovs_momentum else "momentum"
         solver = solver if mlp.momentum else "gd"

@@ -8,7 +8,7 @@ activation. Rows of these matrices are units, columns are rows of the data.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import expit
@@ -17,16 +17,30 @@ from skdeepbin.network._parameters import Array
 
 
 class Activation(NamedTuple):
-    """A function of a hidden layer and the initialiser that suits it.
+    """A function of a hidden layer, and the start and the penalty that suit it.
 
     forward : ``Z -> A`` in place.
     derivative : ``A -> f'(Z)`` in place, with spare memory of the same shape.
     init : name of the initialiser that ``init="auto"`` means.
+    output_scale : with ``init="auto"``, a factor on the weights of the output layer.
+    bias : with ``init="auto"``, the standard deviation of the first layer's biases.
+    alphas : the penalties that ``alpha="auto"`` means where rows validate, from strong
+        to weak.
+    alpha : the one that it means where none do, and for the last steps on all rows.
+    stretch, center : ``f(z) = center + g(z / stretch) / stretch`` with a function g
+        that is odd and has slope 1 at zero, as tanh. What suits g suits f with weights
+        ``stretch`` times as large on either side of the layer.
     """
 
     forward: Callable[[Array], None]
     derivative: Callable[[Array, Array], None]
     init: str
+    output_scale: float = 1.0
+    bias: float = 1.0
+    alphas: tuple[float, ...] = (0.5,)
+    alpha: float = 0.5
+    stretch: float = 1.0
+    center: float = 0.0
 
 
 def _relu_forward(Z: Array) -> None:
@@ -64,9 +78,23 @@ def _identity_derivative(A: Array, spare: Array) -> None:
     A.fill(1)
 
 
+# A relu network starts as one that is nearly constant, and learns from strong to weak
+# penalties. tanh is stuck where a strong one has made it linear, so it begins with a
+# weak one. examples/benchmarks/defaults.py measures both.
+_LIKE_RELU: Any = {
+    "output_scale": 0.1,
+    "bias": 0.3,
+    "alphas": (10.0, 1.0),
+    "alpha": 5.0,
+}
+
 ACTIVATIONS = {
-    "identity": Activation(_identity_forward, _identity_derivative, init="xavier"),
-    "logistic": Activation(_logistic_forward, _logistic_derivative, init="xavier"),
-    "relu": Activation(_relu_forward, _relu_derivative, init="he"),
+    "identity": Activation(
+        _identity_forward, _identity_derivative, init="xavier", **_LIKE_RELU
+    ),
+    "logistic": Activation(  # f(z) = 1/2 + tanh(z / 2) / 2
+        _logistic_forward, _logistic_derivative, init="xavier", stretch=2.0, center=0.5
+    ),
+    "relu": Activation(_relu_forward, _relu_derivative, init="he", **_LIKE_RELU),
     "tanh": Activation(_tanh_forward, _tanh_derivative, init="xavier"),
 }

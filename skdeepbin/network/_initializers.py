@@ -7,7 +7,8 @@ name       standard deviation of ``W_l``   keeps constant over the layers
 "xavier"   sqrt(2 / (fan_in + fan_out))    activations and errors, on average
 =========  ==============================  =====================================
 
-Biases start at zero.
+Biases start at zero; with ``init="auto"`` those of the first layer are random: see
+`suited`.
 
 References
 ----------
@@ -25,6 +26,8 @@ from typing import TypeAlias
 
 import numpy as np
 
+from skdeepbin.network._activations import Activation
+from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Array, Layout
 
 StandardDeviation: TypeAlias = Callable[[int, int], float]
@@ -66,3 +69,70 @@ def initialize(
     W *= output_scale  # the last
     theta[-1] = logit
     return theta
+
+
+# With more features than this the first layer starts with smaller weights and trains
+# with smaller steps. Its random part, which only rows can correct, grows with the
+# features; at 300 rows of 300 that costs 0.03 in log loss.
+WIDE = 30
+
+
+def width_factor(n_features: int) -> float:
+    """The factor on the first layer's starting weights, one up to `WIDE` features."""
+    return min(1.0, WIDE / n_features)
+
+
+def suited(
+    theta: Array, layout: Layout, activation: Activation, rng: np.random.RandomState
+) -> Array:
+    """Change a random start, in place, to one that suits the activation and the width.
+
+    1. The first layer is smaller where there are many features.
+    2. Its biases are random: the kinks of its units do not all lie at the mean.
+    3. Weights before and after a layer are stretched as its activation asks, and the
+       biases after it make up for its center.
+    """
+    (W, *_), (b, *_) = layers = layout.views(theta)
+    if len(layers.weights) == 1:
+        return theta
+    factor = width_factor(layout.sizes[0])
+    W *= factor
+    b[:] = rng.standard_normal(b.shape) * activation.bias * factor
+    for V, stretch in zip(layout.layers(theta), stretches(layout, activation)):
+        V *= stretch
+    for W, b in list(zip(*layers))[1:]:
+        b -= activation.center * W.sum(axis=0)
+    return theta
+
+
+def stretches(layout: Layout, activation: Activation) -> list[float]:
+    """By layer, how many times as large its weights are as those of the odd function.
+
+    See `Activation.stretch`: once for the layer that a weight leads to, if that is
+    hidden, and once for the one that it comes from.
+    """
+    last = len(layout.shapes) - 1
+    return [
+        activation.stretch ** ((layer > 0) + (layer < last))
+        for layer in range(last + 1)
+    ]
+
+
+# The first layer's steps are not shorter than this share: a fit would take too long.
+SHORTEST = 0.3
+
+
+def step_scales(network: Network) -> Array:
+    """For each parameter the factor on steps that are changes of a parameter.
+
+    Steps are stretched as the weights are, and shorter where there are many features: a
+    step of every weight by the same changes a unit by so much more.
+    """
+    layout = network.layout
+    scales = np.ones(layout.n_parameters)
+    if network.hidden:
+        wide = max(SHORTEST, sqrt(width_factor(layout.sizes[0])))
+        factors = stretches(layout, network.activation)
+        for V, stretch in zip(layout.layers(scales), factors):
+            V *= stretch * wide
+    return scales

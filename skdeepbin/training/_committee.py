@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skdeepbin.network._initializers import width_factor
 from skdeepbin.network._network import Losses, Network
 from skdeepbin.network._parameters import Array
 from skdeepbin.training._data import Batches, Data, Total
@@ -24,7 +25,7 @@ from skdeepbin.training._objective import Evaluation, Objective, ObjectiveFuncti
 from skdeepbin.training._optimizers import rprop
 from skdeepbin.training._solve import Solution, descend
 from skdeepbin.training._stopping import INTERRUPTED, Stopping
-from skdeepbin.training._train import Training, interrupted, train
+from skdeepbin.training._train import Stage, Training, interrupted, train
 from skdeepbin.training._units import Units
 from skdeepbin.training._watching import Watcher
 
@@ -37,12 +38,19 @@ class Member(NamedTuple):
         the data want to be told.
     weights : the sums of the weights of the rows of either kind.
     state : of the optimiser, where an earlier training is gone on with.
+    alphas : the penalties to train with, one after the other, as multiples of that of
+        the committee.
+    stage : number of the penalty to begin with.
+    finish : the penalty of the last steps, as such a multiple.
     """
 
     start: Callable[[], Array]
     held_out: Any
     weights: Losses
     state: Any = None
+    alphas: Sequence[float] = (1.0,)
+    stage: int = 0
+    finish: float = 1.0
 
 
 # Of an epoch by its number, what is minimised on each mini-batch.
@@ -71,7 +79,7 @@ def train_committee(
         total = data.units.total(total, network.layout)
         return Objective(total, weights, alpha * network.layout.is_weight)
 
-    def mini_batches(member: Member, batches: Batches) -> Objectives:
+    def mini_batches(member: Member, batches: Batches, alpha: float) -> Objectives:
         def of_an_epoch(number: int) -> Iterator[Objective]:
             for weight, total in batches(number):
                 share = weight / member.weights.trained
@@ -81,21 +89,31 @@ def train_committee(
 
     def trained(number: int, member: Member) -> Solution:
         total, batches = data.sums(member.held_out)
-        evaluate: ObjectiveFunction = objective(total, member.weights)
-        if validate is not None:
-            evaluate = _validated(evaluate, network, data.units, member, validate)
+        stages = []
+        for factor in member.alphas:
+            evaluate: ObjectiveFunction
+            evaluate = objective(total, member.weights, factor * alpha)
+            if validate is not None:
+                evaluate = _validated(evaluate, network, data.units, member, validate)
+            steps = None
+            if data.batch_size is not None:
+                steps = mini_batches(member, batches, factor * alpha)
+            stages.append(Stage(evaluate, steps))
         course = training._replace(on_step=partial(watcher.on_step, number))
-        if data.batch_size is not None:
-            steps = mini_batches(member, batches)
-            course = course._replace(solver=partial(training.solver, batches=steps))
-        return train(evaluate, member.start, course, member.state)
+        solution = train(stages, member.start, course, member.state, member.stage)
+        return solution._replace(alpha=member.alphas[solution.best_stage])
 
     def finished(member: Member, solution: Solution) -> Solution:
         if member.held_out is None or solution.best is None:
             return solution
         weights = Losses(sum(member.weights), 0.0)
         total, _ = data.sums(None)
-        return _finished(solution, objective(total, weights))
+        return _finished(
+            solution,
+            objective(total, weights, member.finish * alpha),
+            solution.alpha / member.finish if member.finish else 1.0,
+            FINISH_STEP * width_factor(network.layout.sizes[0]),
+        )
 
     solutions: list[Solution] = []
     for number, member in enumerate(members):
@@ -114,23 +132,37 @@ def train_committee(
 
 
 # Small steps on all rows at the end, and how small they start. Twice as many, or steps
-# three times as long, did no better.
+# three times as long, did no better. With many features they are shorter: the same
+# change of every weight would change the logit by as much more, and undo what validation
+# chose.
 FINISH, FINISH_STEP = 10, 0.001
 
 
-def _finished(solution: Solution, objective: Objective) -> Solution:
-    """The solution with its best point after the last steps on all rows."""
+def _finished(
+    solution: Solution, objective: Objective, ratio: float, first_step: float
+) -> Solution:
+    """The solution with its best point after the last steps on all rows.
+
+    Their penalty is a safe one, as no rows validate them.
+
+    ratio : of the solution's penalty to that of the objective.
+    """
     assert solution.best is not None
     end = descend(
         objective,
         solution.best.theta,
         Stopping(FINISH, tol=0, n_iter_no_change=FINISH),
         lambda step: False,
-        optimizer=rprop(FINISH_STEP, 10 * FINISH_STEP),
+        optimizer=rprop(first_step, 10 * first_step),
     )
     if end.stop_reason == INTERRUPTED:
         return interrupted(solution)
-    return solution._replace(best=end.best)
+    best = end.best
+    if best is not None:  # what is said of it is with the penalty of the solution
+        penalty = ratio * best.penalty
+        loss = best.loss - best.penalty + penalty
+        best = best._replace(loss=loss, penalty=penalty)
+    return solution._replace(best=best)
 
 
 def _validated(

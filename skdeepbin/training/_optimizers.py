@@ -103,7 +103,7 @@ class Moments(NamedTuple):
 
 
 def adam(
-    learning_rate: float,
+    learning_rate: float | Array,
     beta_1: float = 0.9,
     beta_2: float = 0.999,
     epsilon: float = 1e-8,
@@ -116,6 +116,8 @@ def adam(
     https://arxiv.org/abs/1412.6980.
     """
 
+    mean_rate = float(np.mean(learning_rate))
+
     def init(theta: Array) -> Moments:
         return Moments(np.zeros_like(theta), np.zeros_like(theta), 0)
 
@@ -126,7 +128,7 @@ def adam(
         mean = first / (1 - beta_1**n)
         root = np.sqrt(second / (1 - beta_2**n))
         theta = theta - learning_rate * mean / (root + epsilon)
-        return Move(theta, Moments(first, second, n), learning_rate)
+        return Move(theta, Moments(first, second, n), mean_rate)
 
     return Optimizer(init, step)
 
@@ -135,7 +137,7 @@ def adam(
 FASTER, SLOWER = 1.2, 0.5
 SMALLEST_STEP = 1e-10
 # The largest step, in first ones.
-LARGEST = 15
+LARGEST = 8
 
 
 class Steps(NamedTuple):
@@ -145,7 +147,7 @@ class Steps(NamedTuple):
     sizes: Array
 
 
-def rprop(first_step: float, largest_step: float) -> Optimizer:
+def rprop(first_step: float | Array, largest_step: float | Array) -> Optimizer:
     """iRprop-: a step per parameter that follows the sign of its gradient alone.
 
     A step grows by a fifth while the sign stays and is halved where it changes; after a
@@ -317,11 +319,13 @@ class Descent(NamedTuple):
     auto : the learning rate that "auto" means, None where it is found by itself.
     auto_in_batches : the same for mini-batches, None where those cannot be used. On
         four tables three times as much was too much for one of them.
+    moves_by_rate : whether a step is about the rate itself, whatever the gradient.
     """
 
     make: Callable[..., Optimizer]
     auto: float | None
     auto_in_batches: float | None
+    moves_by_rate: bool = False
 
 
 def _descent(learning_rate: float | None, momentum: float) -> Optimizer:
@@ -334,6 +338,22 @@ OPTIMIZERS = {
     "gd": Descent(_descent, None, 0.3),
     "momentum": Descent(momentum, 0.1, 0.03),
     "nesterov": Descent(nesterov, 0.1, 0.03),
-    "adam": Descent(lambda rate, momentum: adam(rate), 0.01, 0.01),
-    "rprop": Descent(lambda rate, momentum: rprop(rate, LARGEST * rate), 0.003, None),
+    "adam": Descent(lambda rate, momentum: adam(rate), 0.01, 0.01, True),
+    "rprop": Descent(
+        lambda rate, momentum: rprop(rate, LARGEST * rate), 0.006, None, True
+    ),
 }
+
+# The mean squared norm of a row up to which a multiple of its gradient is safe.
+SAFE_POWER = 10
+
+
+def stream_rate(descent: Descent, power: float) -> float | None:
+    """The learning rate for steps on other rows each time; None if that is "auto".
+
+    power : the mean squared norm of a scaled row: so curved is the loss of one row.
+    """
+    rate = descent.auto_in_batches
+    if rate is None or descent.moves_by_rate:
+        return None
+    return rate * min(1.0, SAFE_POWER / max(power, SAFE_POWER))

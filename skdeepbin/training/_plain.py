@@ -17,7 +17,7 @@ from skdeepbin.training._objective import Evaluation
 from skdeepbin.training._optimizers import Epoch, Moments, Search, Steps
 from skdeepbin.training._solve import Solution
 from skdeepbin.training._stopping import Progress
-from skdeepbin.training._units import Units
+from skdeepbin.training._units import FeatureMoments, Units
 
 # By their names. An entry that is renamed, or has other fields, is another format.
 KINDS: dict[str, Callable[..., Any]] = {
@@ -26,6 +26,7 @@ KINDS: dict[str, Callable[..., Any]] = {
         Course,
         Epoch,
         Evaluation,
+        FeatureMoments,
         Moments,
         Past,
         Progress,

@@ -34,6 +34,9 @@ class Solution(NamedTuple):
     history : its course.
     n_starts : how many starts it took.
     has_learnt : whether the best step knows more than the frequencies of the classes.
+    stage : number of the penalty that it ended with.
+    best_stage : number of the penalty of the best step.
+    alpha : that penalty, as a multiple of the problem's.
     """
 
     best: Step | None
@@ -44,6 +47,9 @@ class Solution(NamedTuple):
     history: History
     n_starts: int = 1
     has_learnt: bool = True
+    stage: int = 0
+    best_stage: int = 0
+    alpha: float = 1.0
 
 
 def one_step_on(solution: Solution) -> Solution:
@@ -294,6 +300,7 @@ def solver(
     layers: Sequence[slice],
     factor: float,
     batches: Callable[[int], Iterable[ObjectiveFunction]] | None = None,
+    scales: Array | None = None,
 ) -> Solve:
     """The solver of that name.
 
@@ -303,16 +310,20 @@ def solver(
     factor : on the learning rate, for shorter steps.
     batches : number of the epoch -> the objective of each mini-batch; None for all rows
         at once.
+    scales : factors on the rate that is found by itself, for each parameter; they count
+        where a step is a change of a parameter and not a multiple of the gradient.
     """
     if name == "lbfgs":
         return partial(lbfgs, layers=layers)
     descent = OPTIMIZERS[name]
-    rate = learning_rate
+    rate: Any = learning_rate
     if rate is None:
         rate = descent.auto if batches is None else descent.auto_in_batches
         if dropout and rate is None:  # no line search
             rate = descent.auto_in_batches
     rate = None if rate is None else factor * rate
+    if learning_rate is None and descent.moves_by_rate and scales is not None:
+        rate = rate * scales
     optimizer = descent.make(rate, momentum)
     if batches is not None:
         optimizer = in_mini_batches(optimizer, batches)

@@ -84,15 +84,17 @@ class Stopping:
         value = self.watched(step)
         if isnan(value):  # a score that cannot be computed
             value = inf
-        if isfinite(step.loss) and (
-            best is None or self._rank(step) < self._rank(best)
-        ):
+        if isfinite(step.loss) and (best is None or self.rank(step) < self.rank(best)):
             best = step
         if value < reference - self.tol:
             return Progress(first, best, value, 0)
         return Progress(first, best, reference, waited + 1)
 
-    def _rank(self, step: Step) -> tuple[float, float]:
+    def gains(self, step: Step, best: Step) -> bool:
+        """Whether a step is better than the best one by more than `tol`."""
+        return self.rank(step)[0] < self.rank(best)[0] - self.tol
+
+    def rank(self, step: Step) -> tuple[float, float]:
         """What is watched, and where that is the same or missing, the loss."""
         value = self.watched(step)
         return inf if isnan(value) else value, step.loss

@@ -1,4 +1,4 @@
-"""Train in units in which every feature has about mean 0 and standard deviation 1.
+"""Train on scaled features: each with mean about 0 and entries of about 1.
 
 A network on ``x' = (x - shift) / scale`` with a first layer ``W', b'`` is the network
 on ``x`` with ::
@@ -6,8 +6,13 @@ on ``x`` with ::
     W = W' / scale,    b = b' - shift' W
 
 so that only a small matrix is converted at every step, never the data; sparse rows stay
-sparse. The descent, the starting weights and the penalty are in these units, the fitted
-parameters in those of the user.
+sparse. The descent, the starting weights and the penalty are on scaled features, the
+fitted parameters in the units of the user.
+
+The scale of a feature is its standard deviation. Of a rare one, zero in more than
+``1 - RARE`` of the rows, it is the root mean square of the entries that are not zero: a
+word in one of a thousand rows has a deviation of 0.03, and in units of that its 1 would
+be 31 and outweigh all else in its row. A constant feature has no weight.
 
 Scales are powers of two and shifts multiples of a quarter of a scale: any near the
 exact ones do as well, W' and W have the same digits, and features that were
@@ -17,9 +22,11 @@ standardised before stay exactly as they are.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import nan
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 from scipy.sparse import issparse
 
 from skdeepbin.network._network import Losses
@@ -28,23 +35,40 @@ from skdeepbin.training._blocks import row_slices
 
 ROWS = 2**14  # looked at at a time
 
+# A feature is rare where fewer of its entries, by weight, are not zero.
+RARE = 0.05
+
 
 class Units(NamedTuple):
-    """The ``shift`` and ``scale`` of every feature."""
+    """The shift and scale of every feature.
+
+    constant : the numbers of the features that are, which have no weight.
+    power : the mean squared norm of a scaled row, the number of features where all are
+        scaled by their deviation.
+    """
 
     shift: Array
     scale: Array
+    constant: NDArray[np.intp] = np.empty(0, np.intp)
+    power: float = nan
 
     @property
     def are_the_users(self) -> bool:
-        """Whether there is nothing to convert."""
-        return not self.shift.any() and bool((self.scale == 1).all())
+        """True if there is nothing to convert."""
+        is_same = not self.shift.any() and bool((self.scale == 1).all())
+        return is_same and not len(self.constant)
+
+    def start(self, theta: Array, layout: Layout) -> Array:
+        """Set to zero, in place, the weights of constant features."""
+        layout.layers(theta)[0][self.constant] = 0
+        return theta
 
     def to_user(self, theta: Array, layout: Layout) -> Array:
         """The parameters for X as it is."""
         theta = theta.copy()
         V = layout.layers(theta)[0]
         V[:-1] /= self.scale[:, np.newaxis]
+        V[self.constant] = 0
         V[-1] -= self.shift @ V[:-1]
         return theta
 
@@ -68,54 +92,107 @@ class Units(NamedTuple):
             V = layout.layers(gradient)[0]
             V[:-1] -= np.outer(self.shift, V[-1])
             V[:-1] /= self.scale[:, np.newaxis]
+            V[self.constant] = 0
             return losses, gradient
 
         return in_these_units
 
 
-def units_of(X: Any, weights: Callable[[slice], Array]) -> Units:
-    """Those of the rows of X, dense or CSR, of which ``weights`` gives the weights."""
-    return units_by(lambda factor: moments(X, weights, factor), X.shape[1])
+def units_of(
+    X: Any,
+    weights: Callable[[slice], Array],
+    scaling: str = "auto",
+    dtype: DTypeLike = np.float64,
+) -> Units:
+    """Return those of the rows of X, dense or CSR, with weights for a slice of rows."""
+    return units_by(
+        lambda factor: moments(X, weights, factor), X.shape[1], scaling, dtype
+    )
 
 
-def units_by(moments_at: Callable[[Array], Moments], n_features: int) -> Units:
-    """Those of rows of which the moments are told.
+# A feature varies if its deviation is more than this share of its mean, or than some
+# roundings of it in the precision of training.
+LEAST_SPREAD, ROUNDINGS = 1e-10, 8
+
+# Features whose squares are beyond float64 are measured in such units.
+TINY, HUGE = 1e-140, 2.0**600
+
+
+def units_by(
+    moments_at: Callable[[Array], FeatureMoments],
+    n_features: int,
+    scaling: str = "auto",
+    dtype: DTypeLike = np.float64,
+) -> Units:
+    """Return those of rows of which the moments can be asked for.
 
     Of a feature that is constant, up to rounding, the shift alone: it is then about 0.
 
     moments_at : of the features times a factor each.
+    scaling : "auto", "standard" (rare features too are in units of their deviation) or
+        "none".
+    dtype : the precision of training.
     """
     factor = np.ones(n_features)
-    mean, deviation = moments_at(factor).mean_and_deviation()
-    if not np.isfinite(deviation).all():  # the squares were too large
-        factor = np.where(np.isfinite(deviation), 1, 2.0**-600)
-        mean, deviation = moments_at(factor).mean_and_deviation()
-    varies = deviation > 1e-10 * abs(mean)
-    scale = np.exp2(np.round(np.log2(np.where(varies, deviation, factor))))
-    shift = np.round(4 * mean / scale) / 4 * scale
-    return Units(shift / factor, scale / factor)
+    found = moments_at(factor)
+    mean, deviation = found.mean_and_deviation()
+    is_huge = ~np.isfinite(deviation)
+    is_tiny = (deviation < TINY) & (abs(mean) < TINY) & (found.filled > 0)
+    if is_huge.any() or is_tiny.any():
+        factor = np.where(is_huge, 1 / HUGE, np.where(is_tiny, HUGE, 1))
+        found = moments_at(factor)
+        mean, deviation = found.mean_and_deviation()
+    least = max(LEAST_SPREAD, ROUNDINGS * float(np.finfo(dtype).eps))
+    varies = deviation > least * abs(mean)
+    spread = np.where(varies, deviation, factor)
+    if scaling == "auto":
+        spread = np.where(varies & found.is_rare, found.size_where_filled(), spread)
+    scale, shift = np.ones(n_features), np.zeros(n_features)
+    if scaling != "none":
+        scale = np.exp2(np.round(np.log2(spread)))
+        shift = np.round(4 * mean / scale) / 4 * scale
+        # A smaller one would give weights beyond the precision.
+        smallest = 2.0 ** (np.finfo(dtype).minexp + 6)
+        scale = np.maximum(scale / factor, smallest)
+        shift = shift / factor
+    with np.errstate(over="ignore"):
+        power = float(((deviation / factor / scale)[varies] ** 2).sum())
+    return Units(shift, scale, np.flatnonzero(~varies), power)
 
 
-class Moments(NamedTuple):
+class FeatureMoments(NamedTuple):
     """Sums over rows of their weights, and with these of ``x - origin`` and its square.
 
     origin : a row; differences have more digits than the numbers themselves.
+    filled : of each feature the weight of the rows where it is not zero.
     """
 
     weight: float
     first: Array
     second: Array
     origin: Array
+    filled: Array
 
-    def plus(self, other: Moments) -> Moments:
-        """Those of both, from the same origin."""
+    def plus(self, other: FeatureMoments) -> FeatureMoments:
+        """Add those of other rows, from the same origin."""
         with np.errstate(over="ignore", invalid="ignore"):
-            return Moments(
+            return FeatureMoments(
                 self.weight + other.weight,
                 self.first + other.first,
                 self.second + other.second,
                 self.origin,
+                self.filled + other.filled,
             )
+
+    def times(self, factor: float) -> FeatureMoments:
+        """Those of rows whose weights are so many times as large."""
+        return FeatureMoments(
+            factor * self.weight,
+            factor * self.first,
+            factor * self.second,
+            self.origin,
+            factor * self.filled,
+        )
 
     def mean_and_deviation(self) -> tuple[Array, Array]:
         """Mean and standard deviation of every feature."""
@@ -124,21 +201,32 @@ class Moments(NamedTuple):
             variance = self.second / self.weight - mean**2
         return mean + self.origin, np.sqrt(np.maximum(variance, 0))
 
+    @property
+    def is_rare(self) -> NDArray[np.bool_]:
+        """For each feature, whether most of its entries are zero."""
+        return self.filled <= RARE * self.weight
+
+    def size_where_filled(self) -> Array:
+        """Root mean square of the entries of each feature that are not zero."""
+        mean, deviation = self.mean_and_deviation()
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            return np.sqrt((mean**2 + deviation**2) * (self.weight / self.filled))
+
 
 def moments(
     X: Any,
     weights: Callable[[slice], Array],
     factor: Array,
     origin: Array | None = None,
-) -> Moments:
-    """Those of every feature times its factor.
+) -> FeatureMoments:
+    """Return those of every feature times its factor.
 
     origin : if it is not the first row that has a weight.
     """
     n_rows, n_features = X.shape
     if issparse(X):
         origin = np.zeros(n_features)
-    total, first, second = 0.0, np.zeros(n_features), np.zeros(n_features)
+    total, (first, second, filled) = 0.0, np.zeros((3, n_features))
     with np.errstate(over="ignore", invalid="ignore"):
         for rows in row_slices(n_rows, ROWS):
             w = weights(rows)
@@ -147,6 +235,7 @@ def moments(
             part, w = part.astype(np.float64), w[count]
             if not len(w):
                 continue
+            filled += (part != 0).T @ w
             if issparse(part):
                 part = part.multiply(factor).tocsr()
                 squares = part.multiply(part)
@@ -159,6 +248,6 @@ def moments(
             total += w.sum()
             first += part.T @ w
             second += squares.T @ w
-    return Moments(
-        total, first, second, np.zeros(n_features) if origin is None else origin
-    )
+    if origin is None:
+        origin = np.zeros(n_features)
+    return FeatureMoments(total, first, second, origin, filled)

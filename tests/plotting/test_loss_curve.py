@@ -19,7 +19,7 @@ def labels(display):
 
 
 def test_lines_are_the_losses_without_the_penalty(moons):
-    clf = net().fit(*moons)
+    clf = net().set_params(max_iter=300).fit(*moons)
     display = LossCurveDisplay.from_estimator(clf)
     (training,), (validation,) = display.lines_, display.validation_lines_
     log_loss = clf.history_["loss"] - clf.history_["penalty"]

@@ -9,7 +9,7 @@ from skdeepbin.training._objective import Evaluation
 from skdeepbin.training._optimizers import gradient_descent
 from skdeepbin.training._solve import Recorder, descend
 from skdeepbin.training._stopping import INTERRUPTED, Stopping
-from skdeepbin.training._train import STUCK, Training, train
+from skdeepbin.training._train import STUCK, Stage, Training, train
 
 
 class Script:
@@ -48,7 +48,7 @@ def run(script, max_iter=100, state=None, constant=0.7):
         Losses(constant, nan),
         lambda step: None,
     )
-    return train(None, lambda: next(starts), training, state)
+    return train([Stage(None)], lambda: next(starts), training, state)
 
 
 def test_one_descent_that_learns_is_all():
@@ -139,7 +139,7 @@ def test_to_learn_is_to_be_below_the_constant_by_a_thousandth(share):
             Losses(0.7, 0.6),
             lambda step: None,
         )
-        solution = train(None, lambda: np.ones(1), training)
+        solution = train([Stage(None)], lambda: np.ones(1), training)
         assert solution.has_learnt == (share < STUCK)
 
 
@@ -172,7 +172,7 @@ def test_shorter_steps_mend_a_descent_that_is_too_fast():
     training = Training(
         solver, Stopping(60, 0.0, 60), Losses(0.1, nan), lambda step: None
     )
-    solution = train(parabola, lambda: np.ones(2), training)
+    solution = train([Stage(parabola)], lambda: np.ones(2), training)
     assert solution.has_learnt
     assert solution.stop_reason == "max_iter"
     assert len(solution.history["loss"]) == 61

@@ -150,8 +150,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         mini-batches it is 0.03 for "momentum" and "nesterov". For "adam" and "rprop"
         it is as much larger for logistic as weights are (see `init`), and from 30
         features on smaller by ``sqrt(30 / n_features)``, but at least 0.3 of it. Where
-        the loss does run away, training goes on from its best point with a tenth of the rate, at
-        most three times.
+        the loss does run away, training goes on from its best point with a tenth of the
+        rate, at most three times.
 
     momentum : float, default=0.9
         The share of the last step that "momentum" and "nesterov" add to the next.
@@ -163,14 +163,16 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         :class:`~sklearn.linear_model.LogisticRegression`. "auto" suits any amount of
         data. Where rows validate, it is 10 for relu and identity, and then 1 from the
         best weights so far, of which the better by validation stays; it is 0.5 for tanh
-        and logistic; never less than a hundredth of the mean squared norm of a scaled
+        and logistic; never less than a tenth of the mean squared norm of a scaled
         row. With ``w = 4 w_1 w_2 / (w_1 + w_2)``, twice the harmonic mean of the
         weights of the classes, all of them are scaled down to at most ``w / 10``.
         Where no rows validate, it is 5, or 0.5, and less on few rows or features:
-        times ``min(1, 0.14 sqrt(p) max(1, (w / 40)^(1/4)), 0.014 sqrt(p) w)``, where p
+        times ``min(1, 0.14 sqrt(p) max(1, (w / 40)^(1/4)), 0.016 sqrt(p) w)``, where p
         is that norm, the number of features where all are scaled by their deviation.
         In `partial_fit` it is the same of the rows of the call, at most ``w / 50``.
-        `alpha_` is what it came to.
+        Weights that are normalised (their sum W is less than the number of rows that
+        they are worth, ``n = W^2 / sum_i w_i^2``) count n / W times. `alpha_` is what
+        it came to.
 
     feature_scaling : {"auto", "standard", "none"}, default="auto"
         The units of the features in training; the fitted weights are for X as it is.
@@ -208,8 +210,10 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     early_stopping : bool or "auto", default="auto"
         Whether some rows are held out of training to tell when to stop. The weights
         that do best on them are kept, and then take ten small steps on all rows. "auto"
-        does so where each class has at least 20 different rows, in effect: a row that
-        makes up a large part of its class counts less. Which rows is decided by what is
+        does so where each class has at least 20 different rows, in effect (a row that
+        makes up a large part of its class counts less), and fewer than 4 rows for each
+        combination of the values of the features: else rows to come are none but those
+        that are known. Which rows is decided by what is
         in them: equal rows of a class are on the same side, and the order of the rows
         does not matter.
 
@@ -775,7 +779,9 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """For each network, which rows validate it; None if too few are different."""
         k = self.n_networks
         auto, enough = self.early_stopping == "auto", ROWS_TO_HOLD_OUT
-        if auto and problem.n_different_rows(enough) < enough:
+        if auto and (
+            problem.n_different_rows(enough) < enough or self._repeats_itself(problem)
+        ):
             return [None] * k
         bounds = [(0, self.validation_fraction)]
         if k > 1:
@@ -790,6 +796,16 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             "train on and to hold out `validation_fraction` or one of `n_networks` "
             "parts. Set `early_stopping=False`, or give `X_val` and `y_val`."
         )
+
+    def _repeats_itself(self, problem: Problem) -> bool:
+        """Tell tables in which each possible row stands several times.
+
+        Held-out rows are others than those that are trained on, and here there are no
+        others to come.
+        """
+        weight = float(sum(problem.totals(None)[0])) * problem.weight_unit
+        most = weight * problem.rows_a_weight / REPEATED
+        return problem.n_combinations(most) <= most
 
     def _validate(self, problem: Problem, given: Rows | None) -> Validate | None:
         """What validates a point beyond the loss of held-out rows; None if nothing."""
@@ -917,16 +933,17 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         if self.alpha != "auto":
             return (1.0,), 1.0
         activation = ACTIVATIONS[self.activation]
-        weight = problem.weight_unit * (
-            balanced_weight(totals) if totals.all() else float(totals.sum())
-        )
+        rows = problem.rows_a_weight
+        weight = rows * problem.weight_unit
+        weight *= balanced_weight(totals) if totals.all() else float(totals.sum())
         power = problem.units.power
         if is_stream:
-            return (in_stream(activation.alpha, weight, power),), 1.0
-        one = without_validation(activation.alpha, weight, power)
+            return (in_stream(activation.alpha, weight, power) / rows,), 1.0
+        one = without_validation(activation.alpha, weight, power) / rows
         if training.stopping.watched is training_loss:
             return (one,), one
-        return with_validation(activation.alphas, weight, power), one
+        alphas = with_validation(activation.alphas, weight, power)
+        return tuple(alpha / rows for alpha in alphas), max(one, alphas[-1] / rows)
 
     def _random_start(
         self,
@@ -1127,6 +1144,11 @@ _ACCEPTED = {"accept_sparse": "csr", "dtype": "numeric"}
 # Different rows that each class must have, in effect, for early_stopping="auto" to hold
 # some out: on fewer the validation is worse than none, and there is little to overfit.
 ROWS_TO_HOLD_OUT = 20
+
+
+# Rows for each combination of the values of the features from which on
+# early_stopping="auto" holds none out.
+REPEATED = 4
 
 
 @contextmanager

@@ -24,7 +24,9 @@ from skdeepbin.training._blocks import Features, training_work
 from skdeepbin.training._data import Data, LocalData
 from skdeepbin.training._engine import memory_needed, n_useful_threads
 from skdeepbin.training._split import (
+    different_values,
     is_usable,
+    n_combinations,
     n_different_rows,
     row_hashes,
     stretches,
@@ -80,6 +82,10 @@ class Problem(Protocol):
     def weight_unit(self) -> float:
         """The unit of the weights, in the user's."""
 
+    @property
+    def rows_a_weight(self) -> float:
+        """How many rows a weight of one stands for."""
+
     def with_units(self, units: Units) -> Problem:
         """The same problem with another feature scaling."""
 
@@ -93,6 +99,12 @@ class Problem(Protocol):
         """How many different rows the class with fewer has, in effect; or more.
 
         enough : from which on it need not be told how many.
+        """
+
+    def n_combinations(self, most: float) -> float:
+        """The product of the numbers of different values of each feature; or more.
+
+        most : beyond which it need not be told how many.
         """
 
     def splits(self, bounds: Sequence[tuple[float, float]]) -> list[Any]:
@@ -164,6 +176,11 @@ class LocalProblem(NamedTuple):
         """The unit of the weights, in the user's."""
         return self.weights.unit
 
+    @property
+    def rows_a_weight(self) -> float:
+        """How many rows a weight of one stands for."""
+        return self.weights.rows_a_weight(self.y)
+
     def with_units(self, units: Units) -> LocalProblem:
         """The same problem with another feature scaling."""
         return self._replace(units=units)
@@ -186,6 +203,11 @@ class LocalProblem(NamedTuple):
     def n_different_rows(self, enough: float) -> float:
         """How many different rows the class with fewer has, or so many at least."""
         return n_different_rows(*self._by_content, enough)
+
+    def n_combinations(self, most: float) -> float:
+        """The product of the numbers of different values of each feature; or more."""
+        values = different_values(self.X, self.weights.sample, most)
+        return inf if values is None else n_combinations(values)
 
     def splits(self, bounds: Sequence[tuple[float, float]]) -> list[NDArray[np.bool_]]:
         """Of each pair of shares, the rows that lie between them in their class."""

@@ -48,6 +48,16 @@ class Weights(NamedTuple):
         trained, watched = as_floats(sums).reshape(2, 2)
         return trained, watched
 
+    def rows_a_weight(self, y: NDArray[np.bool_]) -> float:
+        """How many rows a weight of one, the user's, stands for."""
+        if self.sample is None:
+            return 1.0
+        sums = [0] * 2
+        for rows in row_slices(len(y), ROWS):
+            w = self.of(y, rows)
+            sums = added(sums, weights_and_squares(w))
+        return rows_a_weight(sums, self.unit)
+
     def whole_sums(
         self, y: NDArray[np.bool_], held_out: NDArray[np.bool_] | None
     ) -> list[int]:
@@ -224,6 +234,26 @@ def added(one: list[int], other: list[int]) -> list[int]:
 def as_floats(sums: list[int]) -> Array:
     """Whole sums in the unit of the weights."""
     return np.array([total / 2 ** (FIGURES * BITS) for total in sums])
+
+
+def weights_and_squares(w: Array) -> list[int]:
+    """The exact sums of some weights, and of the squares of their quarters."""
+    one = np.zeros(len(w), np.intp)
+    return [*whole_sums(one, w, 1), *whole_sums(one, (w / 4) ** 2, 1)]
+
+
+def rows_a_weight(sums: list[int], unit: float) -> float:
+    """How many rows a weight of one stands for: one, or more if weights are normalised.
+
+    Rows of weights ``w_i`` vary as much as ``n = (sum w_i)^2 / sum w_i^2`` rows of one
+    weight do (Kish 1965). Where weights are counts that is at most their sum. Where it
+    is more they are no counts, and the weight of a row is about ``sum w_i / n``.
+
+    sums : of the weights and of the squares of their quarters.
+    unit : of the weights.
+    """
+    weight, squares = as_floats(sums)
+    return max(1.0, weight / (16 * squares) / unit)
 
 
 def check_both_classes_weigh(classes: np.ndarray, totals: Array) -> None:

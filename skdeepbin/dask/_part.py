@@ -14,11 +14,18 @@ from sklearn.utils.validation import _get_feature_names
 
 from skdeepbin._fingerprint import digest
 from skdeepbin._validation import check_columns, check_features, check_not_masked
-from skdeepbin._weights import Weights, figures, whole, whole_class_totals
+from skdeepbin._weights import (
+    Weights,
+    added,
+    figures,
+    weights_and_squares,
+    whole,
+    whole_class_totals,
+)
 from skdeepbin.dask._setting import Setting, Split
 from skdeepbin.network._parameters import Array
 from skdeepbin.training._blocks import Features, Rows, row_slices
-from skdeepbin.training._split import row_hashes
+from skdeepbin.training._split import different_values, row_hashes
 from skdeepbin.training._units import FeatureMoments, moments
 
 ROWS = 2**16  # looked at at a time
@@ -216,6 +223,22 @@ def class_totals(part: Part, classes: np.ndarray, unit: float) -> list[int]:
     """The sums of the sample weights of each class, as whole numbers."""
     second = np.asarray(part.y == classes[1])
     return whole_class_totals(second, part.w, unit) if len(second) else [0, 0]
+
+
+def values_of(part: Part, most: float) -> list[np.ndarray] | None:
+    """The values of each feature; None if they have more than `most` combinations."""
+    return different_values(part.X, part.w, most)
+
+
+def weights_squared(part: Part, setting: Setting) -> list[int]:
+    """The exact sums of the weights and of the squares of their quarters."""
+    sums, second = [0, 0], part.second(setting)
+    if part.w is None:
+        return sums
+    weights = part.weights(setting)
+    for rows in row_slices(len(second), ROWS):
+        sums = added(sums, weights_and_squares(weights.of(second, rows)))
+    return sums
 
 
 def moments_of(

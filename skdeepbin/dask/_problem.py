@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import reduce
 from hashlib import blake2b
-from math import ceil
+from math import ceil, inf
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -21,6 +22,7 @@ from skdeepbin._weights import (
     as_floats,
     check_largest,
     power_below,
+    rows_a_weight,
     weights_of,
 )
 from skdeepbin.dask._crew import Crew
@@ -33,6 +35,8 @@ from skdeepbin.dask._part import (
     head,
     moments_of,
     totals,
+    values_of,
+    weights_squared,
 )
 from skdeepbin.dask._setting import Setting, Split
 from skdeepbin.dask._split import found_splits, n_different
@@ -40,6 +44,7 @@ from skdeepbin.network._network import Losses, Network
 from skdeepbin.network._parameters import Array
 from skdeepbin.training._blocks import are_kept, block_rows
 from skdeepbin.training._data import Batches, Total
+from skdeepbin.training._split import n_combinations
 from skdeepbin.training._units import FeatureMoments, Units, units_by
 
 # Rows that a diagnosis looks at.
@@ -77,6 +82,14 @@ class DaskProblem(NamedTuple):
         """The precision to compute in."""
         return self.setting.dtype
 
+    @property
+    def rows_a_weight(self) -> float:
+        """How many rows a weight of one stands for."""
+        sums = [0, 0]
+        for some in self.crew.each(weights_squared, self.shared):
+            sums = added(sums, some)
+        return rows_a_weight(sums, self.weight_unit) if sums[1] else 1.0
+
     def with_units(self, units: Units) -> DaskProblem:
         """The same problem with another feature scaling."""
         return self._replace(units=units)
@@ -98,6 +111,14 @@ class DaskProblem(NamedTuple):
     def n_different_rows(self, enough: float) -> float:
         """How many different rows the class with fewer has, in effect; or a bound."""
         return n_different(self.crew, self.shared, enough)
+
+    def n_combinations(self, most: float) -> float:
+        """The product of the numbers of different values of each feature; or more."""
+        parts = self.crew.each(values_of, most)
+        known = [values for values in parts if values is not None]
+        if len(known) < len(parts):
+            return inf
+        return n_combinations([reduce(np.union1d, column) for column in zip(*known)])
 
     def splits(self, bounds: Sequence[tuple[float, float]]) -> list[Split]:
         """Of each pair of shares, the rows that lie between them in their class."""

@@ -36,9 +36,9 @@ class Activation(NamedTuple):
     derivative: Callable[[Array, Array], None]
     init: str
     output_scale: float = 1.0
-    bias: float = 1.0
-    alphas: tuple[float, ...] = (0.5,)
-    alpha: float = 0.5
+    bias: float = 0.3
+    alphas: tuple[float, ...] = (0.3,)
+    alpha: float = 0.3
     stretch: float = 1.0
     center: float = 0.0
 
@@ -83,7 +83,6 @@ def _identity_derivative(A: Array, spare: Array) -> None:
 # weak one. examples/benchmarks/defaults.py measures both.
 _LIKE_RELU: Any = {
     "output_scale": 0.1,
-    "bias": 0.3,
     "alphas": (10.0, 1.0),
     "alpha": 5.0,
 }
@@ -93,7 +92,13 @@ ACTIVATIONS = {
         _identity_forward, _identity_derivative, init="xavier", **_LIKE_RELU
     ),
     "logistic": Activation(  # f(z) = 1/2 + tanh(z / 2) / 2
-        _logistic_forward, _logistic_derivative, init="xavier", stretch=2.0, center=0.5
+        _logistic_forward,
+        _logistic_derivative,
+        init="xavier",
+        alphas=(0.05,),
+        alpha=0.05,
+        stretch=2.0,
+        center=0.5,
     ),
     "relu": Activation(_relu_forward, _relu_derivative, init="he", **_LIKE_RELU),
     "tanh": Activation(_tanh_forward, _tanh_derivative, init="xavier"),

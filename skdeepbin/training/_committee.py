@@ -133,8 +133,8 @@ def train_committee(
 
 # Small steps on all rows at the end, and how small they start. Twice as many, or steps
 # three times as long, did no better. With many features they are shorter: the same
-# change of every weight would change the logit by as much more, and undo what validation
-# chose.
+# change of every weight would change the logit by as much more, and undo what
+# validation chose.
 FINISH, FINISH_STEP = 10, 0.001
 
 

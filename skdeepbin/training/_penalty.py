@@ -7,16 +7,19 @@ deviation 1), and of an activation its ``alphas`` and ``alpha``:
 - Where rows validate, the network is trained with the ``alphas`` one after the other,
   from strong to weak, each from the best point so far, and the best point by validation
   is kept. All are made weaker by the same factor where the first were more than
-  ``w / 10``. None is weaker than ``P / 100`` times that factor: a prior under which the logits
-  of a linear network vary by 100.
-- Where none do, and in the last steps on all rows, it is ``alpha`` times::
+  ``w / 10``. None is weaker than ``P / 10`` times that factor: a prior under which the
+  logits of a linear network have a variance of 10.
+- Where none do, and in the last steps on all rows (if it is stronger), it is ``alpha`` times::
 
-      min(1, 0.14 sqrt(P) max(1, (w / 40)^(1/4)), 0.014 sqrt(P) w)
+      min(1, 0.14 sqrt(P) max(1, (w / 40)^(1/4)), 0.016 sqrt(P) w)
 
   The best penalty of 6 to 36 rows hardly depends on how many they are, but grows with
   the features (examples/benchmarks/defaults.py); one of more than the last term trains
   no network at all on four rows.
 - In a stream it is the same of the rows of a call, but at most ``w / 50``.
+
+Weights that are normalised count as the rows that they stand for
+(`_weights.rows_a_weight`), and the penalty is divided by the same factor again.
 
 ``w`` is the weight of two classes of one size whose log loss curves as much: `W_1 +
 W_2` if they are, four times the smaller if that is rare. Each rule is a share of ``w``
@@ -34,10 +37,10 @@ from skdeepbin.network._parameters import Array
 # Shares of the weight: of the strongest penalty of several, and in a stream.
 STRONGEST, STREAM = 0.1, 0.02
 # The weakest penalty of several for features of total variance one.
-WEAKEST = 0.01
+WEAKEST = 0.1
 # Of the single penalty: its growth with the features, the weight from which on it grows
 # with the rows too, and the share of the weight that it is of a few rows.
-FEATURES, ROWS, FEW = 0.14, 40.0, 0.014
+FEATURES, ROWS, FEW = 0.14, 40.0, 0.016
 
 
 def balanced_weight(totals: Array) -> float:

@@ -135,6 +135,36 @@ def _by_hash(
     return different, np.bincount(group, weights)
 
 
+# Of more features there are more combinations than rows, if only these vary.
+MOST_FEATURES = 64
+
+
+def different_values(
+    X: Any, weights: Array | None, most: float
+) -> list[np.ndarray] | None:
+    """The values of each feature; None if they have more than `most` combinations.
+
+    Rows of weight zero do not count.
+    """
+    n_rows, n_features = X.shape
+    if n_features > MOST_FEATURES:
+        return None
+    values: list[np.ndarray] = [np.empty(0)] * n_features
+    for rows in row_slices(n_rows, 2**10):
+        part = X[rows].toarray() if issparse(X) else X[rows]
+        if weights is not None:
+            part = part[weights[rows] > 0]
+        values = [np.union1d(*pair) for pair in zip(values, part.T)]
+        if n_combinations(values) > most:
+            return None
+    return values
+
+
+def n_combinations(values: Sequence[np.ndarray]) -> float:
+    """The number of rows that can be made of some values of each feature."""
+    return float(np.prod([float(len(of_one)) for of_one in values]))
+
+
 def is_usable(
     mask: NDArray[np.bool_], second: NDArray[np.bool_], weights: Array | None
 ) -> bool:

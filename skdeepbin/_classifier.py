@@ -124,9 +124,9 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         ``sqrt(2 / (fan_in + fan_out))`` [2]_, a float is itself, for scaled features.
         Biases start at zero, that of the output at the logit of the class frequencies.
         "auto" is "he" for relu and "xavier" for the others, and what suits them beyond
-        that: for relu and identity a tenth of it in the output layer (not in a second
-        start), random biases in the first layer, weights 2 (first and last layer) to 4
-        times as large for logistic, and from 30 features on a first layer smaller by
+        that: but for logistic a tenth of it in the output layer (not in a second
+        start), random biases in the first layer, weights 3 (first and last layer) to 9 times as large for
+        logistic, and from 30 features on a first layer smaller by
         ``30 / n_features``.
 
     solver : {"auto", "gd", "momentum", "nesterov", "adam", "rprop", "lbfgs"}, \
@@ -162,11 +162,11 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         layer and for standardised features it is ``1 / C`` of
         :class:`~sklearn.linear_model.LogisticRegression`. "auto" suits any amount of
         data. Where rows validate, it is 10 for relu and identity, and then 1 from the
-        best weights so far, of which the better by validation stays; it is 0.5 for tanh
-        and logistic; never less than a tenth of the mean squared norm of a scaled
+        best weights so far, of which the better by validation stays; it is 0.3 for
+        tanh and 0.05 for logistic; never less than a tenth of the mean squared norm of a scaled
         row. With ``w = 4 w_1 w_2 / (w_1 + w_2)``, twice the harmonic mean of the
         weights of the classes, all of them are scaled down to at most ``w / 10``.
-        Where no rows validate, it is 5, or 0.5, and less on few rows or features:
+        Where no rows validate, it is 5, 0.3 or 0.05, and less on few rows or features:
         times ``min(1, 0.14 sqrt(p) max(1, (w / 40)^(1/4)), 0.016 sqrt(p) w)``, where p
         is that norm, the number of features where all are scaled by their deviation.
         In `partial_fit` it is the same of the rows of the call, at most ``w / 50``.
@@ -205,7 +205,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         negative of its score, or without validation the loss.
 
     n_iter_no_change : int, default=20
-        See `tol`.
+        See `tol`. With validation it is twice as many for tanh and logistic, which rest
+        for a while where they are linear.
 
     early_stopping : bool or "auto", default="auto"
         Whether some rows are held out of training to tell when to stop. The weights
@@ -555,7 +556,10 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         watched = training_loss
         if self.early_stopping and (given is not None or held_out[0] is not None):
             watched = validation_loss if self.scoring == "loss" else validation_error
-        stopping = Stopping(self.max_iter, self.tol, self.n_iter_no_change, watched)
+        patience = self.n_iter_no_change
+        if watched is not training_loss:
+            patience *= ACTIVATIONS[self.activation].patience
+        stopping = Stopping(self.max_iter, self.tol, patience, watched)
         validate = self._validate(problem, given)
         constant = problem.constant_losses(given, held_out[0])
         training = self._training(problem, stopping, constant, course)
@@ -804,7 +808,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         others to come.
         """
         weight = float(sum(problem.totals(None)[0])) * problem.weight_unit
-        most = weight * problem.rows_a_weight / REPEATED
+        most = min(weight * problem.rows_a_weight / REPEATED, MOST_COMBINATIONS)
         return problem.n_combinations(most) <= most
 
     def _validate(self, problem: Problem, given: Rows | None) -> Validate | None:
@@ -1149,6 +1153,8 @@ ROWS_TO_HOLD_OUT = 20
 # Rows for each combination of the values of the features from which on
 # early_stopping="auto" holds none out.
 REPEATED = 4
+# Of more, weights tell nothing: those of a survey may sum to a nation.
+MOST_COMBINATIONS = 2.0**16
 
 
 @contextmanager

@@ -27,18 +27,23 @@ class Activation(NamedTuple):
     alphas : the penalties that ``alpha="auto"`` means where rows validate, from strong
         to weak.
     alpha : the one that it means where none do, and for the last steps on all rows.
-    stretch, center : ``f(z) = center + g(z / stretch) / stretch`` with a function g
-        that is odd and has slope 1 at zero, as tanh. What suits g suits f with weights
-        ``stretch`` times as large on either side of the layer.
+    patience : a factor on `n_iter_no_change` with validation: for a network that rests
+        for a while where it is linear.
+    stretch : with ``init="auto"``, how many times as large weights are on either side
+        of the layer. With ``f(z) = center + g(z / s) / s`` for an odd function g of
+        slope 1 at zero, as tanh, s would give what suits g; the logistic function
+        leaves its linear part sooner with more than its 2.
+    center : its value at zero.
     """
 
     forward: Callable[[Array], None]
     derivative: Callable[[Array, Array], None]
     init: str
-    output_scale: float = 1.0
+    output_scale: float = 0.1
     bias: float = 0.3
     alphas: tuple[float, ...] = (0.3,)
     alpha: float = 0.3
+    patience: int = 2
     stretch: float = 1.0
     center: float = 0.0
 
@@ -82,9 +87,9 @@ def _identity_derivative(A: Array, spare: Array) -> None:
 # penalties. tanh is stuck where a strong one has made it linear, so it begins with a
 # weak one. examples/benchmarks/defaults.py measures both.
 _LIKE_RELU: Any = {
-    "output_scale": 0.1,
     "alphas": (10.0, 1.0),
     "alpha": 5.0,
+    "patience": 1,
 }
 
 ACTIVATIONS = {
@@ -95,9 +100,10 @@ ACTIVATIONS = {
         _logistic_forward,
         _logistic_derivative,
         init="xavier",
+        output_scale=1.0,
         alphas=(0.05,),
         alpha=0.05,
-        stretch=2.0,
+        stretch=3.0,
         center=0.5,
     ),
     "relu": Activation(_relu_forward, _relu_derivative, init="he", **_LIKE_RELU),

@@ -9,7 +9,8 @@ deviation 1), and of an activation its ``alphas`` and ``alpha``:
   is kept. All are made weaker by the same factor where the first were more than
   ``w / 10``. None is weaker than ``P / 10`` times that factor: a prior under which the
   logits of a linear network have a variance of 10.
-- Where none do, and in the last steps on all rows (if it is stronger), it is ``alpha`` times::
+- Where none do, and in the last steps on all rows if it is stronger, it is ``alpha``
+  times::
 
       min(1, 0.14 sqrt(P) max(1, (w / 40)^(1/4)), 0.016 sqrt(P) w)
 

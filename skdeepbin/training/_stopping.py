@@ -27,10 +27,6 @@ STOP_REASONS = {
 }
 
 
-# Early stopping waits so many times as long where the loss of training has fallen by
-# less than this share since the last gain.
-PLATEAU, ON_PLATEAU = 2, 0.01
-
 # A loss so many times that at the start, or 1 if that is more, does not come back.
 EXPLODED = 100
 
@@ -57,14 +53,12 @@ class Progress(NamedTuple):
     best : the step with the least of what is watched.
     reference : what the next must undercut by more than ``tol``.
     waited : iterations since it was set.
-    loss : that of the step that set it.
     """
 
     first: float | None = None
     best: Step | None = None
     reference: float = inf
     waited: int = 0
-    loss: float = inf
 
 
 @dataclass(frozen=True)
@@ -72,18 +66,12 @@ class Stopping:
     """The rules of the parameters ``max_iter``, ``tol`` and ``n_iter_no_change``.
 
     watched : what should fall, the loss or something that validates.
-    crosses_plateaus : whether to wait longer where the loss of training rests too.
     """
 
     max_iter: int
     tol: float
     n_iter_no_change: int
     watched: Callable[[Step], float] = training_loss
-    crosses_plateaus: bool = False
-
-    def crossing_plateaus(self) -> Stopping:
-        """The same rules, but longer patience on a plateau."""
-        return replace(self, crosses_plateaus=True)
 
     def at_most(self, max_iter: int) -> Stopping:
         """The same rules for fewer iterations."""
@@ -91,7 +79,7 @@ class Stopping:
 
     def follow(self, progress: Progress, step: Step) -> Progress:
         """The progress after one more step."""
-        first, best, reference, waited, loss = progress
+        first, best, reference, waited = progress
         first = step.loss if first is None else first
         value = self.watched(step)
         if isnan(value):  # a score that cannot be computed
@@ -99,19 +87,8 @@ class Stopping:
         if isfinite(step.loss) and (best is None or self.rank(step) < self.rank(best)):
             best = step
         if value < reference - self.tol:
-            return Progress(first, best, value, 0, step.loss)
-        return Progress(first, best, reference, waited + 1, loss)
-
-    def _patience(self, progress: Progress, step: Step) -> int:
-        """Iterations to wait for a gain: more where training itself is on a plateau.
-
-        Where the loss of training falls and that of validation does not, the network
-        learns by heart. Where neither does, there may be a way on.
-        """
-        falls = step.loss < (1 - ON_PLATEAU) * progress.loss
-        if self.watched is training_loss or falls or not self.crosses_plateaus:
-            return self.n_iter_no_change
-        return PLATEAU * self.n_iter_no_change
+            return Progress(first, best, value, 0)
+        return Progress(first, best, reference, waited + 1)
 
     def gains(self, step: Step, best: Step) -> bool:
         """Whether a step is better than the best one by more than `tol`."""
@@ -127,7 +104,7 @@ class Stopping:
         limit = EXPLODED * max(1.0, progress.first or 0.0)
         if not isfinite(step.loss) or step.loss > limit:
             return "diverged"
-        if progress.waited >= self._patience(progress, step):
+        if progress.waited >= self.n_iter_no_change:
             return "converged" if self.watched is training_loss else "early_stopping"
         if step.iteration >= self.max_iter:
             return "max_iter"

@@ -97,10 +97,7 @@ def _follow_penalties(
     itself is watched there is only one penalty: a weaker one always lowers that.
     """
     stopping = training.stopping
-    first, last = training, len(stages) - 1
-    if stage == last:
-        first = training._replace(stopping=stopping.crossing_plateaus())
-    solution = _descend(stages[stage], theta, first, state)
+    solution = _descend(stages[stage], theta, training, state)
     solution = solution._replace(stage=stage, best_stage=stage)
     for number in range(stage + 1, len(stages)):
         left = stopping.max_iter - len(solution.history["loss"]) + 1
@@ -109,9 +106,8 @@ def _follow_penalties(
         assert solution.best is not None
         if not isfinite(stopping.rank(solution.best)[0]):  # nothing tells which is best
             break
-        rules = stopping.crossing_plateaus() if number == last else stopping
         course = training._replace(
-            stopping=rules.at_most(left),
+            stopping=stopping.at_most(left),
             on_step=_counted_on(training.on_step, len(solution.history["loss"]) - 1),
         )
         try:

@@ -22,7 +22,7 @@ standardised before stay exactly as they are.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import nan
+from math import frexp, ldexp, nan
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -157,7 +157,13 @@ def units_by(
         shift = shift / factor
     with np.errstate(over="ignore"):
         power = float(((deviation / factor / scale)[varies] ** 2).sum())
-    return Units(shift, scale, np.flatnonzero(~varies), power)
+    return Units(shift, scale, np.flatnonzero(~varies), _rounded(power))
+
+
+def _rounded(number: float) -> float:
+    """The number to 8 significant bits, so that the order of sums does not matter."""
+    mantissa, exponent = frexp(number)
+    return ldexp(round(mantissa * 256) / 256, exponent)
 
 
 class FeatureMoments(NamedTuple):

@@ -67,7 +67,8 @@ def digest(array: Any) -> str:
         return digest(array.astype(str))
     content = blake2b(digest_size=16)
     for rows in row_slices(len(array), ROWS):
-        content.update(np.ascontiguousarray(array[rows]).data.cast("B"))
+        part = np.ascontiguousarray(array[rows])
+        content.update(part.view(np.uint8).data if part.size else b"")
     return f"{array.dtype} of shape {array.shape}, {content.hexdigest()}"
 
 

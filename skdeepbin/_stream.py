@@ -43,7 +43,8 @@ def next_call(problem: Problem, last: Stream | None, goes_on: bool) -> Stream:
     ones = np.ones(problem.network.layout.sizes[0])
     before = last.moments if last else None
     moments = problem.moments(ones, before.origin if before else None)
-    moments = moments.times(problem.weight_unit)
+    with np.errstate(over="ignore"):  # infinite ones are asked for again
+        moments = moments.times(problem.weight_unit)
     if last is None or before is None:
         return Stream(moments, rows, False)
     return Stream(before.plus(moments), rows, last.rows != rows)

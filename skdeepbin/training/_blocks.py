@@ -61,6 +61,8 @@ def training_work(network: Network, n_rows: int, itemsize: int) -> float:
 def row_slices(n_rows: int, block_rows: int) -> list[slice]:
     """Slices of ``n_rows`` rows in order, nearly equal, of at most ``block_rows``."""
     n_blocks = ceil(n_rows / block_rows)
+    if not n_blocks:
+        return []
     bounds = [n_rows * number // n_blocks for number in range(n_blocks + 1)]
     return [slice(start, stop) for start, stop in pairwise(bounds)]
 

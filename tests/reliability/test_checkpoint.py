@@ -157,7 +157,7 @@ def test_long_lbfgs_is_kept_as_far_as_the_log(path, monkeypatch):
 
 
 DIFFERENT = {
-    "a parameter": ({"alpha": 1.0}, {}, r"`alpha` was 5\.0 and is 1\.0\."),
+    "a parameter": ({"alpha": 1.0}, {}, r"`alpha` was 'auto' and is 1\.0\."),
     "a seed": ({"random_state": 1}, {}, "`random_state` was 0 and is 1"),
     "sizes": ({"hidden_layer_sizes": (9, 8)}, {}, r"was 8 and is \(9, 8\)"),
     "a value": ({}, {"X": X + 1e-12 * (X[3, 1] == X)}, "X was float64 of shape"),

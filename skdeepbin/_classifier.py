@@ -179,7 +179,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         The units of the features in training; the fitted weights are for X as it is.
         "standard" subtracts the mean and divides by the standard deviation, by weight
         and about: to a power of two. "auto" does that too, but divides a feature that
-        is zero in 95 % of the rows or more (a word, a one-hot column of many kinds) by
+        is zero in 80 % of the rows or more (a word, a one-hot column of many kinds) by
         the root mean square of its other entries. "none" takes X as it is.
 
     dropout : float, default=0.0

@@ -36,7 +36,7 @@ from skdeepbin.training._blocks import row_slices
 ROWS = 2**14  # looked at at a time
 
 # A feature is rare where fewer of its entries, by weight, are not zero.
-RARE = 0.05
+RARE = 0.2
 
 
 class Units(NamedTuple):
@@ -152,7 +152,7 @@ def units_by(
         scale = np.exp2(np.round(np.log2(spread)))
         shift = np.round(4 * mean / scale) / 4 * scale
         # A smaller one would give weights beyond the precision.
-        smallest = 2.0 ** (np.finfo(dtype).minexp + 6)
+        smallest = 2.0 ** (np.finfo(dtype).minexp + 3)
         scale = np.maximum(scale / factor, smallest)
         shift = shift / factor
     with np.errstate(over="ignore"):

@@ -4,9 +4,10 @@ from importlib import import_module
 from typing import Any
 
 from skdeepbin._classifier import DeepBinaryClassifier
+from skdeepbin._encoder import PiecewiseLinearEncoder
 from skdeepbin._version import __version__ as __version__
 
-__all__ = ["DeepBinaryClassifier", "report"]
+__all__ = ["DeepBinaryClassifier", "PiecewiseLinearEncoder", "report"]
 
 # Imported where they are first used: they bring many modules.
 PACKAGES = ("dask", "diagnosis", "export", "plotting")

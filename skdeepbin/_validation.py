@@ -195,10 +195,12 @@ RULES = {
 }
 
 
-def check_parameters(parameters: Mapping[str, Any]) -> None:
+def check_parameters(
+    parameters: Mapping[str, Any], rules: Mapping[str, Rule] = RULES
+) -> None:
     """Raise an InvalidParameterError for the first parameter that breaks its rule."""
     for name, value in parameters.items():
-        rule = RULES[name]
+        rule = rules[name]
         if rule.holds(value):
             continue
         message = f"`{name}` must be {rule.must_be}; got {value!r}."

@@ -48,6 +48,7 @@ ALLOWED = {
         "_saving",
         "_stream",
     },
+    "_encoder": {"network", "training", "_validation", "_weights"},
     "dask": {
         "network",
         "training",
@@ -58,7 +59,14 @@ ALLOWED = {
         "_classifier",
         "_extras",
     },
-    "export": {"network", "training", "_classifier", "_extras", "_version"},
+    "export": {
+        "network",
+        "training",
+        "_classifier",
+        "_encoder",
+        "_extras",
+        "_version",
+    },
     "plotting": {"_extras", "_validation", "_weights", "diagnosis", "network"},
     "_page": {"training", "_version"},
     "_report": {
@@ -70,7 +78,7 @@ ALLOWED = {
         "_validation",
         "_weights",
     },
-    "__init__": {"_classifier", "_version"},
+    "__init__": {"_classifier", "_encoder", "_version"},
 }
 # What may be imported by a room besides the standard library and numpy.
 LIBRARIES = {
@@ -91,6 +99,7 @@ LIBRARIES = {
     "_saving": set(),
     "_stream": set(),
     "_classifier": {"scipy", "sklearn"},
+    "_encoder": {"sklearn"},
     "dask": {"scipy", "sklearn"},
     "export": {"scipy", "sklearn"},
     "plotting": {"scipy", "sklearn"},

@@ -6,7 +6,8 @@ divided by their number::
     z = X W_1 + b_1 ..,    probabilities = [sigmoid(-z), sigmoid(z)]
     label = classes[z > 0]
 
-Around other estimators the graph is skl2onnx's, and this is its converter.
+Around other estimators the graph is skl2onnx's, and this has its converters, of the
+classifier and of a PiecewiseLinearEncoder before it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepbin._classifier import DeepBinaryClassifier
+from skdeepbin._encoder import PiecewiseLinearEncoder, bins_of
 from skdeepbin._extras import extra
 from skdeepbin._version import __version__
 
@@ -33,7 +35,7 @@ OPSET, IR_VERSION = 17, 8
 # Operators of the activations; the identity needs none.
 OPERATORS = {"logistic": "Sigmoid", "relu": "Relu", "tanh": "Tanh"}
 
-INT64 = 7  # onnx.TensorProto.INT64
+FLOAT32, INT64, FLOAT64 = 1, 7, 11  # of onnx.TensorProto
 LARGEST_LABEL = np.iinfo(np.int64).max
 # Rows of `X_sample` on which a model of skl2onnx is compared with its estimator, and by
 # how much their probabilities may differ.
@@ -88,7 +90,7 @@ def to_onnx(estimator: Any, X_sample: Any = None) -> Any:
     estimator : DeepBinaryClassifier, or a classifier with one in it
         Fitted. A DeepBinaryClassifier needs onnx alone, a committee too. Whatever lies
         around it, a Pipeline, a search, a CalibratedClassifierCV, is converted by
-        skl2onnx.
+        skl2onnx; a PiecewiseLinearEncoder in it too.
 
     X_sample : array-like or data frame of shape (n_samples, n_features), default=None
         Some rows as the model will read them. It computes in float32 where they are
@@ -307,6 +309,32 @@ def _rounded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return rounded
 
 
+def _add_bins(
+    graph: Graph, encoder: PiecewiseLinearEncoder, X: str, output: str, dtype: np.dtype
+) -> None:
+    """Add the operators from a matrix to its encoding.
+
+    In float64 inside, as the encoder does: edges that are close stay apart.
+    """
+    bins = bins_of(encoder.bin_edges_)
+    if not len(bins.columns):
+        graph.node("Identity", X, output=output)
+        return
+    scale, number = bins.scale, graph.constant
+    low = number("low", bins.lower * scale)
+    width = number("width", bins.upper * scale - bins.lower * scale)
+    x = graph.node("Gather", X, number("columns", bins.columns), axis=1)
+    x = graph.node("Cast", x, to=FLOAT64)
+    x = graph.node("Max", x, number("lower", bins.lower))
+    x = graph.node("Min", x, number("upper", bins.upper))
+    if (scale != 1).any():
+        x = graph.node("Mul", x, number("scale", scale))
+    x = graph.node("Div", graph.node("Sub", x, low), width)
+    if dtype == np.float32:
+        x = graph.node("Cast", x, to=FLOAT32)
+    graph.node("Concat", X, x, axis=1, output=output)
+
+
 def _labels(classes: np.ndarray) -> np.ndarray:
     """The classes in a type of ONNX: text or int64."""
     if all(isinstance(label, str) for label in classes.tolist()):
@@ -451,7 +479,7 @@ def _type(column: np.ndarray) -> Any:
 
 
 def _register(skl2onnx: Any) -> None:
-    """Tell skl2onnx how to convert a DeepBinaryClassifier."""
+    """Tell skl2onnx how to convert what is of this package."""
     skl2onnx.update_registered_converter(
         DeepBinaryClassifier,
         "SkDeepBinDeepBinaryClassifier",
@@ -463,6 +491,12 @@ def _register(skl2onnx: Any) -> None:
             "output_class_labels": [False, True],
             "raw_scores": [True, False],
         },
+    )
+    skl2onnx.update_registered_converter(
+        PiecewiseLinearEncoder,
+        "SkDeepBinPiecewiseLinearEncoder",
+        _infer_encoding,
+        _convert_encoder,
     )
 
 
@@ -491,6 +525,29 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     outputs = [variable.full_name for variable in operator.outputs]
     raw = bool(scope.get_options(clf, {"raw_scores": False})["raw_scores"])
     _add_network(graph, clf, features, outputs, dtype, raw)
+    _give(onnx, graph, scope, container)
+
+
+def _infer_encoding(operator: Any) -> None:
+    """Set the type and the shape of an encoder's output."""
+    encoder = operator.raw_operator
+    width = encoder.n_features_in_ + int(encoder.n_bins_.sum())
+    operator.outputs[0].type = _type(np.empty((0, width), _precision_of(operator)))
+
+
+def _convert_encoder(scope: Any, operator: Any, container: Any) -> None:
+    """Add the encoder to a model that skl2onnx makes."""
+    onnx = extra("onnx", "onnx")
+    dtype = _precision_of(operator)
+    graph = Graph(scope.get_unique_variable_name)
+    features = graph.node("Cast", operator.inputs[0].full_name, to=_code(onnx, dtype))
+    output = operator.outputs[0].full_name
+    _add_bins(graph, operator.raw_operator, features, output, dtype)
+    _give(onnx, graph, scope, container)
+
+
+def _give(onnx: Any, graph: Graph, scope: Any, container: Any) -> None:
+    """Put a graph into the model that skl2onnx makes."""
     for name, value in graph.constants.items():
         container.add_initializer(
             name, _code(onnx, value.dtype), value.shape, value.ravel()

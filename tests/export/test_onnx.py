@@ -20,7 +20,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 import skdeepbin
+from skdeepbin import PiecewiseLinearEncoder
 from skdeepbin.export import to_onnx
+from skdeepbin.export._onnx import _register
 from tests.export.setups import LABELS, NETWORKS, fitted, net
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
@@ -38,6 +40,18 @@ AROUND = {
     ),
     "voting": lambda: VotingClassifier(
         [("net", net()), ("linear", LogisticRegression())],
+        voting="soft",
+        flatten_transform=False,
+    ),
+    "encoded": lambda: make_pipeline(PiecewiseLinearEncoder(4), net()),
+    "scaled, encoded committee": lambda: make_pipeline(
+        StandardScaler(), PiecewiseLinearEncoder(), net(n_networks=2)
+    ),
+    "voting of both": lambda: VotingClassifier(
+        [
+            ("features", net(n_networks=3)),
+            ("encoding", make_pipeline(PiecewiseLinearEncoder(), net(n_networks=2))),
+        ],
         voting="soft",
         flatten_transform=False,
     ),
@@ -168,6 +182,43 @@ def test_others_around_it(around, dtype, skl2onnx, moons):
     assert [value.name for value in model.graph.input] == ["X"]
 
 
+def encodings(encoder, X):
+    """What the model of an encoder gives, in the reference and in onnxruntime."""
+    from onnx.reference import ReferenceEvaluator
+    from skl2onnx import to_onnx as convert
+
+    model = convert(encoder, X[:1], target_opset=17)
+    yield ReferenceEvaluator(model).run(None, {"X": X})[0]
+    try:
+        import onnxruntime
+    except ModuleNotFoundError:
+        return
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    yield session.run(None, {"X": X})[0]
+
+
+@pytest.mark.parametrize("dtype", ["f", "d"])
+@pytest.mark.parametrize("columns", [[0, 1, 2, 3], [2], [1]])
+def test_an_encoding_to_the_last_bit(dtype, columns, skl2onnx, rng):
+    """Of edges far apart, of close ones, and of columns that have none."""
+    _register(skl2onnx)
+    most = np.finfo(dtype).max
+    X = np.column_stack(
+        [
+            rng.normal(size=50),
+            rng.choice([-most, -1, 0, 1, most], 50),
+            rng.randint(0, 2, 50),
+            1 + rng.randint(0, 5, 50) * np.finfo(dtype).eps,
+        ]
+    )[:, columns].astype(dtype)
+    encoder = PiecewiseLinearEncoder().fit(X)
+    for encoding in encodings(encoder, X):
+        assert encoding.dtype == dtype
+        np.testing.assert_array_equal(encoding, encoder.transform(X))
+
+
 @pytest.mark.parametrize("labels", LABELS)
 def test_labels_of_a_pipeline(labels, skl2onnx, moons):
     X, y = moons
@@ -214,6 +265,18 @@ def test_a_table(categories, dtype, skl2onnx, table):
         for value in model.graph.input
     }
     assert_same(model, clf, X, rows)
+
+
+@pytest.mark.parametrize("dtype", ["f", "d"])
+def test_an_encoder_of_some_columns(dtype, skl2onnx, table):
+    X, y = table[0][["age", "income", "town"]].astype({"income": dtype}), table[1]
+    columns = make_column_transformer(
+        (PiecewiseLinearEncoder(), ["income", "age"]), (OneHotEncoder(), ["town"])
+    )
+    clf = make_pipeline(columns, StandardScaler(), net(max_iter=50)).fit(X, y)
+    rows = {name: X[[name]].to_numpy(np.dtype(dtype)) for name in ("age", "income")}
+    rows["town"] = X[["town"]].to_numpy(object)
+    assert_same(to_onnx(clf, X), clf, X, rows)
 
 
 def test_a_matrix_of_text(skl2onnx, table):

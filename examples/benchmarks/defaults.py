@@ -62,7 +62,7 @@ def labels_of(z, rng):
 
 
 def few():
-    """The one penalty of few rows, by rows and features; and which let XOR be learnt."""
+    """The one penalty of few rows; and with which XOR is learnt."""
     alphas = ["auto", 0.2, 0.4, 0.8, 1.6, 3.0, 5.0]
 
     def draws(n, p):
@@ -160,7 +160,7 @@ def scaling():
 
 
 def wide():
-    """More features than rows: the penalty, and the smaller start of the first layer."""
+    """More features than rows: the penalty, and a smaller first layer."""
     alphas = ["auto", 5.0, 20.0, 100.0]
 
     def rows():

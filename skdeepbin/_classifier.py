@@ -27,7 +27,7 @@ from skdeepbin._callbacks import (
 )
 from skdeepbin._failure import warn_of_failure, warn_of_signs
 from skdeepbin._html import summary
-from skdeepbin._problem import LocalProblem, Problem, Rows
+from skdeepbin._problem import Constant, LocalProblem, Problem, Rows
 from skdeepbin._progress import Progress, say
 from skdeepbin._resume import Kept, kept
 from skdeepbin._saving import loaded, saved
@@ -537,10 +537,12 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                 kept(self, problem, given, goes_on) as course,
                 self._watched(problem, callbacks) as watcher,
             ):
-                solutions = self._fit(problem, given, goes_on, course, watcher)
+                solutions, constant = self._fit(
+                    problem, given, goes_on, course, watcher
+                )
                 self._keep(solutions, problem, goes_on)
             if not (self.stop_reason_ == INTERRUPTED or self._is_trial):
-                warn_of_failure(self, solutions, problem, self._stacklevel)
+                warn_of_failure(self, solutions, problem, constant, self._stacklevel)
         if self.stop_reason_ == INTERRUPTED:
             raise KeyboardInterrupt(
                 "The best weights so far are kept in the classifier."
@@ -554,8 +556,11 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         goes_on: bool,
         course: Kept,
         watcher: Watcher,
-    ) -> list[Solution]:
-        """Train on what is given, checked."""
+    ) -> tuple[list[Solution], Constant]:
+        """Train on what is given, checked.
+
+        With the losses of one who knows only how frequent the classes are.
+        """
         self._draw_split(course.random, goes_on)
         splits = bool(self.early_stopping) and given is None
         problem = self._with_hashes(problem, splits)
@@ -569,10 +574,12 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         stopping = Stopping(self.max_iter, self.tol, patience, watched)
         validate = self._validate(problem, given)
         constant = problem.constant_losses(given, held_out[0])
-        training = self._training(problem, stopping, constant, course)
-        return self._train(
+        known = Losses(constant.trained, constant.held_out)
+        training = self._training(problem, stopping, known, course)
+        solutions = self._train(
             problem, held_out, training, validate, goes_on, course.random, watcher
         )
+        return solutions, constant
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Take one gradient step on the rows of X, from where the last one ended.

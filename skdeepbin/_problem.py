@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from math import inf
+from math import inf, log
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from skdeepbin._fingerprint import digest
 from skdeepbin._validation import enough_memory
 from skdeepbin._weights import Weights, class_totals, constant_loss, unit
-from skdeepbin.network._network import Losses, Network
+from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Array
 from skdeepbin.training._blocks import Features, training_work
 from skdeepbin.training._data import Data, LocalData
@@ -41,6 +41,27 @@ ENOUGH_TO_TELL = 50
 # The best of many points undercuts the loss of a constant by about so many rows' share
 # where there is nothing to learn: the log-likelihood of a parameter too many is 1/2.
 CHANCE = 1.0
+
+# The loss of fewer rows tells where it is worse than a constant's beyond chance.
+# If n rows were drawn as the network says, ``exp(n (loss - constant loss))`` would have
+# the mean 1, and be above 20 once in twenty times at most (Markov).
+BEYOND_CHANCE = log(20)
+
+
+class Constant(NamedTuple):
+    """The losses of one who knows only how frequent the classes are.
+
+    trained : on the rows that are trained on.
+    held_out : on those that validate, from which on a loss says that nothing was
+        learnt; infinite if they are few.
+    validated : on those, however few.
+    surely : on those, above which a network is worse beyond chance.
+    """
+
+    trained: float
+    held_out: float
+    validated: float
+    surely: float
 
 
 class Rows(NamedTuple):
@@ -116,7 +137,7 @@ class Problem(Protocol):
     def totals(self, split: Any) -> tuple[Array, Array]:
         """Of each class, the weight that is trained on and that is held out."""
 
-    def constant_losses(self, given: Rows | None, split: Any) -> Losses:
+    def constant_losses(self, given: Rows | None, split: Any) -> Constant:
         """The losses of one who knows only how frequent the classes are.
 
         given : the rows that validate; None if they are a part of these, those that are
@@ -223,7 +244,7 @@ class LocalProblem(NamedTuple):
 
     def constant_losses(
         self, given: Rows | None, split: NDArray[np.bool_] | None
-    ) -> Losses:
+    ) -> Constant:
         """The losses of one who knows only how frequent the classes are."""
         known, _ = self.totals(None)
         y = self.y[:0] if split is None else self.y[split]
@@ -284,7 +305,7 @@ class LocalProblem(NamedTuple):
 
 def constant_losses(
     known: Array, given: Rows | None, n_held_out: NDArray[np.intp]
-) -> Losses:
+) -> Constant:
     """The losses of one who knows only how frequent the classes are.
 
     known : the class totals.
@@ -294,7 +315,9 @@ def constant_losses(
     totals, n = known, n_held_out
     if given is not None:
         totals, n = class_totals(given.y, given.w), np.bincount(given.y, minlength=2)
-    watched = inf
-    if n.min() >= ENOUGH_TO_TELL:
-        watched = constant_loss(known, totals) - CHANCE / float(n.sum())
-    return Losses(constant_loss(known, known), watched)
+    trained, n_rows = constant_loss(known, known), float(n.sum())
+    if not n_rows:
+        return Constant(trained, inf, inf, inf)
+    validated = constant_loss(known, totals)
+    watched = validated - CHANCE / n_rows if n.min() >= ENOUGH_TO_TELL else inf
+    return Constant(trained, watched, validated, validated + BEYOND_CHANCE / n_rows)

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.sparse import issparse, vstack
 
 from skdeepbin._fingerprint import digest
-from skdeepbin._problem import Rows, constant_losses
+from skdeepbin._problem import Constant, Rows, constant_losses
 from skdeepbin._validation import encode_labels
 from skdeepbin._weights import (
     added,
@@ -40,7 +40,7 @@ from skdeepbin.dask._part import (
 )
 from skdeepbin.dask._setting import Setting, Split
 from skdeepbin.dask._split import found_splits, n_different
-from skdeepbin.network._network import Losses, Network
+from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Array
 from skdeepbin.training._blocks import are_kept, block_rows
 from skdeepbin.training._data import Batches, Total
@@ -140,7 +140,7 @@ class DaskProblem(NamedTuple):
         trained, watched = as_floats(self._totals(split)[0]).reshape(2, 2)
         return trained, watched
 
-    def constant_losses(self, given: Rows | None, split: Split | None) -> Losses:
+    def constant_losses(self, given: Rows | None, split: Split | None) -> Constant:
         """The losses of one who knows only how frequent the classes are."""
         sums, n_held_out = self._totals(split)
         known = as_floats(added(sums[:2], sums[2:]))

@@ -15,6 +15,7 @@ from skdeepbin.diagnosis._budget import Budget, OutOfBudget
 from skdeepbin.diagnosis._evidence import (
     COPY,
     Evidence,
+    Penalty,
     gather,
     most_rows,
     sample,
@@ -159,14 +160,16 @@ def cause_of_failure(
     second: NDArray[np.bool_],
     sample_weight: Array | None,
     budget: Budget,
+    penalty: Penalty | None = None,
 ) -> Finding | None:
     """Why a fit that has just ended has failed; None if no cause is found.
 
     second : whether a row of X is of the second class.
     budget : what may be measured and tried out.
+    penalty : what suits all rows, if X is only a part of them.
     """
     with suppress(OutOfBudget):
-        worst = _worst(clf, X, second, sample_weight, budget)
+        worst = _worst(clf, X, second, sample_weight, budget, penalty)
         return None if worst.severity == "info" else worst
     return None
 
@@ -177,6 +180,7 @@ def _worst(
     second: NDArray[np.bool_],
     sample_weight: Array | None,
     budget: Budget,
+    penalty: Penalty | None,
 ) -> Finding:
     """The worst that can be said of a fit."""
     chosen = sample(second, most_rows(X))
@@ -185,5 +189,8 @@ def _worst(
     y = clf.classes_[second[chosen].astype(int)]
     w = None if sample_weight is None else sample_weight[chosen]
     networks = gather(clf, X[chosen], y, w, budget)
-    networks = [replace(evidence, n_rows=len(second)) for evidence in networks]
+    networks = [
+        replace(evidence, n_rows=len(second), known_penalty=penalty)
+        for evidence in networks
+    ]
     return of_evidence(networks).findings[0]

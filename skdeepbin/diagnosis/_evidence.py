@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,8 @@ from skdeepbin.network._initializers import initialize
 from skdeepbin.network._loss import log_loss
 from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Array, Layout, Parameters
-from skdeepbin.training._units import units_of
+from skdeepbin.training._penalty import auto_penalty
+from skdeepbin.training._units import Units, units_of
 
 # Rows and entries of X that are looked at, and rows even where there are many features.
 ROWS, ENTRIES, FEWEST = 2000, 10**6, 200
@@ -37,6 +38,19 @@ ROWS, ENTRIES, FEWEST = 2000, 10**6, 200
 # features, and for all of them. As measured for diagnosis/_budget.py.
 COPY, LAYERS, COLUMNS = 10.0, 50.0, 200.0
 MODEL, NEIGHBOUR, MODELS = 100.0, 1 / 8, 7e7
+
+
+class Penalty(NamedTuple):
+    """How strong a penalty suits the rows.
+
+    auto : the strongest that `alpha="auto"` is.
+    weight : of all rows together, in the user's unit.
+    n_weights : how many rows have a weight above zero.
+    """
+
+    auto: float
+    weight: float
+    n_weights: int
 
 
 @dataclass(frozen=True)
@@ -52,6 +66,7 @@ class Evidence:
     trials : the experiments that were made, by what was changed.
     features : which of the features of the table these are; None for all.
     budget : what may be measured and tried out yet.
+    known_penalty : where it is known of all rows and not of the sample alone.
     """
 
     subject: Subject
@@ -64,6 +79,7 @@ class Evidence:
     trials: dict[Any, Any] = field(default_factory=dict)
     features: NDArray[np.intp] | None = None
     budget: Budget = field(default_factory=Budget)
+    known_penalty: Penalty | None = None
 
     def number_of(self, feature: int) -> int:
         """The number that a feature has in the table."""
@@ -84,9 +100,35 @@ class Evidence:
         theta = layout.pack(Parameters(subject.weights, subject.biases))
         if not subject.scales_itself:
             return network, theta, self.X
-        units = units_of(self.X, lambda rows: np.ones(self.X.shape[0])[rows])
+        units = self.units
         X = (self.X - units.shift) / units.scale
         return network, units.from_user(theta, layout), X
+
+    @cached_property
+    def units(self) -> Units:
+        """Those of the features in training, as far as the sample tells."""
+        scaling = self.subject.parameters.get("feature_scaling", "auto")
+        return units_of(self.X, lambda rows: np.ones(len(self.X))[rows], scaling)
+
+    @cached_property
+    def penalty(self) -> Penalty:
+        """How strong a penalty suits the rows, of our classifier."""
+        if self.known_penalty is not None:
+            return self.known_penalty
+        factor = self.n_rows / len(self.y)
+        given = self.sample_weight
+        given = np.ones(len(self.y)) if given is None else given
+        by_class = compute_class_weight(
+            self.subject.parameters.get("class_weight"),
+            classes=self.subject.classes,
+            y=self.subject.classes[self.y.astype(int)],
+            sample_weight=given,
+        )
+        w = given * by_class[self.y.astype(int)]
+        totals = factor * np.array([w[~self.y].sum(), w[self.y].sum()])
+        rows = max(1.0, float(w.sum() / (w**2).sum()))
+        auto = auto_penalty(self.subject.activation, totals, rows, self.units.power)
+        return Penalty(auto, float(totals.sum()), round(factor * np.count_nonzero(w)))
 
     @cached_property
     def logits(self) -> Array:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
+from skdeepbin.diagnosis._budget import OutOfBudget
 from skdeepbin.diagnosis._evidence import Evidence
 from skdeepbin.diagnosis._experiments import (
     LONG_WORK,
@@ -34,8 +35,10 @@ from skdeepbin.diagnosis._judgement import (
     setting,
     severity,
     stuck,
+    untried,
 )
 from skdeepbin.diagnosis._tables import overlap
+from skdeepbin.training._units import RARE as RARE_FEATURE
 
 # Standard errors by which the AUC of the models must exceed 0.5 to be a sign that the
 # labels depend on the features.
@@ -48,6 +51,11 @@ RATIO, LARGE, SMALL, OFF_CENTRE = 10.0, 10.0, 0.1, 3.0
 NARROW, VERY_NARROW = 8, 3
 # Penalties above the default by this factor are suspected.
 STRONG = 10.0
+# Penalties above what suits the weight of the rows by this factor are; beyond the one
+# before they are accused untried where trying takes too long.
+OVER = 2.0
+# Weights of a smaller mean look normalised, as do those that sum to one.
+NORMALISED = 1e-3
 # And others where the weights have become this small next to a usual start.
 SHRUNK = 0.3
 # Labels that are wrong where a model is surest: the least share, and how far that is
@@ -123,6 +131,32 @@ def labels_unlearnable(e: Evidence) -> Finding | None:
     return Finding("labels_unlearnable", "error", None, found, cause, what)
 
 
+def rare_features(e: Evidence) -> Finding | None:
+    """Features that are zero in most rows, in units in which they drown or shout."""
+    scaling = e.subject.parameters.get("feature_scaling", "auto")
+    if scaling == "auto" or not failing(e):
+        return None
+    filled = np.mean(e.X != 0, axis=0)
+    rare = int(np.sum((filled > 0) & (filled <= RARE_FEATURE)))
+    if not rare:
+        return None
+    laboratory, change = Laboratory(e), {"feature_scaling": "auto"}
+    trial = laboratory.try_out(change)
+    what = remedy(e, trial, "")
+    if not laboratory.explains(trial):  # it may learn its own rows in any units
+        control = laboratory.try_out({}, trial.steps)
+        if not better_on_held_out(e, control, trial):
+            return None
+        what = f"Set {setting(change)}: {on_held_out(control, trial)}"
+    found = losses(e) | {"features that are zero in most rows": float(rare)}
+    cause = (
+        f"Most entries of some features are zero, and feature_scaling={scaling!r} "
+        "gives these a scale that does not suit them"
+    )
+    code = "unscaled_features"
+    return Finding(code, severity(e), None, found, cause, what, change)
+
+
 def unscaled_features(e: Evidence) -> Finding | None:
     """Features in units in which no step suits all weights."""
     return _if_scaling_helps(e) if _are_unscaled(e) else None
@@ -192,6 +226,57 @@ def _scales(e: Evidence) -> dict[str, float]:
         "largest standard deviation of a feature": spread.max(),
         "smallest": spread.min(),
     }
+
+
+def outweighed(e: Evidence) -> Finding | None:
+    """A penalty that is too strong for the total weight of the rows."""
+    subject = e.subject
+    if not subject.scales_itself or isinstance(subject.estimator.alpha, str):
+        return None
+    alpha, penalty = subject.parameters["alpha"], e.penalty
+    if alpha <= OVER * penalty.auto or not failing(e):
+        return None
+    found = losses(e) | {"alpha": alpha, "the strongest that suits it": penalty.auto}
+    cause = (
+        f"The penalty outweighs the rows: alpha={alpha:g} against a total weight of "
+        f"{penalty.weight:.3g}"
+    )
+    normalise = ""
+    sums_to_one = penalty.n_weights > 1 and abs(penalty.weight - 1) < 1e-6
+    if sums_to_one or penalty.weight < NORMALISED * penalty.n_weights:
+        cause += ". The sample weights look normalised, but a weight counts rows"
+        factor = penalty.n_weights / penalty.weight
+        normalise = (
+            f". Or multiply the weights by {factor:.3g}, their number / their sum"
+        )
+    try:
+        trial = _lighter(e, penalty.auto)
+    except OutOfBudget:
+        change: dict[str, Any] = {"alpha": "auto"}
+        is_clear = stuck(e) and alpha > STRONG * penalty.auto
+        if not is_clear or Laboratory(e).has_tried(change):
+            return None
+        what = untried(change)
+    else:
+        if trial is None:
+            return None
+        change, what = dict(trial.change), remedy(e, trial, "")
+    what += normalise
+    return Finding("over_regularized", severity(e), None, found, cause, what, change)
+
+
+def _lighter(e: Evidence, auto: float) -> Trial | None:
+    """A trial with a lighter penalty that learns, on rows held out too if they tell."""
+    laboratory = Laboratory(e)
+    tell = min(e.y.sum(), (~e.y).sum()) >= ENOUGH_OF_A_CLASS
+    for alpha in ("auto", float(f"{auto / 10:.1g}")):
+        trial = laboratory.try_out({"alpha": alpha})
+        if laboratory.explains(trial) and not (
+            tell
+            and not better_on_held_out(e, laboratory.try_out({}, trial.steps), trial)
+        ):
+            return trial
+    return None
 
 
 def over_regularized(e: Evidence) -> Finding | None:
@@ -343,7 +428,8 @@ def _first_better(
         trial = laboratory.try_out(change, steps)
         control = laboratory.try_out({**settings, **same} if settings else {}, steps)
         if better_on_held_out(e, control, trial):
-            now = {**e.subject.parameters, **same}
+            # "auto" and not what it came to, so that no remedy names what is set
+            now = {**e.subject.estimator.get_params(deep=False), **same}
             new = {k: v for k, v in change.items() if k not in now or now[k] != v}
             return trial._replace(change=new), control
     return None

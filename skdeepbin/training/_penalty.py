@@ -33,6 +33,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import sqrt
 
+from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._parameters import Array
 
 # Shares of the weight: of the strongest penalty of several, and in a stream.
@@ -71,6 +72,19 @@ def without_validation(alpha: float, weight: float, power: float) -> float:
     """
     many = FEATURES * max(1.0, (weight / ROWS) ** 0.25)
     return alpha * min(1.0, sqrt(power) * min(many, FEW * weight))
+
+
+def auto_penalty(activation: str, totals: Array, rows: float, power: float) -> float:
+    """The strongest penalty that `alpha="auto"` is, with validation or without.
+
+    totals : of each class the weight, in the user's unit.
+    rows : that a weight of one stands for.
+    power : the mean squared norm of a scaled row.
+    """
+    weight = rows * balanced_weight(totals)
+    one = without_validation(ACTIVATIONS[activation].alpha, weight, power)
+    alphas = with_validation(ACTIVATIONS[activation].alphas, weight, power)
+    return max(one, *alphas) / rows
 
 
 def in_stream(alpha: float, weight: float, power: float) -> float:

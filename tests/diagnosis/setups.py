@@ -69,6 +69,8 @@ def _stripes(n=400):
 
 TABLES = {
     "moons": lambda: make_moons(300, noise=0.1, random_state=0),
+    "12 rows": lambda: make_moons(12, noise=0.1, random_state=0),
+    "words": lambda: _words(),
     "circles": lambda: make_circles(300, noise=0.1, factor=0.4, random_state=0),
     "xor": _xor,
     "stripes": _stripes,
@@ -108,6 +110,15 @@ def _raw_two(data, first, second):
     X, y = data
     rows = (y == first) | (y == second)
     return X[rows], (y[rows] == second).astype(int)
+
+
+def _words(n=300, n_words=100):
+    """Rare words, some of which are more frequent in one of the classes."""
+    rng = np.random.RandomState(0)
+    y = np.arange(n) % 2
+    subject = np.arange(n_words) % 4
+    share = np.where(subject == y[:, np.newaxis], 0.06, 0.02)
+    return (rng.uniform(size=(n, n_words)) < share).astype(float), y
 
 
 def _diabetes():
@@ -336,7 +347,7 @@ SICK = [
         "our logistic x 6",
         ("vanishing_gradient", "forward_collapse"),
         "circles",
-        ours(*[16] * 6, activation="logistic", **GD),
+        ours(*[16] * 6, activation="logistic", init="xavier", alpha=0.05, **GD),
     ),
     Setup(
         "mlp relu x 10",
@@ -390,7 +401,7 @@ SICK = [
         "tanh, alpha 5",
         ("over_regularized",),
         "moons",
-        ours(20, 20, activation="tanh"),
+        ours(20, 20, activation="tanh", alpha=5.0),
     ),
     Setup("relu, alpha 30", ("over_regularized",), "circles", ours(20, 20, alpha=30.0)),
     Setup(
@@ -426,6 +437,14 @@ SICK = [
         ours(8, 8, dropout=0.9, solver="adam", early_stopping=False),
     ),
     Setup("mlp alpha 1e3", ("over_regularized",), "wine", mlp(50, alpha=1e3)),
+    Setup("alpha 5, 12 rows", ("over_regularized",), "12 rows", ours(alpha=5.0)),
+    Setup(
+        "words in small units",
+        ("unscaled_features",),
+        "words",
+        ours(20, feature_scaling="none"),
+        times(1e-3),
+    ),
     Setup("wide, free", ("overfitting",), "wide", ours(100, 100, **FREE)),
     Setup(
         "mlp wide, free",
@@ -513,6 +532,8 @@ _HEALTHY_TABLES = [
     "large",
 ]
 HEALTHY = [
+    Setup("12 rows", (), "12 rows", ours()),
+    Setup("words", (), "words", ours(20), times(1e-3)),
     *(Setup(f"ours on {t}", (), t, ours()) for t in _HEALTHY_TABLES),
     *(
         Setup(

@@ -43,7 +43,14 @@ def test_says_nothing_aloud(moons):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         stuck = DeepBinaryClassifier(
-            8, depth=5, activation="logistic", solver="gd", max_iter=20, verbose=0
+            8,
+            depth=5,
+            activation="logistic",
+            init="xavier",
+            alpha=0.05,
+            solver="gd",
+            max_iter=20,
+            verbose=0,
         ).fit(*moons)
     assert not diagnose(stuck, *moons).ok  # warnings are errors here
 
@@ -125,7 +132,14 @@ def test_start_of_a_derived_estimator(moons, change, code):
 
 def test_what_a_fit_recorded_is_used(moons):
     clf = DeepBinaryClassifier(
-        10, depth=6, activation="logistic", solver="gd", max_iter=15, random_state=0
+        10,
+        depth=6,
+        activation="logistic",
+        init="xavier",
+        alpha=0.05,
+        solver="gd",
+        max_iter=15,
+        random_state=0,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

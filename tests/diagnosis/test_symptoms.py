@@ -18,6 +18,8 @@ ABOUT = {
     "labels_unlearnable": ("random y", None),
     "unscaled_features": ("x 1e4", None),
     "over_regularized": ("alpha 1e4", None),
+    "outweighed": ("alpha 5, 12 rows", "over_regularized"),
+    "rare_features": ("words in small units", "unscaled_features"),
     "held_down": ("tanh, alpha 20", "over_regularized"),
     "penalised": ("tanh, alpha 5", "over_regularized"),
     "unevenly_scaled": ("a feature x 0.01", "unscaled_features"),

@@ -125,7 +125,7 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
     >>> from sklearn.pipeline import make_pipeline
     >>> from skdeepbin import DeepBinaryClassifier
     >>> X, y = make_moons(200, noise=0.1, random_state=0)
-    >>> net = DeepBinaryClassifier(16, max_iter=100, random_state=0)
+    >>> net = DeepBinaryClassifier(16, random_state=0)
     >>> make_pipeline(PiecewiseLinearEncoder(), net).fit(X, y).score(X, y) > 0.95
     True
     """

@@ -211,7 +211,7 @@ def test_names_and_frames(table):
 
 def test_in_a_pipeline(table, rng):
     y = (table[:, 0] > 0.3) != (table[:, 4] == 20)
-    net = DeepBinaryClassifier(8, max_iter=60, random_state=0)
+    net = DeepBinaryClassifier(8, random_state=0)
     pipe = make_pipeline(PiecewiseLinearEncoder(), net)
     pipe.fit(table, y)
     Z = PiecewiseLinearEncoder().fit_transform(table)

@@ -304,8 +304,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         "validation_score" (nan where there is none), "gradient_norm", "step_size" and
         "seconds" since the start; and, with one axis more for the layers,
         "gradient_norms" and "update_ratios": of each layer the norm of its gradient,
-        and of the next step relative to the norm of its parameters, all in units of
-        the features' spread.
+        and of the next step relative to the norm of its parameters, all for scaled
+        features.
 
     n_starts_ : int
         Starting points that it took: 2 where a network learnt nothing from the first
@@ -584,10 +584,11 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Take one gradient step on the rows of X, from where the last one ended.
 
-        Without early stopping, k calls with the same rows are the first k iterations of
-        `fit`. Nothing is held out. What was measured, `loss_` too, is of the weights
-        before the step. Features are in the units of the first call, whose rows should
-        therefore be typical.
+        Nothing is held out. Features are scaled by all rows so far, or as in a `fit`
+        that came before; the first call may be one row. What was measured, `loss_` too,
+        is of the weights before the step. Without early stopping, and where `solver`
+        and `alpha` are not "auto", k calls with the same rows are the first k
+        iterations of `fit`.
 
         Parameters
         ----------

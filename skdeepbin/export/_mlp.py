@@ -68,10 +68,10 @@ def to_mlp(clf: DeepBinaryClassifier) -> MLPClassifier:
 
     Notes
     -----
-    Training that goes on with `partial_fit` or a warm start is MLPClassifier's, and has
-    no units of the features' spread: X should be scaled, and `alpha` is a penalty on
-    the weights as they are, divided by the rows of a mini-batch, not by all. It often
-    has to be lower.
+    Training that goes on with `partial_fit` or a warm start is MLPClassifier's, which
+    does not scale features: X should be scaled, and `alpha` is a penalty on the weights
+    as they are, divided by the rows of a mini-batch, not by all. It often has to be
+    lower.
 
     Examples
     --------

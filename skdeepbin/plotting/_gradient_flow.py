@@ -74,7 +74,7 @@ class GradientFlowDisplay:
     def from_estimator(cls, estimator, *, name=None, ax=None, line_kw=None):
         """Draw the gradients of a fitted classifier.
 
-        They are in units of the features' spread, as training is.
+        They are those of training, on scaled features.
 
         Parameters
         ----------

@@ -148,11 +148,13 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         found at every iteration, by Barzilai and Borwein's formula [3]_ and a line
         search that lets the loss rise for a while but not run away [4]_, or with
         `dropout` or mini-batches 0.3, as their losses cannot be compared. On
-        mini-batches it is 0.03 for "momentum" and "nesterov". For "adam" and "rprop"
-        it is as much larger for logistic as weights are (see `init`), and from 30
-        features on smaller by ``sqrt(30 / n_features)``, but at least 0.3 of it. Where
-        the loss does run away, training goes on from its best point with a tenth of the
-        rate, at most three times.
+        mini-batches it is 0.03 for "momentum" and "nesterov". In `partial_fit`, on
+        other rows at each call, these three have the rates of mini-batches times
+        ``min(1, 10 / p)``, with the p of `alpha`. For "adam" and "rprop" it is as much
+        larger for logistic as weights are (see `init`), and from 30 features on smaller
+        by ``sqrt(30 / n_features)``, but at least 0.3 of it. Where the loss does run
+        away, training goes on from its best point with a tenth of the rate, at most
+        three times.
 
     momentum : float, default=0.9
         The share of the last step that "momentum" and "nesterov" add to the next.

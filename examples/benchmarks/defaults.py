@@ -1,19 +1,25 @@
 """The defaults beside what they were chosen against, on data that this script makes.
 
     python examples/benchmarks/defaults.py [few] [penalties] [scaling] [wide]
-        [activations] [stream]
+        [activations] [stream] [rates]
 
-A table each; all of them take about five minutes on one core. Log losses and accuracies
-are of rows that were not trained on, means over draws.
+A table or two each; all of them take about six minutes on one core. Log losses and
+accuracies are of rows that were not trained on, means over draws.
 """
 
 import argparse
 import warnings
 from contextlib import contextmanager
+from time import perf_counter
 
 import numpy as np
 from scipy import sparse
-from sklearn.datasets import load_breast_cancer, make_classification, make_moons
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_digits,
+    make_classification,
+    make_moons,
+)
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier
@@ -65,27 +71,39 @@ def few():
     """The one penalty of few rows; and with which XOR is learnt."""
     alphas = ["auto", 0.2, 0.4, 0.8, 1.6, 3.0, 5.0]
 
-    def draws(n, p):
+    def clusters(n, p, seed):
+        return make_classification(
+            n + 1000, p, n_informative=2, n_redundant=0, random_state=seed
+        )
+
+    def planes(n, p, seed):  # all features tell; for odd seeds a bent plane
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(n + 1000, p))
+        direction = rng.normal(size=p)
+        z = 2.5 * X @ direction / np.linalg.norm(direction)
+        return X, labels_of(z + seed % 2 * 2 * X[:, 0] * X[:, 1], rng)
+
+    def draws(make, n, p):
         for seed in range(16):
-            X, y = make_classification(
-                n + 1000, p, n_informative=2, n_redundant=0, random_state=seed
-            )
+            X, y = make(n, p, seed)
             known = np.r_[np.flatnonzero(y == 0)[: n // 2], np.flatnonzero(y)[: n // 2]]
             others = np.setdiff1d(np.arange(len(y)), known)
             order = np.r_[known, others]
             yield seed, X[order], y[order]
 
-    def rows():
+    def rows(make, sizes):
         for p in 2, 5, 10:
-            for n in 6, 12, 24, 36:
+            for n in sizes:
                 losses = [
                     [loss(LogisticRegression(), X, y, n)]
                     + [loss(net(seed, alpha=a), X, y, n) for a in alphas]
-                    for seed, X, y in draws(n, p)
+                    for seed, X, y in draws(make, n, p)
                 ]
                 yield f"{n} rows, {p} features", np.mean(losses, axis=0)
 
-    table("log loss", ["LogisticRegression", *map(str, alphas)], rows())
+    names = ["LogisticRegression", *map(str, alphas)]
+    table("log loss, two features tell", names, rows(clusters, (6, 12, 24, 36)))
+    table("log loss, all features tell", names, rows(planes, (6, 12, 36)))
     X = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
     learnt = [
         np.mean([net(s, alpha=a).fit(X, [0, 1, 1, 0]).score(X, [0, 1, 1, 0]) == 1
@@ -109,6 +127,8 @@ def problems():
     X, y = load_breast_cancer(return_X_y=True)
     order = rng.permutation(len(y))
     yield "breast cancer", scale(X)[order], y[order], 400
+    X, digit = load_digits(return_X_y=True)
+    yield "digits, odd", X, digit % 2, 1000
 
 
 def penalties():
@@ -116,12 +136,16 @@ def penalties():
     paths = [(10.0, 1.0), (5.0,), (1.0,), (20.0, 3.0, 0.5), (1.0, 10.0)]
 
     def rows():
+        seconds = np.zeros(len(paths))
         for name, X, y, n in problems():
             values = []
-            for alphas in paths:
+            for number, alphas in enumerate(paths):
+                start = perf_counter()
                 with row_of("relu", alphas=alphas):
                     values.append(np.mean([loss(net(s), X, y, n) for s in range(4)]))
+                seconds[number] += perf_counter() - start
             yield name, values
+        yield "seconds of all", seconds
 
     table("log loss", [", ".join(f"{a:g}" for a in path) for path in paths], rows())
 
@@ -243,8 +267,35 @@ def stream():
     table("accuracy", ["MLPClassifier", *solvers], rows())
 
 
+def rates():
+    """The learning rates of streams; nan where the loss ran away."""
+    X, y = load_breast_cancer(return_X_y=True)
+    order = np.random.RandomState(0).permutation(len(y))
+    X, y = scale(X)[order], y[order]
+    choices = ["auto", 0.001, 0.01, 0.1, 0.3, 1.0]
+
+    def score(model, size, passes):
+        for start in [*range(0, 400, size)] * passes:
+            part = slice(start, start + size)
+            try:
+                model.partial_fit(X[:400][part], y[:400][part], classes=[0, 1])
+            except ValueError:  # its weights are beyond numbers
+                return np.nan
+        return model.score(X[400:], y[400:])
+
+    def rows():
+        for solver in "adam", "gd", "nesterov":
+            for size, passes in (1, 1), (4, 2), (16, 4):
+                models = [net(solver=solver, learning_rate=rate) for rate in choices]
+                name = f"{solver}, {size} rows at a time"
+                yield name, [score(model, size, passes) for model in models]
+
+    table("accuracy", list(map(str, choices)), rows())
+
+
 TABLES = {
-    make.__name__: make for make in (few, penalties, scaling, wide, activations, stream)
+    make.__name__: make
+    for make in (few, penalties, scaling, wide, activations, stream, rates)
 }
 
 

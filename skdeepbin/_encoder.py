@@ -192,7 +192,7 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        Z : ndarray of shape (n_samples, n_features + n_bins_.sum())
+        Z : ndarray of shape (n_samples, n_features + n_all_bins)
             Of the precision of X where that is float32, else float64.
         """
         check_is_fitted(self)

@@ -958,6 +958,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         weight = rows * problem.weight_unit
         weight *= balanced_weight(totals) if totals.all() else float(totals.sum())
         power = problem.units.power
+        if self.feature_scaling == "none":  # it says nothing of the features then
+            power = float(problem.network.layout.sizes[0])
         if is_stream:
             return (in_stream(activation.alpha, weight, power) / rows,), 1.0
         one = without_validation(activation.alpha, weight, power) / rows

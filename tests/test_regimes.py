@@ -278,6 +278,13 @@ def test_without_scaling_the_penalty_is_on_the_weights_as_they_are(shuffled):
     np.testing.assert_allclose(model.coefs_[0][:, 0], peer.coef_[0], atol=2e-3)
 
 
+def test_the_penalty_does_not_follow_the_units_of_features(shuffled):
+    X, y = shuffled
+    fits = [net(feature_scaling="none").fit(X * factor, y) for factor in (1, 1000.0)]
+    known = with_validation(ACTIVATIONS["relu"].alphas, 1e4, X.shape[1])
+    assert {clf.alpha_ for clf in fits} <= {*known}
+
+
 def test_scalings_are_the_same_where_no_feature_is_rare(shuffled):
     X, y = shuffled
     auto, standard = (net(feature_scaling=s).fit(X, y) for s in ("auto", "standard"))
@@ -302,6 +309,8 @@ def test_penalties_are_a_share_of_little_weight(alphas):
 
 def test_the_penalty_that_was_chosen_is_kept(shuffled):
     X, y = shuffled
-    assert net().fit(X, y).alpha_ in ACTIVATIONS["relu"].alphas
+    chosen = net().fit(X, y)
+    known = with_validation(ACTIVATIONS["relu"].alphas, 1e4, chosen._units.power)
+    assert chosen.alpha_ in known
     assert net(alpha=0.25).fit(X, y).alpha_ == 0.25
     assert net(n_networks=3).fit(X, y).alpha_.shape == (3,)

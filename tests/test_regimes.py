@@ -272,7 +272,12 @@ def test_without_scaling_the_penalty_is_on_the_weights_as_they_are(shuffled):
     X, y = shuffled
     X = 3 * X[:, :5] + 1
     model = DeepBinaryClassifier(
-        (), alpha=2.0, feature_scaling="none", early_stopping=False, tol=1e-9
+        (),
+        solver="lbfgs",
+        alpha=2.0,
+        feature_scaling="none",
+        early_stopping=False,
+        tol=1e-12,
     ).fit(X, y)
     peer = LogisticRegression(C=1 / 2.0, tol=1e-8, max_iter=2000).fit(X, y)
     np.testing.assert_allclose(model.coefs_[0][:, 0], peer.coef_[0], atol=2e-3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from copy import copy
 from functools import partial
 from inspect import Parameter, signature
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from scipy.special import expit, log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import check_scoring
@@ -25,6 +26,7 @@ from skdeepbin._callbacks import (
     has_callbacks,
     with_callbacks,
 )
+from skdeepbin._edges import LEAST_BINS, affordable_bins, column_edges
 from skdeepbin._failure import warn_of_failure, warn_of_signs
 from skdeepbin._html import summary
 from skdeepbin._problem import Constant, LocalProblem, Problem, Rows
@@ -60,8 +62,9 @@ from skdeepbin.network._loss import log_loss
 from skdeepbin.network._network import FEW, Losses, Network, few_logits
 from skdeepbin.network._overflow import mark_overflow, rows_at_once, wide_logits
 from skdeepbin.network._parameters import Array, Layout, Parameters
+from skdeepbin.training._bins import Bins, bins_of
 from skdeepbin.training._blocks import Features, block_rows, training_work
-from skdeepbin.training._committee import Member, Validate, train_committee
+from skdeepbin.training._committee import Member, Validate, View, train_committee
 from skdeepbin.training._engine import logits, memory_needed, n_useful_threads
 from skdeepbin.training._history import History, Step, joined, mean, together
 from skdeepbin.training._optimizers import OPTIMIZERS, stream_rate
@@ -83,7 +86,7 @@ from skdeepbin.training._stopping import (
 )
 from skdeepbin.training._threads import Threads, one_blas_thread
 from skdeepbin.training._train import Training
-from skdeepbin.training._units import units_of
+from skdeepbin.training._units import Units, units_of
 from skdeepbin.training._watching import Watcher, Watchers
 
 
@@ -238,6 +241,17 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         rows (then `validation_fraction` is not used). `coefs_`, `intercepts_` and the
         columns of `history_` have one axis more, in front.
 
+    n_bins : "auto" or int, default="auto"
+        The most bins of each feature that the first, third, fifth, .. network reads
+        beside the features, 0 for none. In a bin between the edges e_k and e_{k+1} a
+        feature rises from 0 to 1, ``clip((x - e_k) / (e_{k+1} - e_k), 0, 1)``, which
+        makes steps, counts and heavy tails easy to learn [11]_; the other networks read
+        the features alone. "auto" is 8 where `n_networks` is more than 1 and X dense,
+        fewer from 112 features on (columns with bins are 1,000 at most), and 0 else.
+        The edges are quantiles by weight, of at most 16,384 different rows that are
+        chosen by what is in them; a feature of few values has a bin from each to the
+        next, one of two values none. See `bin_edges_`.
+
     warm_start : bool, default=False
         Whether `fit` goes on from where the last fit ended, its optimiser included,
         with the same classes, features and layer sizes. `n_iter_` and the history then
@@ -280,7 +294,9 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         The two labels, sorted; probabilities and logits are about the second.
 
     coefs_ : list of ndarray of shape (fan_in, fan_out)
-        The weights of each layer, from the input to the logit.
+        The weights of each layer, from the input to the logit. Where networks read
+        bins, the first has a row for each of these too, below those of the features;
+        they are zero for the networks that read none.
 
     intercepts_ : list of ndarray of shape (fan_out,)
         The biases of each layer.
@@ -290,6 +306,10 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     loss_ : float
         The penalised mean log loss of the fitted weights, on the rows of training.
+
+    bin_edges_ : list of ndarray or None
+        Of each feature the edges of its bins, in float64, ascending; empty for one that
+        has no bins. None where no network reads any.
 
     alpha_ : float or ndarray of shape (`n_networks`,)
         The `alpha` of the fitted weights, of a committee one for each network.
@@ -337,6 +357,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     --------
     sklearn.linear_model.LogisticRegression : The same without hidden layers.
     sklearn.neural_network.MLPClassifier : Mini-batch training, any number of classes.
+    PiecewiseLinearEncoder : The features and their bins as columns, for any estimator.
 
     Notes
     -----
@@ -367,6 +388,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     .. [10] Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov (2014), Dropout: a
        simple way to prevent neural networks from overfitting,
        https://jmlr.org/papers/v15/srivastava14a.html.
+    .. [11] Gorishniy, Rubachev, Babenko (2022), On embeddings for numerical features in
+       tabular deep learning, https://arxiv.org/abs/2203.05556.
 
     Examples
     --------
@@ -383,6 +406,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     # The public path, so that a pickle does not depend on where this file lies.
     __module__ = "skdeepbin"
+    # None read bins before a fit, or in what an earlier version saved.
+    _bin_units: Units | None = None
     # A fit that a diagnosis tries out warns of nothing and tells nobody.
     _is_trial = False
     # Of a warning in `fit`, to be shown where that is called.
@@ -410,6 +435,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         scoring="loss",
         class_weight=None,
         n_networks=1,
+        n_bins="auto",
         warm_start=False,
         n_jobs=None,
         random_state=None,
@@ -437,6 +463,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.scoring = scoring
         self.class_weight = class_weight
         self.n_networks = n_networks
+        self.n_bins = n_bins
         self.warm_start = warm_start
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -535,14 +562,14 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             goes_on = self.warm_start and hasattr(self, "coefs_")
             problem = self._problem(X, y, sample_weight, goes_on)
             given = self._given_rows(problem, X_val, y_val, sample_weight_val)
-            with (
-                kept(self, problem, given, goes_on) as course,
-                self._watched(problem, callbacks) as watcher,
-            ):
-                solutions, constant = self._fit(
-                    problem, given, goes_on, course, watcher
-                )
-                self._keep(solutions, problem, goes_on)
+            with kept(self, problem, given, goes_on) as course:
+                self._draw_split(course.random, goes_on)
+                problems = self._views(problem, given, goes_on)
+                with self._watched(problems, callbacks) as watcher:
+                    solutions, constant = self._fit(
+                        problems, given, goes_on, course, watcher
+                    )
+                    self._keep(solutions, problems, goes_on)
             if not (self.stop_reason_ == INTERRUPTED or self._is_trial):
                 warn_of_failure(self, solutions, problem, constant, self._stacklevel)
         if self.stop_reason_ == INTERRUPTED:
@@ -553,7 +580,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     def _fit(
         self,
-        problem: Problem,
+        problems: Sequence[Problem],
         given: Rows | None,
         goes_on: bool,
         course: Kept,
@@ -563,9 +590,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
         With the losses of one who knows only how frequent the classes are.
         """
-        self._draw_split(course.random, goes_on)
-        splits = bool(self.early_stopping) and given is None
-        problem = self._with_hashes(problem, splits)
+        problem, splits = problems[0], self._splits(given)
         held_out = self._held_out(problem) if splits else [None] * self.n_networks
         watched = training_loss
         if self.early_stopping and (given is not None or held_out[0] is not None):
@@ -574,23 +599,66 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         if watched is not training_loss:
             patience *= ACTIVATIONS[self.activation].patience
         stopping = Stopping(self.max_iter, self.tol, patience, watched)
-        validate = self._validate(problem, given)
+        validate = self._validate(problems, given)
         constant = problem.constant_losses(given, held_out[0])
         known = Losses(constant.trained, constant.held_out)
-        training = self._training(problem, stopping, known, course)
+        trainings = [self._training(p, stopping, known, course) for p in problems]
         solutions = self._train(
-            problem, held_out, training, validate, goes_on, course.random, watcher
+            problems, held_out, trainings, validate, goes_on, course.random, watcher
         )
         return solutions, constant
+
+    def _splits(self, given: Rows | None) -> bool:
+        """Whether rows are held out where there are enough."""
+        return bool(self.early_stopping) and given is None
+
+    def _views(
+        self, problem: Problem, given: Rows | None, goes_on: bool
+    ) -> list[Problem]:
+        """What the networks read: the features, and with bins beside them if any do."""
+        n_bins = 0 if goes_on else self._most_bins(problem)
+        problem = self._with_hashes(problem, self._splits(given) or n_bins > 0)
+        edges = self._fitted_edges() if goes_on else None
+        if n_bins:
+            edges = column_edges(*problem.some_rows(ROWS_FOR_EDGES), n_bins)
+        return self._with_bins(problem, edges, self._bin_units if goes_on else None)
+
+    def _with_bins(
+        self, problem: Problem, edges: list[Array] | None, units: Units | None
+    ) -> list[Problem]:
+        """A problem, and the same with bins between these edges if there are any."""
+        if edges is None or not any(map(len, edges)):
+            return [problem]
+        return [problem, problem.with_bins(edges, self.feature_scaling, units)]
+
+    def _fitted_edges(self) -> list[Array] | None:
+        """Those of the bins of the last fit; an earlier version saved none."""
+        return getattr(self, "bin_edges_", None)
+
+    def _most_bins(self, problem: Problem) -> int:
+        """The most bins that `n_bins` means for each feature."""
+        if self.n_bins != "auto":
+            if self.n_bins and problem.is_sparse:
+                raise InvalidParameterError(
+                    f"`n_bins` must be 'auto' or 0 where X is sparse; got "
+                    f"{self.n_bins}: bins would fill it. Leave it out, or give "
+                    "`X.toarray()`."
+                )
+            return int(self.n_bins)
+        if self.n_networks == 1 or problem.is_sparse:
+            return 0
+        n_features = problem.network.layout.sizes[0]
+        most = affordable_bins(BINS, n_features, MOST_FEATURES)
+        return most if most >= LEAST_BINS else 0
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Take one gradient step on the rows of X, from where the last one ended.
 
         Nothing is held out. Features are scaled by all rows so far, or as in a `fit`
-        that came before; the first call may be one row. What was measured, `loss_` too,
-        is of the weights before the step. Without early stopping, and where `solver`
-        and `alpha` are not "auto", k calls with the same rows are the first k
-        iterations of `fit`.
+        that came before, whose bins networks read then too; else they read none. The
+        first call may be one row. What was measured, `loss_` too, is of the weights
+        before the step. Without early stopping and bins, and where `solver` and `alpha`
+        are not "auto", k calls with the same rows are the first k iterations of `fit`.
 
         Parameters
         ----------
@@ -633,16 +701,21 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             problem = problem.with_units(units)
             rng = check_random_state(self.random_state)
             self._draw_split(rng, goes_on)
-            problem = self._with_hashes(problem, splits=False)
+            problem = self._with_hashes(problem, is_needed=False)
+            edges = self._fitted_edges() if goes_on else None
+            problems = self._with_bins(problem, edges, self._bin_units)
             stopping = Stopping(max_iter=0, tol=0, n_iter_no_change=1)
             held_out = [None] * self.n_networks
-            training = self._training(
-                problem, stopping, Losses(inf, inf), rows_change=stream.changes
-            )
+            trainings = [
+                self._training(
+                    p, stopping, Losses(inf, inf), rows_change=stream.changes
+                )
+                for p in problems
+            ]
             solutions = self._train(
-                problem, held_out, training, None, goes_on, rng, Watcher(), True
+                problems, held_out, trainings, None, goes_on, rng, Watcher(), True
             )
-            self._keep([one_step_on(s) for s in solutions], problem, goes_on, ahead=1)
+            self._keep([one_step_on(s) for s in solutions], problems, goes_on, ahead=1)
             self._stream: Stream | None = stream
         if name == "rprop" and stream.changes and not (last and last.changes):
             warn_of_signs(self._stacklevel - 1)
@@ -790,9 +863,9 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         weights = check_weights(sample_weight_val, len(y), name="sample_weight_val")
         return Rows(check_features(X), second, weights)
 
-    def _with_hashes(self, problem: Problem, splits: bool) -> Problem:
+    def _with_hashes(self, problem: Problem, is_needed: bool) -> Problem:
         """The problem with what decides by the content of rows, if that is needed."""
-        if not (splits or self.batch_size or self.dropout):
+        if not (is_needed or self.batch_size or self.dropout):
             return problem
         return problem.with_hashes(self._split_seed)
 
@@ -828,15 +901,17 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         most = min(weight * problem.rows_a_weight / REPEATED, MOST_COMBINATIONS)
         return problem.n_combinations(most) <= most
 
-    def _validate(self, problem: Problem, given: Rows | None) -> Validate | None:
+    def _validate(
+        self, problems: Sequence[Problem], given: Rows | None
+    ) -> Validate | None:
         """What validates a point beyond the loss of held-out rows; None if nothing."""
         if given is None and self.scoring == "loss":
             return None
-        snapshot = copy(self)
+        problem, snapshot = problems[0], copy(self)
         snapshot.__dict__.pop("feature_names_in_", None)  # it is given no names
         snapshot.classes_ = problem.classes
         snapshot._fitted_activation = self.activation
-        layout = problem.network.layout
+        snapshot.bin_edges_ = _edges_of(problems)
         rows_of: dict[int, Rows | None] = {}
         scorer = None if self.scoring == "loss" else check_scoring(self, self.scoring)
 
@@ -849,6 +924,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             if rows is None:
                 return loss, score
             X, y, w = rows
+            layout = problems[member.view].network.layout
             parameters = layout.views(theta.astype(problem.dtype))
             snapshot.coefs_, snapshot.intercepts_ = map(list, parameters)
             if given is not None:
@@ -899,9 +975,9 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     def _train(
         self,
-        problem: Problem,
+        problems: Sequence[Problem],
         splits: Sequence[Any],
-        training: Training,
+        trainings: Sequence[Training],
         validate: Validate | None,
         goes_on: bool,
         rng: np.random.RandomState,
@@ -909,9 +985,10 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         is_stream: bool = False,
     ) -> list[Solution]:
         """Train every network of the committee."""
-        network = problem.network
         members = []
         for number, split in enumerate(splits):
+            view = _view(number, len(problems))
+            problem, training = problems[view], trainings[view]
             trained, watched = problem.totals(split)
             sums = Losses(float(trained.sum()), float(watched.sum()))
             if not sums.trained:
@@ -925,16 +1002,22 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                 start, state, stage = self._last_point(number, is_stream)
             alphas, finish = self._alphas(problem, trained, training, is_stream)
             stage = min(stage, len(alphas) - 1)
-            members.append(Member(start, split, sums, state, alphas, stage, finish))
+            members.append(
+                Member(start, split, sums, state, alphas, stage, finish, view)
+            )
         with (
-            problem.data(self.n_jobs, self.batch_size) as data,
+            ExitStack() as stack,
             np.errstate(over="ignore", invalid="ignore"),  # `stopping` looks for them
         ):
-            solutions = train_committee(
-                network, data, members, problem.alpha, training, validate, watcher
-            )
+            views = []
+            for problem, training in zip(problems, trainings):
+                while_it_lasts = problem.data(self.n_jobs, self.batch_size)
+                data = stack.enter_context(while_it_lasts)
+                views.append(View(problem.network, data, training))
+            alpha = problems[0].alpha
+            solutions = train_committee(views, members, alpha, validate, watcher)
         if any(solution.best is None for solution in solutions):
-            least, greatest = problem.extremes()
+            least, greatest = problems[0].extremes()
             raise ValueError(
                 "The loss is not finite at the starting weights: values of X, from "
                 f"{least:g} to {greatest:g}, or of `init` are too large. Scale X, for "
@@ -1019,8 +1102,18 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """The parameters of each network of the committee."""
         if self.coefs_[0].ndim == 2:
             return [Parameters(self.coefs_, self.intercepts_)]
-        networks = zip(zip(*self.coefs_), zip(*self.intercepts_))
-        return [Parameters(weights, biases) for weights, biases in networks]
+        networks: list[Parameters] = []
+        for (W, *weights), biases in zip(zip(*self.coefs_), zip(*self.intercepts_)):
+            reads_bins = _view(len(networks), 2)
+            first = W if reads_bins else W[: self.n_features_in_]
+            networks.append(Parameters([first, *weights], biases))
+        return networks
+
+    def _bins_for(self, parameters: Parameters) -> Bins | None:
+        """The bins that a network reads beside the features; None for none."""
+        if len(parameters.weights[0]) == self.n_features_in_:
+            return None
+        return bins_of(self.bin_edges_ or [])
 
     def _logits(self, X: Any, networks: Sequence[Parameters]) -> Array:
         """The mean of the networks' logits, finite for rows that are."""
@@ -1038,7 +1131,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             features = Features(X, z.dtype, n)
             for some in (rows[at : at + n] for at in range(0, len(rows), n)):
                 of_these = features.some(some).X
-                z[some] = wide_logits(networks, activation, of_these, z.dtype)
+                inputs = [self._input(of_these, network) for network in networks]
+                z[some] = wide_logits(networks, activation, inputs, z.dtype)
         return z
 
     def _logits_in_range(
@@ -1050,21 +1144,29 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """
         activation = ACTIVATIONS[self._fitted_activation]
         if X.shape[0] * sum(W.size for W in parameters.weights) < FEW:
+            X = self._input(X, parameters)
             return few_logits(parameters, activation, X, overflowed)
-        sizes = X.shape[1], *map(len, parameters.biases)
+        sizes = len(parameters.weights[0]), *map(len, parameters.biases)
         network = Network(Layout(sizes), activation)
         theta = network.layout.pack(parameters)
         size = block_rows(network, X.shape[0], theta.itemsize)
-        features = Features(X, theta.dtype, size)
+        features = Features(X, theta.dtype, size, bins=self._bins_for(parameters))
         work = training_work(network, X.shape[0], theta.itemsize) / 3  # forward only
         n = n_useful_threads(self.n_jobs, features, work)
         with one_blas_thread(), Threads(n) as threads:
             return logits(network, theta, features, threads, overflowed)
 
+    def _input(self, X: Any, parameters: Parameters) -> Any:
+        """What a network reads of rows: with bins as float64, else as they are."""
+        bins = self._bins_for(parameters)
+        if bins is None:
+            return X
+        return bins.beside(X.toarray() if issparse(X) else X)
+
     def _keep(
         self,
         solutions: Sequence[Solution],
-        problem: Problem,
+        problems: Sequence[Problem],
         goes_on: bool,
         ahead: int = 0,
     ) -> None:
@@ -1072,11 +1174,17 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
         ahead : steps that were taken since the last evaluation.
         """
-        layout, units, dtype = problem.network.layout, problem.units, problem.dtype
+        problem = problems[0]
+        layout, dtype = problems[-1].network.layout, problem.dtype
         best = [solution.best for solution in solutions if solution.best is not None]
         self._stream = None
-        thetas = [units.to_user(step.theta, layout) for step in best]
+        thetas = []
+        for number, step in enumerate(best):
+            view = problems[_view(number, len(problems))]
+            theta = view.units.to_user(step.theta, view.network.layout)
+            thetas.append(view.network.layout.widened(theta, layout))
         self.classes_ = problem.classes
+        self.bin_edges_ = _edges_of(problems)
         theta = thetas[0] if len(thetas) == 1 else np.stack(thetas)
         self.coefs_, self.intercepts_ = map(list, layout.views(theta.astype(dtype)))
         history = together([solution.history for solution in solutions])
@@ -1103,7 +1211,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.stop_reason_ = next(word for word in STOP_REASONS if word in reasons)
         self.n_starts_ = max(solution.n_starts for solution in solutions)
         self._fitted_activation = self.activation
-        self._units = units
+        self._units = problem.units
+        self._bin_units = problems[1].units if len(problems) > 1 else None
         self._fitted_way = self._way(is_stream=bool(ahead))
         # Training that had not come to its end goes on; else from the best point.
         self._resume = [
@@ -1123,14 +1232,14 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     @contextmanager
     def _watched(
-        self, problem: Problem, callbacks: Callbacks | None
+        self, problems: Sequence[Problem], callbacks: Callbacks | None
     ) -> Iterator[Watcher]:
         """Who watches the training, from its begin to the fitted classifier."""
         progress = None
         if self.verbose:
             progress = Progress(self.n_networks, self.max_iter, self.verbose > 1)
         if callbacks is not None:
-            callbacks.on_fit_begin(partial(self._attributes_at, problem))
+            callbacks.on_fit_begin(partial(self._attributes_at, problems))
         watchers = [w for w in (progress, callbacks) if w is not None]
         try:
             yield Watchers(watchers) if watchers else Watcher()
@@ -1145,8 +1254,11 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         if callbacks is not None:
             callbacks.on_fit_end()
 
-    def _attributes_at(self, problem: Problem, step: Step) -> dict[str, Any]:
+    def _attributes_at(self, problems: Sequence[Problem], step: Step) -> dict[str, Any]:
         """The fitted attributes of one network that stands at a step."""
+        problem = next(
+            p for p in problems if p.network.layout.n_parameters == len(step.theta)
+        )
         layout = problem.network.layout
         theta = problem.units.to_user(step.theta, layout).astype(problem.dtype)
         coefs, intercepts = map(list, layout.views(theta))
@@ -1156,11 +1268,27 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             "intercepts_": intercepts,
             "n_iter_": step.iteration,
             "loss_": step.loss,
+            "bin_edges_": _edges_of(problems),
             "n_layers_": len(layout.sizes),
             "out_activation_": "logistic",
             "_fitted_activation": self.activation,
         }
 
+
+def _view(number: int, n_views: int) -> int:
+    """Number of what a network of a committee reads: every other one reads bins."""
+    return 0 if number % 2 else n_views - 1
+
+
+def _edges_of(problems: Sequence[Problem]) -> list[Array] | None:
+    """The edges of the bins that networks read; None if none do."""
+    return problems[-1].bin_edges
+
+
+# With n_bins="auto", the bins of each feature of a committee, and the most columns that
+# they and the features make up. The edges are quantiles of so many different rows.
+BINS, MOST_FEATURES = 8, 1000
+ROWS_FOR_EDGES = 2**14
 
 _ACCEPTED = {"accept_sparse": "csr", "dtype": "numeric"}
 

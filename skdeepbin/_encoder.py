@@ -8,10 +8,9 @@ at k/K; in a bin its column rises from 0 to 1::
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Mapping
 from numbers import Integral
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -22,6 +21,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skdeepbin._edges import LEAST_BINS, affordable_bins, column_edges
 from skdeepbin._validation import (
     ROWS,
     Rule,
@@ -30,12 +30,10 @@ from skdeepbin._validation import (
     check_not_masked,
     check_parameters,
 )
-from skdeepbin._weights import BITS, check_weights, figures, unit
+from skdeepbin._weights import check_weights
 from skdeepbin.network._parameters import Array
+from skdeepbin.training._bins import bins_of
 from skdeepbin.training._blocks import row_slices
-
-# One bin would be the column itself, in another unit.
-LEAST_BINS = 2
 
 
 def _is_count(value: Any, least: int) -> bool:
@@ -170,15 +168,8 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         weights = check_weights(sample_weight, len(X))
         if weights is not None:
             X, weights = X[weights > 0], weights[weights > 0]
-        n_features = X.shape[1]
-        affordable = int(self.max_features_out) // n_features - 1
-        most = max(LEAST_BINS, min(int(self.n_bins), affordable))
-        digits = None if weights is None else _digits(weights)
-        self.bin_edges_ = [
-            # No zero of another sign, which would be the edge by the order of the rows.
-            _edges(X[:, j].astype(np.float64) + 0.0, digits, most)
-            for j in range(n_features)
-        ]
+        most = affordable_bins(int(self.n_bins), X.shape[1], int(self.max_features_out))
+        self.bin_edges_ = column_edges(X, weights, max(LEAST_BINS, most))
         self.n_bins_ = np.array([max(len(e) - 1, 0) for e in self.bin_edges_])
         return self
 
@@ -198,13 +189,13 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         X = _checked(self, X, reset=False)
         n_features, bins = X.shape[1], bins_of(self.bin_edges_)
-        Z = np.empty((len(X), n_features + len(bins.columns)), X.dtype)
+        Z = np.empty((len(X), n_features + bins.n), X.dtype)
         Z[:, :n_features] = X
         # A block of rows at a time: no copy of the whole in float64.
         n_rows = max(1, ROWS // Z.shape[1])
         with np.errstate(under="ignore"):
             for rows in row_slices(len(X), n_rows):
-                Z[rows, n_features:] = _encoded(X[rows], bins)
+                Z[rows, n_features:] = bins.of(X[rows])
         return Z
 
     def get_feature_names_out(self, input_features=None):
@@ -236,86 +227,3 @@ def _checked(encoder: PiecewiseLinearEncoder, X: Any, reset: bool) -> Array:
     if isinstance(X, np.ndarray) and X.dtype.kind in "mM":
         check_features(X)  # scikit-learn would take times as numbers
     return validate_data(encoder, X, reset=reset, dtype=[np.float64, np.float32])
-
-
-class Bins(NamedTuple):
-    """All bins of all columns, in one row.
-
-    columns : of which column each is a bin.
-    lower, upper : their edges.
-    scale : 1, or 1/2 where the edges are so far apart that their difference overflows.
-    """
-
-    columns: np.ndarray
-    lower: Array
-    upper: Array
-    scale: Array
-
-
-def bins_of(edges: list[Array]) -> Bins:
-    """The bins between the edges of each column."""
-    n_bins = [max(len(e) - 1, 0) for e in edges]
-    lower, upper = (
-        np.concatenate([np.empty(0), *(e[part] for e in edges)])
-        for part in (slice(-1), slice(1, None))
-    )
-    with np.errstate(over="ignore"):
-        scale = np.where(np.isfinite(upper - lower), 1.0, 0.5)
-    return Bins(np.repeat(np.arange(len(edges)), n_bins), lower, upper, scale)
-
-
-def _encoded(X: Array, bins: Bins) -> Array:
-    """Where rows lie in each bin, from 0 to 1.
-
-    Clipped before it is subtracted, nothing overflows; and the quotient is in [0, 1],
-    as its two differences are rounded alike.
-    """
-    columns, lower, upper, scale = bins
-    inside = X[:, columns].astype(np.float64).clip(lower, upper)
-    low = lower * scale
-    return (inside * scale - low) / (upper * scale - low)
-
-
-def _edges(x: Array, digits: list[np.ndarray] | None, most: int) -> Array:
-    """The edges of the bins of a column, at most ``most``; none if it needs none.
-
-    digits : of the weights of the rows.
-    """
-    values = np.unique(x)
-    if len(values) > most + 1:
-        values = np.unique(_quantiles(x, digits, most))
-    return values if len(values) > LEAST_BINS else np.empty(0)
-
-
-def _quantiles(x: Array, digits: list[np.ndarray] | None, n_parts: int) -> Array:
-    """The least values below or at which k/n of the weight lies, for k = 0 .. n.
-
-    In whole numbers, so that neither the order of rows nor the unit of the weights
-    decides. No interpolation: between which values it is would depend on the number of
-    rows, and three rows with weight 1/3 would not be one.
-    """
-    order = np.argsort(x)
-    sums = None if digits is None else [np.cumsum(part[order]) for part in digits]
-
-    def weight_up_to(row: int) -> int:
-        if sums is None:
-            return row + 1
-        total = 0
-        for part in sums:
-            total = (total << BITS) + int(part[row])
-        return total
-
-    last = len(x) - 1
-    total = weight_up_to(last)
-    rows = [
-        bisect_left(range(last), k * total, key=lambda i: n_parts * weight_up_to(i))
-        for k in range(n_parts + 1)
-    ]
-    return x[order[rows]]
-
-
-def _digits(weights: Array) -> list[np.ndarray]:
-    """Weights as whole numbers of many digits in base ``2**BITS``, the first first."""
-    each = np.arange(len(weights))
-    digits = figures(each, weights / unit(weights), len(weights))
-    return [part.astype(np.int64) for part in digits]

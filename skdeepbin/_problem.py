@@ -14,25 +14,28 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
 from skdeepbin._fingerprint import digest
 from skdeepbin._validation import enough_memory
 from skdeepbin._weights import Weights, class_totals, constant_loss, unit
 from skdeepbin.network._network import Network
-from skdeepbin.network._parameters import Array
-from skdeepbin.training._blocks import Features, training_work
+from skdeepbin.network._parameters import Array, Layout
+from skdeepbin.training._bins import bins_of
+from skdeepbin.training._blocks import Features, block_rows, training_work
 from skdeepbin.training._data import Data, LocalData
 from skdeepbin.training._engine import memory_needed, n_useful_threads
 from skdeepbin.training._split import (
     different_values,
     is_usable,
+    least_hashes,
     n_combinations,
     n_different_rows,
     row_hashes,
     stretches,
 )
 from skdeepbin.training._threads import Threads, one_blas_thread
-from skdeepbin.training._units import FeatureMoments, Units, moments
+from skdeepbin.training._units import FeatureMoments, Units, moments, units_by
 
 # Rows of each class from which a loss that is no better than that of a constant tells
 # that nothing was learnt: the standard error of a mean over 50 and 50 is a twentieth.
@@ -116,6 +119,29 @@ class Problem(Protocol):
     def with_hashes(self, seed: int) -> Problem:
         """The same problem with a number for each row that depends on its values."""
 
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the features are."""
+
+    def some_rows(self, most: int) -> tuple[np.ndarray, Array]:
+        """Different rows, dense, by their hashes; of each the weight of all its equals.
+
+        most : how many, the same ones wherever the rows are.
+        """
+
+    @property
+    def bin_edges(self) -> list[Array] | None:
+        """The edges of the bins that the network reads beside the features."""
+
+    def with_bins(
+        self, edges: list[Array], scaling: str, units: Units | None
+    ) -> Problem:
+        """The same problem for a network that reads bins beside the features.
+
+        scaling : of the bins.
+        units : those of features and bins, if they are known.
+        """
+
     def n_different_rows(self, enough: float) -> float:
         """How many different rows the class with fewer has, in effect; or more.
 
@@ -175,6 +201,7 @@ class LocalProblem(NamedTuple):
     units : those of the features while training.
     dtype : the precision to compute in.
     hashes : a number for each row, the same for equal rows; None if not needed.
+    bin_edges : of the bins that the network reads beside the features; None for none.
     """
 
     X: Any
@@ -186,6 +213,7 @@ class LocalProblem(NamedTuple):
     units: Units
     dtype: np.dtype
     hashes: NDArray[np.uint64] | None = None
+    bin_edges: list[Array] | None = None
 
     @property
     def alpha(self) -> float:
@@ -213,6 +241,40 @@ class LocalProblem(NamedTuple):
     def with_hashes(self, seed: int) -> LocalProblem:
         """The same problem with a number for each row that depends on its values."""
         return self._replace(hashes=row_hashes(self.X, seed))
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the features are."""
+        return issparse(self.X)
+
+    def some_rows(self, most: int) -> tuple[np.ndarray, Array]:
+        """Different rows, by their hashes, and the weights of all that equal each."""
+        assert self.hashes is not None
+        w = self.weights.of(self.y, slice(None))
+        rows, sums = least_hashes(self.hashes, w, most)
+        return self.X[rows], sums
+
+    def with_bins(
+        self, edges: list[Array], scaling: str, units: Units | None
+    ) -> LocalProblem:
+        """The same problem for a network that reads bins beside the features."""
+        bins = bins_of(edges)
+        network = with_more_features(self.network, bins.n)
+        n_rows = block_rows(network, len(self.y), self.dtype.itemsize)
+        features = Features(self.X, self.dtype, n_rows, bins=bins)
+        if units is None:
+            weights, origin = partial(self.weights.of, self.y), np.zeros(bins.n)
+            with enough_memory(memory_needed(network, features, 1)):
+                of_bins = units_by(
+                    lambda factor: moments(self.X, weights, factor, origin, bins),
+                    bins.n,
+                    scaling,
+                    self.dtype,
+                )
+            units = self.units.beside(of_bins)
+        return self._replace(
+            network=network, features=features, units=units, bin_edges=edges
+        )
 
     @property
     def _by_content(self) -> tuple[NDArray[np.uint64], np.ndarray, Array | None]:
@@ -301,6 +363,13 @@ class LocalProblem(NamedTuple):
                 self.hashes,
                 threads,
             )
+
+
+def with_more_features(network: Network, n: int) -> Network:
+    """The network that reads n features more."""
+    n_features, *sizes = network.layout.sizes
+    layout = Layout((n_features + n, *sizes))
+    return Network(layout, network.activation, network.dropout)
 
 
 def constant_losses(

@@ -251,7 +251,7 @@ def _training(
     """How training went."""
     network, clf = networks[0], networks[0].estimator
     ours = network.scales_itself
-    sizes = [network.weights[0].shape[0], *network.hidden, 1]
+    sizes = [network.n_inputs, *network.hidden, 1]
     rows = [
         ["Layers", f"{' – '.join(map(str, sizes))}, {network.activation}"],
         ["Iterations", f"{clf.n_iter_:,}"],

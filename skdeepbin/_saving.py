@@ -10,7 +10,7 @@ from skdeepbin._version import __version__
 from skdeepbin.training._plain import living, plain
 
 # Attributes that hold more than lists, numbers, texts and arrays.
-COMPOUND = ("_units", "_resume", "_stream")
+COMPOUND = ("_units", "_bin_units", "_resume", "_stream")
 WRITER = "_skdeepbin_version"
 
 

@@ -176,6 +176,11 @@ RULES = {
         words=["balanced"],
     ),
     "n_networks": Rule("a positive int", _is_int),
+    "n_bins": _or_word(
+        _word_among("auto"),
+        "0 (none) or an int of at least 2",
+        lambda value: _is_int(value, least=0) and value != 1,
+    ),
     "warm_start": Rule("a bool", _is_bool),
     "random_state": Rule(
         "None, an int from 0 to 2**32 - 1 or a numpy RandomState", _is_random_state

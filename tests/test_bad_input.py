@@ -75,6 +75,8 @@ PARAMETERS = [
     ({"validation_fraction": 1}, "`validation_fraction` must be"),
     ({"scoring": "los"}, "`scoring` must be .* Did you mean 'loss'?"),
     ({"n_networks": 0}, "`n_networks` must be a positive int; got 0"),
+    ({"n_bins": 1}, "`n_bins` must be .auto. or 0 .none. or an int of .* 2; got 1"),
+    ({"n_bins": "8"}, "`n_bins` must be"),
     ({"max_iter": 0}, "`max_iter` must be a positive int; got 0"),
     ({"max_iter": 10.0}, "`max_iter` must be"),
     ({"tol": -1}, "`tol` must be"),

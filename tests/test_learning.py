@@ -11,7 +11,7 @@ from sklearn.datasets import make_circles, make_moons
 from sklearn.metrics import accuracy_score, log_loss, make_scorer, roc_auc_score
 from sklearn.model_selection import cross_val_score
 
-from skdeepbin import DeepBinaryClassifier
+from skdeepbin import DeepBinaryClassifier, PiecewiseLinearEncoder
 from skdeepbin.diagnosis import LearningWarning
 from skdeepbin.network._initializers import initialize
 from skdeepbin.training._optimizers import OPTIMIZERS
@@ -347,12 +347,14 @@ def test_a_committee_averages_logits(container, cancer):
     model = DeepBinaryClassifier(
         8, n_networks=3, max_iter=30, init="he", random_state=0
     ).fit(X, y)
-    assert [W.shape for W in model.coefs_] == [(3, 30, 8), (3, 8, 8), (3, 8, 1)]
+    Z = PiecewiseLinearEncoder().fit_transform(X)  # of which one network reads X alone
+    shapes = [(3, Z.shape[1], 8), (3, 8, 8), (3, 8, 1)]
+    assert [W.shape for W in model.coefs_] == shapes
     assert [b.shape for b in model.intercepts_] == [(3, 8), (3, 8), (3, 1)]
     assert model.history_["loss"].shape == (3, model.n_iter_ + 1)
     logits = 0
     for number in range(3):
-        A = X
+        A = Z
         for W, b in zip(model.coefs_, model.intercepts_, strict=True):
             z = A @ W[number] + b[number]
             A = np.maximum(z, 0)
@@ -386,6 +388,7 @@ def test_a_committee_is_better_than_its_networks_on_average(cancer):
 def test_k_calls_of_partial_fit_are_k_iterations(way, n_networks, cancer):
     common = {
         "n_networks": n_networks,
+        "n_bins": 0,
         "early_stopping": False,
         "learning_rate": "auto" if way.startswith("gd") else 0.003,
         "random_state": 0,

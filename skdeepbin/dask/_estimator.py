@@ -110,6 +110,9 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
     n_networks : int, default=1
         The number of networks, a committee whose logits are averaged.
 
+    n_bins : "auto" or int, default="auto"
+        The bins of each feature that every other network of a committee reads.
+
     warm_start : bool, default=False
         Whether `fit` goes on from where the last fit ended.
 
@@ -195,6 +198,7 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
         scoring="loss",
         class_weight=None,
         n_networks=1,
+        n_bins="auto",
         warm_start=False,
         n_jobs=None,
         random_state=None,
@@ -224,6 +228,7 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
             scoring=scoring,
             class_weight=class_weight,
             n_networks=n_networks,
+            n_bins=n_bins,
             warm_start=warm_start,
             n_jobs=n_jobs,
             random_state=random_state,

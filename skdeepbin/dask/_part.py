@@ -25,7 +25,7 @@ from skdeepbin._weights import (
 from skdeepbin.dask._setting import Setting, Split
 from skdeepbin.network._parameters import Array
 from skdeepbin.training._blocks import Features, Rows, row_slices
-from skdeepbin.training._split import different_values, row_hashes
+from skdeepbin.training._split import different_values, least_hashes, row_hashes
 from skdeepbin.training._units import FeatureMoments, moments
 
 ROWS = 2**16  # looked at at a time
@@ -126,7 +126,7 @@ class Part:
         """Its rows by blocks."""
         slices = setting.cut.slices(self.number)
         return Rows(
-            Features(self.X, setting.dtype, setting.cut.most, slices),
+            Features(self.X, setting.dtype, setting.cut.most, slices, setting.bins),
             self.second(setting),
             self.w,
             setting.factors,
@@ -244,12 +244,31 @@ def weights_squared(part: Part, setting: Setting) -> list[int]:
 def moments_of(
     part: Part, setting: Setting, factor: Array, origin: Array | None
 ) -> FeatureMoments:
-    """Those of every feature times its factor."""
-    n = part.shape[1]
+    """Those of every feature times its factor, or of bins if there are any."""
     if not part.shape[0]:
-        return FeatureMoments(0.0, *np.zeros((4, n)))
+        return FeatureMoments(0.0, *np.zeros((4, len(factor))))
     weights, second = part.weights(setting), part.second(setting)
-    return moments(part.X, lambda rows: weights.of(second, rows), factor, origin)
+    return moments(
+        part.X, lambda rows: weights.of(second, rows), factor, origin, setting.bins
+    )
+
+
+class Some(NamedTuple):
+    """Different rows by their hashes, and the weights of all that equal each."""
+
+    hashes: NDArray[np.uint64]
+    X: np.ndarray
+    w: Array
+
+
+def some_rows(part: Part, setting: Setting, most: int) -> Some:
+    """Those with the least hashes."""
+    if not part.shape[0]:
+        return Some(np.empty(0, np.uint64), np.empty(part.shape), np.empty(0))
+    hashes, second = part.hashes(setting), part.second(setting)
+    w = part.weights(setting).of(second, slice(None))
+    rows, sums = least_hashes(hashes, w, most)
+    return Some(hashes[rows], part.X[rows], sums)
 
 
 class Totals(NamedTuple):

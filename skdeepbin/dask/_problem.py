@@ -15,7 +15,12 @@ import numpy as np
 from scipy.sparse import issparse, vstack
 
 from skdeepbin._fingerprint import digest
-from skdeepbin._problem import Constant, Rows, constant_losses
+from skdeepbin._problem import (
+    Constant,
+    Rows,
+    constant_losses,
+    with_more_features,
+)
 from skdeepbin._validation import encode_labels
 from skdeepbin._weights import (
     added,
@@ -34,6 +39,7 @@ from skdeepbin.dask._part import (
     extremes,
     head,
     moments_of,
+    some_rows,
     totals,
     values_of,
     weights_squared,
@@ -42,6 +48,7 @@ from skdeepbin.dask._setting import Setting, Split
 from skdeepbin.dask._split import found_splits, n_different
 from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Array
+from skdeepbin.training._bins import bins_of
 from skdeepbin.training._blocks import are_kept, block_rows
 from skdeepbin.training._data import Batches, Total
 from skdeepbin.training._split import n_combinations
@@ -58,6 +65,8 @@ class DaskProblem(NamedTuple):
     units : those of the features while training.
     alpha : the penalty in the unit of the weights.
     weight_unit : that unit, in the user's.
+    is_sparse : whether the features are.
+    bin_edges : of the bins that the network reads beside them; None for none.
     """
 
     crew: Crew
@@ -66,6 +75,8 @@ class DaskProblem(NamedTuple):
     units: Units
     alpha: float
     weight_unit: float
+    is_sparse: bool
+    bin_edges: list[Array] | None = None
 
     @property
     def classes(self) -> np.ndarray:
@@ -107,6 +118,45 @@ class DaskProblem(NamedTuple):
         """The same problem with a number for each row that depends on its values."""
         setting = replace(self.setting, name=uuid4().hex, seed=seed)
         return self._replace(setting=setting, shared=self.crew.share(setting))
+
+    def some_rows(self, most: int) -> tuple[np.ndarray, Array]:
+        """Different rows, by their hashes, and the weights of all that equal each."""
+        parts = self.crew.each(some_rows, self.shared, most)
+        hashes, X, w = map(np.concatenate, zip(*parts))
+        _, first, group = np.unique(hashes, return_index=True, return_inverse=True)
+        sums = np.bincount(group, w).astype(np.float64)
+        return X[first[:most]], sums[:most]
+
+    def with_bins(
+        self, edges: list[Array], scaling: str, units: Units | None
+    ) -> DaskProblem:
+        """The same problem for a network that reads bins beside the features."""
+        bins, setting = bins_of(edges), self.setting
+        network = with_more_features(setting.network, bins.n)
+        rows, dtype = setting.cut.rows, setting.dtype
+        shape = sum(rows), network.layout.sizes[0]
+        setting = replace(
+            setting,
+            name=uuid4().hex,
+            network=network,
+            cut=Cut(rows, block_rows(network, shape[0], dtype.itemsize)),
+            keeps=are_kept(shape, dtype),
+            bins=bins,
+        )
+        problem = self._replace(
+            setting=setting, shared=self.crew.share(setting), bin_edges=edges
+        )
+        if units is None:
+            origin = np.zeros(bins.n)
+            units = self.units.beside(
+                units_by(
+                    lambda factor: problem.moments(factor, origin),
+                    bins.n,
+                    scaling,
+                    dtype,
+                )
+            )
+        return problem.with_units(units)
 
     def n_different_rows(self, enough: float) -> float:
         """How many different rows the class with fewer has, in effect; or a bound."""
@@ -249,7 +299,10 @@ def problem_of(
     if units is None:
         moments = _moments(crew, shared, filled)
         units = units_by(moments, shape[1], clf.feature_scaling, dtype)
-    return DaskProblem(crew, setting, shared, units, weights.alpha, weights.unit)
+    is_sparse = any(some.is_sparse for some in described)
+    return DaskProblem(
+        crew, setting, shared, units, weights.alpha, weights.unit, is_sparse
+    )
 
 
 def _all_labels(described: Sequence[Description]) -> np.ndarray:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from skdeepbin.dask._cut import Cut
 from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Array
+from skdeepbin.training._bins import Bins
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Setting:
     keeps : whether blocks are kept once they are made.
     n_jobs : threads on each worker; None is as many as it gives to a task and others.
     seed : of the hashes of rows.
+    bins : that the network reads beside the features; None for none.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Setting:
     keeps: bool
     n_jobs: int | None = None
     seed: int | None = None
+    bins: Bins | None = None
 
 
 class Split(NamedTuple):

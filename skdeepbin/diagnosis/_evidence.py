@@ -95,20 +95,22 @@ class Evidence:
     def network(self) -> tuple[Network, Array, Array]:
         """The network, its parameters and the rows, in the units of training."""
         subject = self.subject
-        layout = Layout((self.X.shape[1], *subject.hidden, 1))
+        X = subject.input(self.X)
+        layout = Layout((X.shape[1], *subject.hidden, 1))
         network = Network(layout, ACTIVATIONS[subject.activation])
         theta = layout.pack(Parameters(subject.weights, subject.biases))
         if not subject.scales_itself:
-            return network, theta, self.X
+            return network, theta, X
         units = self.units
-        X = (self.X - units.shift) / units.scale
+        X = (X - units.shift) / units.scale
         return network, units.from_user(theta, layout), X
 
     @cached_property
     def units(self) -> Units:
         """Those of the features in training, as far as the sample tells."""
         scaling = self.subject.parameters.get("feature_scaling", "auto")
-        return units_of(self.X, lambda rows: np.ones(len(self.X))[rows], scaling)
+        X = self.subject.input(self.X)
+        return units_of(X, lambda rows: np.ones(len(X))[rows], scaling)
 
     @cached_property
     def penalty(self) -> Penalty:
@@ -165,10 +167,9 @@ class Evidence:
         return measure(network, self.subject.activation, theta, X, self.y, self.w)
 
     def _spend_on_layers(self) -> None:
-        n, n_features = self.X.shape
-        sizes = n_features, *self.subject.hidden, 1
-        work = work_of_pass(self.X.size, n, sizes)
-        self.budget.spend(LAYERS * self.X.size + work)
+        n, n_inputs = len(self.X), len(self.subject.weights[0])
+        work = work_of_pass(n * n_inputs, n, (n_inputs, *self.subject.hidden, 1))
+        self.budget.spend(LAYERS * n * n_inputs + work)
 
     @cached_property
     def scale(self) -> Array:
@@ -184,7 +185,7 @@ class Evidence:
         Of an estimator whose start is not a parameter, that of the weights as they are.
         """
         subject = self.subject
-        sizes = self.subject.n_features, *self.subject.hidden
+        sizes = self.subject.n_inputs, *self.subject.hidden
         if len(sizes) < 2 or (subject.scales_itself and subject.init is None):
             return 1.0
         if subject.init is None:
@@ -229,7 +230,7 @@ def rows_of(network: Subject, X: Any) -> Any:
     X = check_features(
         check_array(X, accept_sparse="csr", dtype="numeric", input_name="X")
     )
-    n_features = network.weights[0].shape[0]
+    n_features = network.n_features
     if X.shape[1] != n_features:
         raise ValueError(
             f"X must have the {n_features} features that the classifier was fitted on; "

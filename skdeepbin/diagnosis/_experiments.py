@@ -164,7 +164,8 @@ class Laboratory:
             "random_state": seed if isinstance(seed, (int, np.integer)) else 0,
         }
         if subject.scales_itself:
-            settings |= {"n_networks": 1, "scoring": "loss"}
+            n_bins = subject.parameters["n_bins"]
+            settings |= {"n_networks": 1, "n_bins": n_bins, "scoring": "loss"}
         if "checkpoint" in subject.parameters:
             settings["checkpoint"] = None
         if "depth" in subject.parameters and "hidden_layer_sizes" in change:

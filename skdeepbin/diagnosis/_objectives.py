@@ -12,6 +12,7 @@ from skdeepbin.diagnosis._subject import unpacked
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._network import Losses, Network
 from skdeepbin.network._parameters import Array, Layout
+from skdeepbin.training._bins import bins_of
 from skdeepbin.training._blocks import Features, Rows, block_rows
 from skdeepbin.training._engine import Engine
 from skdeepbin.training._objective import Objective
@@ -48,17 +49,19 @@ def of_the_classifier(clf: Any, X: Any, y: Any) -> tuple[Loss, Gradients, list[A
             f"classifier; got {X.shape[1]}."
         )
     y = y == clf.classes_[1]
-    weights = [W if W.ndim == 2 else W[0] for W in clf.coefs_]
-    biases = [b if b.ndim == 1 else b[0] for b in clf.intercepts_]
+    weights, biases = clf._fitted_networks()[0]
+    bins, units = None, clf._units
+    if len(weights[0]) > clf.n_features_in_:
+        bins, units = bins_of(clf.bin_edges_), clf._bin_units
     layout = Layout((weights[0].shape[0], *map(len, biases)))
     network = Network(layout, ACTIVATIONS[clf._fitted_activation])
-    features = Features(X, np.float64, block_rows(network, len(X), 8))
+    features = Features(X, np.float64, block_rows(network, len(X), 8), bins=bins)
     rows = Rows(features, y, None, np.ones(2))
     pairs = [np.vstack(pair) for pair in zip(weights, biases)]
     theta = np.concatenate([pair.ravel() for pair in pairs]).astype(np.float64)
-    theta = clf._units.from_user(theta, layout)
+    theta = units.from_user(theta, layout)
     threads = Threads(1)
-    total = clf._units.total(Engine(network, rows, threads), layout)
+    total = units.total(Engine(network, rows, threads), layout)
     penalty = float(np.ravel(clf.alpha_)[0]) * layout.is_weight
     objective = Objective(total, Losses(float(len(X)), 0.0), penalty)
 

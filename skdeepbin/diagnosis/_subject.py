@@ -17,6 +17,7 @@ from sklearn.neural_network import MLPClassifier
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import INITIALIZERS, xavier
 from skdeepbin.network._parameters import Array
+from skdeepbin.training._bins import Bins, bins_of
 from skdeepbin.training._optimizers import OPTIMIZERS
 
 EXPECTED = (
@@ -53,6 +54,7 @@ class Subject:
     ended_at_max_iter : whether more iterations were not allowed.
     number, n_networks : which network of a committee it is, from 1.
     n_left_out : of how many features it has lost the weights.
+    bins : that it reads beside the features; None for none.
     """
 
     estimator: Any
@@ -72,6 +74,7 @@ class Subject:
     n_networks: int = 1
     prefix: tuple[Any, ...] = field(default=())
     n_left_out: int = 0
+    bins: Bins | None = None
 
     @property
     def rate_name(self) -> str:
@@ -135,15 +138,24 @@ class Subject:
             return self.init
         return self.usual_start(fan_in, fan_out)
 
+    def input(self, X: Array) -> Array:
+        """What its first layer reads of dense rows."""
+        return X if self.bins is None else self.bins.beside(X)
+
+    @property
+    def n_inputs(self) -> int:
+        """The columns that its first layer reads."""
+        return len(self.weights[0]) + self.n_left_out
+
     @property
     def n_features(self) -> int:
         """The features that it was fitted on."""
-        return len(self.weights[0]) + self.n_left_out
+        return self.n_inputs - (0 if self.bins is None else self.bins.n)
 
     @property
     def n_parameters(self) -> int:
         """The weights and biases that it was fitted with."""
-        sizes = self.n_features, *self.hidden, 1
+        sizes = self.n_inputs, *self.hidden, 1
         return sum((a + 1) * b for a, b in pairwise(sizes))
 
     @property
@@ -256,8 +268,8 @@ def _is_ours(clf: Any) -> bool:
 
 def _of_ours(clf: Any, steps: tuple[Any, ...]) -> list[Subject]:
     """The networks of a DeepBinaryClassifier."""
-    single = clf.coefs_[0].ndim == 2
-    k = 1 if single else len(clf.coefs_[0])
+    networks = clf._fitted_networks()
+    single, k = clf.coefs_[0].ndim == 2, len(networks)
 
     def column(name: str, number: int) -> Array | None:
         values = clf.history_.get(name)
@@ -268,19 +280,19 @@ def _of_ours(clf: Any, steps: tuple[Any, ...]) -> list[Subject]:
         return values if name == "loss" else values[known]
 
     found = []
-    for number in range(k):
+    for number, (weights, biases) in enumerate(networks):
+        bins = None
+        if len(weights[0]) > clf.n_features_in_:
+            bins = bins_of(clf.bin_edges_)
         loss, validation = column("loss", number), column("validation_loss", number)
         assert loss is not None
         assert validation is not None
         found.append(
             Subject(
                 clf,
-                _parameters_of_ours(clf, number),
-                [np.asarray(W if single else W[number], float) for W in clf.coefs_],
-                [
-                    np.asarray(b if single else b[number], float)
-                    for b in clf.intercepts_
-                ],
+                _parameters_of_ours(clf, number, bins),
+                [np.asarray(W, float) for W in weights],
+                [np.asarray(b, float) for b in biases],
                 clf.classes_,
                 getattr(clf, "_fitted_activation", clf.activation),
                 True,
@@ -293,14 +305,16 @@ def _of_ours(clf: Any, steps: tuple[Any, ...]) -> list[Subject]:
                 number + 1,
                 k,
                 steps,
+                bins=bins,
             )
         )
     return found
 
 
-def _parameters_of_ours(clf: Any, number: int) -> dict[str, Any]:
-    """The parameters, with the solver and the penalty that "auto" came to."""
+def _parameters_of_ours(clf: Any, number: int, bins: Bins | None) -> dict[str, Any]:
+    """The parameters, with what "auto" came to."""
     parameters: dict[str, Any] = clf.get_params(deep=False)
+    parameters["n_bins"] = 0 if bins is None else max(bins.most, 2)
     if parameters["solver"] == "auto":
         parameters["solver"], _ = clf._fitted_way
     if parameters["alpha"] == "auto":

@@ -14,7 +14,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import LabelBinarizer
 
 from skdeepbin._classifier import DeepBinaryClassifier
-from skdeepbin.export._networks import check_fitted, one_network
+from skdeepbin.export._networks import check_fitted, one_network, reads_bins
 from skdeepbin.network._parameters import Layout, Parameters
 from skdeepbin.training._history import BY_LAYER, COLUMNS, History
 from skdeepbin.training._units import Units
@@ -49,6 +49,8 @@ def to_mlp(clf: DeepBinaryClassifier) -> MLPClassifier:
 
             W_1 = [W_1^1 .. W_1^k],  W_l = diag(W_l^1 .. W_l^k),  W_L = [W_L^1; ..] / k
 
+        Bins that networks read are two hidden layers more in front, of relu.
+
     Returns
     -------
     mlp : MLPClassifier
@@ -61,6 +63,8 @@ def to_mlp(clf: DeepBinaryClassifier) -> MLPClassifier:
         If `clf` is something else; of a pipeline, give the last step.
     NotFittedError
         If `clf` is not fitted.
+    ValueError
+        If networks read bins and their activation is not relu.
 
     See Also
     --------
@@ -87,6 +91,13 @@ def to_mlp(clf: DeepBinaryClassifier) -> MLPClassifier:
     True
     """
     check_fitted(clf, DeepBinaryClassifier, "clf")
+    if reads_bins(clf) and clf._fitted_activation != "relu":
+        raise ValueError(
+            "`clf` must have activation='relu' to become an MLPClassifier, which has "
+            "one activation for all layers: the networks read bins of the features, "
+            f"and these are layers of relu; got {clf._fitted_activation!r}. Fit it "
+            "with `n_bins=0`."
+        )
     parameters = one_network(clf)
     hidden = tuple(len(b) for b in parameters.biases[:-1])
     mlp = MLPClassifier(hidden, **_for_mlp(clf))
@@ -209,6 +220,7 @@ def from_mlp(mlp: MLPClassifier) -> DeepBinaryClassifier:
     clf.stop_reason_ = _stop_reason(mlp)
     # What a warm start asks for: the descent stands at theta, in the units of X.
     clf._fitted_activation = mlp.activation
+    clf.bin_edges_, clf._bin_units = None, None
     clf._units = Units(np.zeros(layout.sizes[0]), np.ones(layout.sizes[0]))
     clf._resume = [(theta.astype(np.float64), None, 0)]
     clf._fitted_way = clf._way()

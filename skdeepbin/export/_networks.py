@@ -5,10 +5,16 @@ lie side by side::
 
     W_1 = [W_1^1 .. W_1^k],   W_l = diag(W_l^1 .. W_l^k),   W_L = [W_L^1; ..; W_L^k] / k
     b_l = [b_l^1 .. b_l^k],   b_L = (b_L^1 + .. + b_L^k) / k
+
+A bin of a column, ``clip(u, 0, 1)`` with ``u = (x - e_k) / (e_{k+1} - e_k)``, is two
+layers of relu, through which the columns pass in two halves::
+
+    clip(u, 0, 1) = 1 - relu(1 - relu(u)),    x = relu(x) - relu(-x)
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +22,8 @@ from scipy.linalg import block_diag
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 
-from skdeepbin.network._parameters import Parameters
+from skdeepbin.network._parameters import Array, Parameters
+from skdeepbin.training._bins import Bins, bins_of
 
 
 def check_fitted(value: Any, kind: type, name: str) -> None:
@@ -38,9 +45,65 @@ def check_fitted(value: Any, kind: type, name: str) -> None:
         )
 
 
+# Of relu, before the network that reads what comes out of them.
+LAYERS_OF_BINS = 2
+
+
+def reads_bins(clf: Any) -> bool:
+    """Whether a network reads bins of the features beside them."""
+    return any(
+        len(weights[0]) > clf.n_features_in_ for weights, _ in clf._fitted_networks()
+    )
+
+
 def one_network(clf: Any) -> Parameters:
-    """Copies of the parameters; of a committee, of the network with its logit."""
-    networks = clf._fitted_networks()
+    """Copies of the parameters; of a committee, of the network with its logit.
+
+    Where any reads bins, with two layers of relu before it.
+    """
+    if not reads_bins(clf):
+        return _side_by_side(clf._fitted_networks())
+    bins = bins_of(clf.bin_edges_)
+    width = clf.n_features_in_ + bins.n
+    widened = [
+        Parameters([_with_rows(W, width), *weights], biases)
+        for (W, *weights), biases in clf._fitted_networks()
+    ]
+    return _behind_bins(_side_by_side(widened), bins, clf.n_features_in_)
+
+
+def _with_rows(W: Array, n: int) -> Array:
+    """A first layer that reads n features, the last of which have no weight."""
+    return np.pad(W, ((0, n - len(W)), (0, 0)))
+
+
+def _behind_bins(parameters: Parameters, bins: Bins, n_features: int) -> Parameters:
+    """The network of features and bins as one of the features alone."""
+    (W, *weights), (b, *biases) = parameters
+    slope = bins.scale / (bins.upper * bins.scale - bins.lower * bins.scale)
+    one = np.eye(n_features)
+    rise = np.zeros((n_features, bins.n))
+    rise[bins.columns, np.arange(bins.n)] = slope
+    zeros = np.zeros(2 * n_features)
+    of_bins = W[n_features:]
+    new = [
+        np.hstack([one, -one, rise]),
+        block_diag(np.eye(2 * n_features), -np.eye(bins.n)),
+        np.vstack([W[:n_features], -W[:n_features], -of_bins]),
+    ]
+    new_biases = [
+        np.append(zeros, -bins.lower * slope),
+        np.append(zeros, np.ones(bins.n)),
+        b + of_bins.sum(axis=0),
+    ]
+    cast = [part.astype(W.dtype) for part in new]
+    return Parameters(
+        [*cast, *weights], [*(part.astype(W.dtype) for part in new_biases), *biases]
+    )
+
+
+def _side_by_side(networks: Sequence[Parameters]) -> Parameters:
+    """One network with the mean of the logits, in parameters of its own."""
     k = len(networks)
     if k == 1:
         return Parameters(*([part.copy() for part in parts] for parts in networks[0]))

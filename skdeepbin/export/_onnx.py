@@ -26,9 +26,10 @@ from sklearn.compose import ColumnTransformer
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepbin._classifier import DeepBinaryClassifier
-from skdeepbin._encoder import PiecewiseLinearEncoder, bins_of
+from skdeepbin._encoder import PiecewiseLinearEncoder
 from skdeepbin._extras import extra
 from skdeepbin._version import __version__
+from skdeepbin.training._bins import bins_of
 
 # Old enough for the runtimes of 2022; every operator here is in it.
 OPSET, IR_VERSION = 17, 8
@@ -254,10 +255,16 @@ def _add_network(
     raw_scores : whether the second output is ``[-z, z]``.
     """
     networks = clf._fitted_networks()
-    logits = [
-        _add_layers(graph, zip(*parameters), clf._fitted_activation, X, dtype)
-        for parameters in networks
-    ]
+    inputs, logits = {clf.n_features_in_: X}, []
+    for parameters in networks:
+        width = len(parameters.weights[0])
+        if width not in inputs:
+            inputs[width] = _add_bins(graph, clf.bin_edges_ or [], X, dtype)
+        logits.append(
+            _add_layers(
+                graph, zip(*parameters), clf._fitted_activation, inputs[width], dtype
+            )
+        )
     z = logits[0]
     if len(networks) > 1:
         total = graph.node("Sum", *logits)
@@ -310,16 +317,19 @@ def _rounded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def _add_bins(
-    graph: Graph, encoder: PiecewiseLinearEncoder, X: str, output: str, dtype: np.dtype
-) -> None:
-    """Add the operators from a matrix to its encoding.
+    graph: Graph,
+    edges: Sequence[np.ndarray],
+    X: str,
+    dtype: np.dtype,
+    output: str | None = None,
+) -> str:
+    """Add the operators from a matrix to its columns and their bins; the name of these.
 
     In float64 inside, as the encoder does: edges that are close stay apart.
     """
-    bins = bins_of(encoder.bin_edges_)
-    if not len(bins.columns):
-        graph.node("Identity", X, output=output)
-        return
+    bins = bins_of(edges)
+    if not bins.n:
+        return graph.node("Identity", X, output=output)
     scale, number = bins.scale, graph.constant
     low = number("low", bins.lower * scale)
     width = number("width", bins.upper * scale - bins.lower * scale)
@@ -332,7 +342,7 @@ def _add_bins(
     x = graph.node("Div", graph.node("Sub", x, low), width)
     if dtype == np.float32:
         x = graph.node("Cast", x, to=FLOAT32)
-    graph.node("Concat", X, x, axis=1, output=output)
+    return graph.node("Concat", X, x, axis=1, output=output)
 
 
 def _labels(classes: np.ndarray) -> np.ndarray:
@@ -542,7 +552,7 @@ def _convert_encoder(scope: Any, operator: Any, container: Any) -> None:
     graph = Graph(scope.get_unique_variable_name)
     features = graph.node("Cast", operator.inputs[0].full_name, to=_code(onnx, dtype))
     output = operator.outputs[0].full_name
-    _add_bins(graph, operator.raw_operator, features, output, dtype)
+    _add_bins(graph, operator.raw_operator.bin_edges_, features, dtype, output)
     _give(onnx, graph, scope, container)
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
 
 from skdeepbin._classifier import DeepBinaryClassifier
 from skdeepbin._extras import extra
-from skdeepbin.export._networks import check_fitted, one_network
+from skdeepbin.export._networks import (
+    LAYERS_OF_BINS,
+    check_fitted,
+    one_network,
+    reads_bins,
+)
 from skdeepbin.network._parameters import Array
 
 # In torch.nn, of every activation but the identity, which is no module.
@@ -32,7 +38,8 @@ def to_torch(clf: DeepBinaryClassifier) -> Any:
     clf : DeepBinaryClassifier
         Fitted. A committee becomes one network with the mean of the logits, in which
         the networks lie side by side with zeros in between; training it in PyTorch
-        would fill these. `dropout` is for training alone and left out.
+        would fill these. Bins that networks read are two layers more in front, of ReLU.
+        `dropout` is for training alone and left out.
 
     Returns
     -------
@@ -71,10 +78,12 @@ def to_torch(clf: DeepBinaryClassifier) -> Any:
     """
     check_fitted(clf, DeepBinaryClassifier, "clf")
     torch = extra("torch", None)
+    of_bins = ["relu"] * LAYERS_OF_BINS if reads_bins(clf) else []
+    activations = chain(of_bins, repeat(clf._fitted_activation))
     parts: list[Any] = []
     for W, b in zip(*one_network(clf)):
-        if parts and clf._fitted_activation in MODULES:
-            parts.append(getattr(torch.nn, MODULES[clf._fitted_activation])())
+        if parts and (activation := next(activations)) in MODULES:
+            parts.append(getattr(torch.nn, MODULES[activation])())
         parts.append(_linear(torch, W, b))
     return torch.nn.Sequential(*parts).eval()
 

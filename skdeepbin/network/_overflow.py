@@ -54,21 +54,31 @@ def rows_at_once(parameters: Parameters) -> int:
 
 
 def wide_logits(
-    networks: Sequence[Parameters], activation: Activation, X: Any, dtype: DTypeLike
+    networks: Sequence[Parameters],
+    activation: Activation,
+    inputs: Sequence[Any],
+    dtype: DTypeLike,
 ) -> Array:
     """The mean ``z`` of the networks, or the finite number of ``dtype`` nearest to it.
 
-    X : dense or CSR, of any numeric type: it is not rounded to that of the parameters.
+    inputs : what each network reads of the rows, dense or CSR, of any numeric type: it
+        is not rounded to that of the parameters.
     """
-    X = X if isinstance(X, np.ndarray) else X.toarray()
-    X = np.ascontiguousarray(X)  # sums of a row are in the same order beside any others
     limit = float(np.finfo(dtype).max)
     with np.errstate(over="ignore", under="ignore"):
-        z = [_logit(parameters, activation, _wide(X)) for parameters in networks]
+        z = [
+            _logit(parameters, activation, _wide(_dense(X)))
+            for parameters, X in zip(networks, inputs)
+        ]
         fractions, exponents = map(np.hstack, zip(*z))
         k = len(networks)
         mean = _layer(Wide(fractions, exponents), np.full((k, 1), 1 / k), np.zeros(1))
         return np.clip(np.ldexp(*mean)[:, 0], -limit, limit).astype(dtype)
+
+
+def _dense(X: Any) -> Array:
+    """Rows in order C: the sums of a row are in the same order beside any others."""
+    return np.ascontiguousarray(X if isinstance(X, np.ndarray) else X.toarray())
 
 
 def _logit(parameters: Parameters, activation: Activation, A: Wide) -> Wide:

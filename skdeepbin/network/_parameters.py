@@ -77,6 +77,13 @@ class Layout:
         weights = [V[..., :-1, :] for V in layers]
         return Parameters(weights, [V[..., -1, :] for V in layers])
 
+    def widened(self, theta: Array, layout: Layout) -> Array:
+        """``theta`` of the same network in a layout for more features, without them."""
+        first, *others = self.layers(theta)
+        V = np.zeros(layout.shapes[0])
+        V[: len(first) - 1], V[-1] = first[:-1], first[-1]
+        return np.concatenate([V.ravel(), *map(np.ravel, others)])
+
     def pack(self, parameters: Parameters) -> Array:
         """A new ``theta`` with these weights and biases."""
         parts = [np.ravel(part) for layer in zip(*parameters) for part in layer]

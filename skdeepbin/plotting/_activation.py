@@ -215,7 +215,7 @@ class ActivationDisplay:
 
 def _hidden(network: Subject, X: Array) -> list[Array]:
     """The activations of each hidden layer, a row for each unit."""
-    A, found = X.T, list[Array]()
+    A, found = network.input(X).T, list[Array]()
     with np.errstate(all="ignore"):
         for W, b in zip(network.weights[:-1], network.biases[:-1]):
             A = W.T @ A + b[:, np.newaxis]

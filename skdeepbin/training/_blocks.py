@@ -20,6 +20,7 @@ from scipy.sparse import issparse
 
 from skdeepbin.network._network import Block, Network
 from skdeepbin.network._parameters import Array
+from skdeepbin.training._bins import Bins
 
 # What is computed from a block should stay in a core's share of the last-level cache
 # until it is used; but in small blocks the calls, and with threads the turns that they
@@ -73,6 +74,7 @@ class Features:
     X : dense or CSR, of any numeric type, and of any order if dense.
     dtype : the precision of the blocks.
     slices : the blocks, where others than nearly equal ones are asked for.
+    bins : of dense columns, that stand after them; None for none.
     """
 
     def __init__(
@@ -81,21 +83,26 @@ class Features:
         dtype: DTypeLike,
         block_rows: int,
         slices: list[slice] | None = None,
+        bins: Bins | None = None,
     ) -> None:
         self.X, self.dtype, self.block_rows = X, np.dtype(dtype), block_rows
+        self.bins = bins
+        n_rows, n_columns = X.shape
+        self.shape = n_rows, n_columns + (0 if bins is None else bins.n)
+        self.is_sparse = issparse(X) and bins is None
         self.slices = row_slices(X.shape[0], block_rows) if slices is None else slices
         self._file = _mapped_file(X)
 
     def some(self, rows: NDArray[np.intp]) -> Features:
         """A copy of the rows of these numbers."""
         self._check_file()
-        return Features(self.X[rows], self.dtype, self.block_rows)
+        return Features(self.X[rows], self.dtype, self.block_rows, bins=self.bins)
 
     def memory(self, n_rows: int, order: Literal["C", "F"] = "F") -> Array | None:
         """Memory for ``A_0`` of a dense block, in order F row after row of the data."""
-        if issparse(self.X):
+        if self.is_sparse:
             return None
-        return np.ones((self.X.shape[1] + 1, n_rows), self.dtype, order)
+        return np.ones((self.shape[1] + 1, n_rows), self.dtype, order)
 
     def load(self, number: int, memory: Array | None) -> Any:
         """One block as the kernels want it, in place in ``memory`` if it is dense."""
@@ -103,7 +110,11 @@ class Features:
         X = self.X[self.slices[number]]
         if memory is None:
             return X.astype(self.dtype, copy=False)
-        memory[:-1] = X.T
+        X = X.toarray() if issparse(X) else X
+        n_columns = X.shape[1]
+        memory[:n_columns] = X.T
+        if self.bins is not None:
+            memory[n_columns:-1] = self.bins.of(X).T
         return memory
 
     def _check_file(self) -> None:
@@ -168,7 +179,7 @@ class Rows:
         self.slices, self.dtype = features.slices, features.dtype
         self._kept: list[Block] | None = None
         if keep is None:
-            keep = are_kept(features.X.shape, self.dtype)
+            keep = are_kept(features.shape, self.dtype)
         if keep:
             # By features: small products are faster, and it takes long only once.
             self._kept = [

@@ -26,8 +26,18 @@ from skdeepbin.training._optimizers import rprop
 from skdeepbin.training._solve import Solution, descend
 from skdeepbin.training._stopping import INTERRUPTED, Stopping
 from skdeepbin.training._train import Stage, Training, interrupted, train
-from skdeepbin.training._units import Units
 from skdeepbin.training._watching import Watcher
+
+
+class View(NamedTuple):
+    """What networks of a committee read: the features, or bins of them beside them.
+
+    training : how to train those that do.
+    """
+
+    network: Network
+    data: Data
+    training: Training
 
 
 class Member(NamedTuple):
@@ -42,6 +52,7 @@ class Member(NamedTuple):
         the committee.
     stage : number of the penalty to begin with.
     finish : the penalty of the last steps, as such a multiple.
+    view : number of what it reads.
     """
 
     start: Callable[[], Array]
@@ -51,6 +62,7 @@ class Member(NamedTuple):
     alphas: Sequence[float] = (1.0,)
     stage: int = 0
     finish: float = 1.0
+    view: int = 0
 
 
 # Of an epoch by its number, what is minimised on each mini-batch.
@@ -61,11 +73,9 @@ Validate = Callable[[Array, Member], tuple[float, float]]
 
 
 def train_committee(
-    network: Network,
-    data: Data,
+    views: Sequence[View],
     members: Sequence[Member],
     alpha: float,
-    training: Training,
     validate: Validate | None,
     watcher: Watcher,
 ) -> list[Solution]:
@@ -75,44 +85,49 @@ def train_committee(
     Also of those alone where the watcher ends the training.
     """
 
-    def objective(total: Total, weights: Losses, alpha: float = alpha) -> Objective:
-        total = data.units.total(total, network.layout)
-        return Objective(total, weights, alpha * network.layout.is_weight)
+    def objective(view: View, total: Total, weights: Losses, alpha: float) -> Objective:
+        layout = view.network.layout
+        total = view.data.units.total(total, layout)
+        return Objective(total, weights, alpha * layout.is_weight)
 
-    def mini_batches(member: Member, batches: Batches, alpha: float) -> Objectives:
+    def mini_batches(
+        view: View, member: Member, batches: Batches, alpha: float
+    ) -> Objectives:
         def of_an_epoch(number: int) -> Iterator[Objective]:
             for weight, total in batches(number):
                 share = weight / member.weights.trained
-                yield objective(total, Losses(weight, 0.0), share * alpha)
+                yield objective(view, total, Losses(weight, 0.0), share * alpha)
 
         return of_an_epoch
 
     def trained(number: int, member: Member) -> Solution:
-        total, batches = data.sums(member.held_out)
+        view = views[member.view]
+        total, batches = view.data.sums(member.held_out)
         stages = []
         for factor in member.alphas:
             evaluate: ObjectiveFunction
-            evaluate = objective(total, member.weights, factor * alpha)
+            evaluate = objective(view, total, member.weights, factor * alpha)
             if validate is not None:
-                evaluate = _validated(evaluate, network, data.units, member, validate)
+                evaluate = _validated(evaluate, view, member, validate)
             steps = None
-            if data.batch_size is not None:
-                steps = mini_batches(member, batches, factor * alpha)
+            if view.data.batch_size is not None:
+                steps = mini_batches(view, member, batches, factor * alpha)
             stages.append(Stage(evaluate, steps))
-        course = training._replace(on_step=partial(watcher.on_step, number))
+        course = view.training._replace(on_step=partial(watcher.on_step, number))
         solution = train(stages, member.start, course, member.state, member.stage)
         return solution._replace(alpha=member.alphas[solution.best_stage])
 
     def finished(member: Member, solution: Solution) -> Solution:
         if member.held_out is None or solution.best is None:
             return solution
+        view = views[member.view]
         weights = Losses(sum(member.weights), 0.0)
-        total, _ = data.sums(None)
+        total, _ = view.data.sums(None)
         return _finished(
             solution,
-            objective(total, weights, member.finish * alpha),
+            objective(view, total, weights, member.finish * alpha),
             solution.alpha / member.finish if member.finish else 1.0,
-            FINISH_STEP * width_factor(network.layout.sizes[0]),
+            FINISH_STEP * width_factor(view.network.layout.sizes[0]),
         )
 
     solutions: list[Solution] = []
@@ -166,17 +181,14 @@ def _finished(
 
 
 def _validated(
-    objective: ObjectiveFunction,
-    network: Network,
-    units: Units,
-    member: Member,
-    validate: Validate,
+    objective: ObjectiveFunction, view: View, member: Member, validate: Validate
 ) -> ObjectiveFunction:
     """The objective with what `validate` says of every point."""
 
     def evaluate(theta: Array) -> Evaluation:
         evaluation = objective(theta)
-        loss, score = validate(units.to_user(theta, network.layout), member)
+        theta = view.data.units.to_user(theta, view.network.layout)
+        loss, score = validate(theta, member)
         if np.isnan(loss):
             loss = evaluation.validation_loss
         return evaluation._replace(validation_loss=loss, validation_score=score)

@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import issparse
 
 from skdeepbin.network._dropout import Draw, draw
 from skdeepbin.network._network import Block, Losses, Network, Workspace
@@ -54,8 +53,8 @@ def memory_needed(network: Network, features: Features, n_threads: int) -> int:
     n_parts = 2 + depth(group_size(len(features.slices)))
     of_a_thread = rows * network.workspace_size(1)
     of_a_thread += n_parts * network.layout.n_parameters
-    if not issparse(features.X):
-        of_a_thread += rows * (features.X.shape[1] + 1)
+    if not features.is_sparse:
+        of_a_thread += rows * (features.shape[1] + 1)
     # theta, the best one, the last and the next, their gradients, the penalty
     of_the_descent = 8 * 8 * network.layout.n_parameters
     return n_threads * itemsize * of_a_thread + of_the_descent

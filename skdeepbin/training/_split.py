@@ -71,6 +71,24 @@ def _bits(values: np.ndarray) -> NDArray[np.uint64]:
     return _mix(np.add(values, 0.0, dtype=np.float64).view(np.uint64))
 
 
+def least_hashes(
+    hashes: NDArray[np.uint64], weights: Array, most: int
+) -> tuple[NDArray[np.intp], Array]:
+    """Rows with a weight, and the weights; of many rows, different ones.
+
+    These have the least hashes, in their order, and the sum of the weights of all that
+    are equal.
+
+    most : how many.
+    """
+    rows = np.flatnonzero(weights > 0)
+    if len(rows) <= most:
+        return rows, weights[rows]
+    _, first, group = np.unique(hashes[rows], return_index=True, return_inverse=True)
+    sums = np.bincount(group, weights[rows]).astype(np.float64)
+    return rows[first[:most]], sums[:most]
+
+
 def mixed(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Other numbers, one to one, 0 to 0: every bit depends on every bit."""
     return _mix(hashes.copy())

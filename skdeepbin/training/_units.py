@@ -31,6 +31,7 @@ from scipy.sparse import issparse
 
 from skdeepbin.network._network import Losses
 from skdeepbin.network._parameters import Array, Layout
+from skdeepbin.training._bins import Bins
 from skdeepbin.training._blocks import row_slices
 
 ROWS = 2**14  # looked at at a time
@@ -51,6 +52,15 @@ class Units(NamedTuple):
     scale: Array
     constant: NDArray[np.intp] = np.empty(0, np.intp)
     power: float = nan
+
+    def beside(self, others: Units) -> Units:
+        """Those of these features and, after them, of others."""
+        return Units(
+            np.append(self.shift, others.shift),
+            np.append(self.scale, others.scale),
+            np.append(self.constant, len(self.scale) + others.constant),
+            self.power + others.power,
+        )
 
     @property
     def are_the_users(self) -> bool:
@@ -224,12 +234,14 @@ def moments(
     weights: Callable[[slice], Array],
     factor: Array,
     origin: Array | None = None,
+    bins: Bins | None = None,
 ) -> FeatureMoments:
     """Return those of every feature times its factor.
 
     origin : if it is not the first row that has a weight.
+    bins : of which those are asked for, not of the features themselves.
     """
-    n_rows, n_features = X.shape
+    n_rows, n_features = X.shape[0], len(factor)
     if issparse(X):
         origin = np.zeros(n_features)
     total, (first, second, filled) = 0.0, np.zeros((3, n_features))
@@ -238,7 +250,10 @@ def moments(
             w = weights(rows)
             count = w > 0
             part = X[rows] if count.all() else X[rows][count]
-            part, w = part.astype(np.float64), w[count]
+            if bins is not None:
+                part = bins.of(part.toarray() if issparse(part) else part)
+            part = part.astype(np.float64)
+            w = w[count]
             if not len(w):
                 continue
             filled += (part != 0).T @ w

@@ -6,12 +6,12 @@ from skdeepbin import DeepBinaryClassifier
 from skdeepbin.network._activations import ACTIVATIONS
 
 SIZES = {"none": (), "one": (5,), "three": (6, 4, 3)}
-# By name: the activation, the hidden layers, the size of the committee.
+# By name: the activation, the hidden layers, the size of the committee, and the bins.
 NETWORKS = {
-    f"{activation}-{depth}-{k}": (activation, sizes, k)
+    f"{activation}-{depth}-{k}{', bins' * (n_bins > 0)}": (activation, sizes, k, n_bins)
     for activation in sorted(ACTIVATIONS)
     for depth, sizes in SIZES.items()
-    for k in (1, 3)
+    for k, n_bins in [(1, 0), (3, 0), (3, 4)]
 }
 LABELS = {
     "int": np.array([3, 7]),
@@ -31,6 +31,8 @@ def net(**parameters):
 
 def fitted(kind, X, y):
     """One of NETWORKS."""
-    activation, sizes, k = NETWORKS[kind]
-    clf = net(hidden_layer_sizes=sizes, activation=activation, n_networks=k)
+    activation, sizes, k, n_bins = NETWORKS[kind]
+    clf = net(
+        hidden_layer_sizes=sizes, activation=activation, n_networks=k, n_bins=n_bins
+    )
     return clf.fit(X, y)

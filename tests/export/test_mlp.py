@@ -50,6 +50,10 @@ each = pytest.mark.parametrize("both", MLPS, indirect=True)
 def test_to_mlp_computes_the_same(kind, moons):
     X, y = moons
     clf = fitted(kind, X, y)
+    if clf.bin_edges_ is not None and clf.activation != "relu":
+        with pytest.raises(ValueError, match=r"must have activation='relu' .*n_bins=0"):
+            to_mlp(clf)
+        return
     theirs = to_mlp(clf)
     np.testing.assert_allclose(
         theirs.predict_proba(X), clf.predict_proba(X), rtol=0, atol=1e-14
@@ -85,7 +89,8 @@ def test_to_mlp_has_the_attributes_of_a_fit(moons):
     check_is_fitted(theirs)
     missing = set(vars(fit)) - set(vars(theirs))
     assert missing <= {"_optimizer", "_random_state"}  # of which a fit makes new ones
-    assert theirs.hidden_layer_sizes == (10, 10)
+    # The features, forth and back, and 16 bins, twice; then both networks.
+    assert theirs.hidden_layer_sizes == (20, 20, 10, 10)
     assert theirs.loss_ == clf.loss_
     assert theirs.loss_curve_ == clf.loss_curve_
     np.testing.assert_array_equal(theirs.feature_names_in_, ["a", "b"])

@@ -12,6 +12,7 @@ from skdeepbin.training._committee import (
     FINISH,
     FINISH_STEP,
     Member,
+    View,
     train_committee,
 )
 from skdeepbin.training._data import LocalData
@@ -76,8 +77,8 @@ def committee(data, members, solve, watched=training_loss, validate=None):
 
     constant = Losses(100.0, nan)  # so that everyone has learnt
     training = Training(solver, Stopping(5, 0.0, 5, watched), constant)
-    arguments = data, members, ALPHA, training, validate, Watcher()
-    return train_committee(NETWORK, *arguments)
+    views = [View(NETWORK, data, training)]
+    return train_committee(views, members, ALPHA, validate, Watcher())
 
 
 def down(objective, batches, *rest):

@@ -626,10 +626,10 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     def _with_bins(
         self, problem: Problem, edges: list[Array] | None, units: Units | None
     ) -> list[Problem]:
-        """A problem, and the same with bins between these edges if there are any."""
+        """A problem, and the one with bins between these edges if there are any."""
         if edges is None or not any(map(len, edges)):
             return [problem]
-        return [problem, problem.with_bins(edges, self.feature_scaling, units)]
+        return [*problem.with_bins(edges, self.feature_scaling, units)]
 
     def _fitted_edges(self) -> list[Array] | None:
         """Those of the bins of the last fit; an earlier version saved none."""

@@ -135,8 +135,10 @@ class Problem(Protocol):
 
     def with_bins(
         self, edges: list[Array], scaling: str, units: Units | None
-    ) -> Problem:
-        """The same problem for a network that reads bins beside the features.
+    ) -> tuple[Problem, Problem]:
+        """This problem, and that of a network that reads bins beside the features.
+
+        Both have the blocks of the second.
 
         scaling : of the bins.
         units : those of features and bins, if they are known.
@@ -256,11 +258,12 @@ class LocalProblem(NamedTuple):
 
     def with_bins(
         self, edges: list[Array], scaling: str, units: Units | None
-    ) -> LocalProblem:
-        """The same problem for a network that reads bins beside the features."""
+    ) -> tuple[LocalProblem, LocalProblem]:
+        """This problem, and that of a network that reads bins beside the features."""
         bins = bins_of(edges)
         network = with_more_features(self.network, bins.n)
         n_rows = block_rows(network, len(self.y), self.dtype.itemsize)
+        alone = self._replace(features=Features(self.X, self.dtype, n_rows))
         features = Features(self.X, self.dtype, n_rows, bins=bins)
         if units is None:
             weights, origin = partial(self.weights.of, self.y), np.zeros(bins.n)
@@ -272,7 +275,7 @@ class LocalProblem(NamedTuple):
                     self.dtype,
                 )
             units = self.units.beside(of_bins)
-        return self._replace(
+        return alone, self._replace(
             network=network, features=features, units=units, bin_edges=edges
         )
 

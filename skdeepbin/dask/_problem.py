@@ -129,8 +129,8 @@ class DaskProblem(NamedTuple):
 
     def with_bins(
         self, edges: list[Array], scaling: str, units: Units | None
-    ) -> DaskProblem:
-        """The same problem for a network that reads bins beside the features."""
+    ) -> tuple[DaskProblem, DaskProblem]:
+        """This problem, and that of a network that reads bins beside the features."""
         bins, setting = bins_of(edges), self.setting
         network = with_more_features(setting.network, bins.n)
         rows, dtype = setting.cut.rows, setting.dtype
@@ -138,8 +138,13 @@ class DaskProblem(NamedTuple):
         setting = replace(
             setting,
             name=uuid4().hex,
-            network=network,
             cut=Cut(rows, block_rows(network, shape[0], dtype.itemsize)),
+        )
+        alone = self._replace(setting=setting, shared=self.crew.share(setting))
+        setting = replace(
+            setting,
+            name=uuid4().hex,
+            network=network,
             keeps=are_kept(shape, dtype),
             bins=bins,
         )
@@ -156,7 +161,7 @@ class DaskProblem(NamedTuple):
                     dtype,
                 )
             )
-        return problem.with_units(units)
+        return alone, problem.with_units(units)
 
     def n_different_rows(self, enough: float) -> float:
         """How many different rows the class with fewer has, in effect; or a bound."""

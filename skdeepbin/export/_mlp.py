@@ -83,7 +83,7 @@ def to_mlp(clf: DeepBinaryClassifier) -> MLPClassifier:
     >>> from skdeepbin import DeepBinaryClassifier
     >>> from skdeepbin.export import to_mlp
     >>> X, y = make_moons(noise=0.1, random_state=0)
-    >>> clf = DeepBinaryClassifier(8, n_networks=3, random_state=0).fit(X, y)
+    >>> clf = DeepBinaryClassifier(8, n_networks=3, n_bins=0, random_state=0).fit(X, y)
     >>> mlp = to_mlp(clf)
     >>> mlp.hidden_layer_sizes
     (24, 24)

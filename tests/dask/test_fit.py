@@ -44,6 +44,8 @@ def test_every_solver_gives_the_same_bits_at_block_boundaries(data, solver):
         {"class_weight": "balanced", "validation_fraction": 0.3},
         {"class_weight": {"yes": 2.5}, "solver": "lbfgs"},
         {"n_networks": 3},
+        {"n_networks": 2, "n_bins": 0},
+        {"n_bins": 8},
         {"dropout": 0.2},
         {"dtype": "float32"},
         {"hidden_layer_sizes": ()},
@@ -53,8 +55,10 @@ def test_every_solver_gives_the_same_bits_at_block_boundaries(data, solver):
 def test_the_same_bits_with_weights_and(data, parameters):
     X, y, w = data
     sizes = parameters.get("hidden_layer_sizes", (8, 8))
-    local, clf = both(X, y, w, at_blocks(X, sizes), **parameters)
+    n_bins = parameters.get("n_bins", 8 * (parameters.get("n_networks", 1) > 1))
+    local, clf = both(X, y, w, at_blocks(X, sizes, n_bins), **parameters)
     assert same_bits(local, clf)
+    assert (clf.bin_edges_ is not None) == (n_bins > 0)
 
 
 @pytest.mark.parametrize("rows", [3000, (0, 1, 19_000, 0, 999)])

@@ -131,7 +131,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         that: a tenth of it in the output layer (not in a second start, nor for
         logistic), random biases in the first layer, for logistic weights 3 times (in
         the first and the last layer) or 9 times as large, and from 30 features on a
-        first layer that is smaller by ``30 / n_features``.
+        first layer that is smaller by ``(30 / n_features)^2``.
 
     solver : {"auto", "gd", "momentum", "nesterov", "adam", "rprop", "lbfgs"}, \
             default="auto"
@@ -155,7 +155,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         other rows at each call, these three have the rates of mini-batches times
         ``min(1, 10 / p)``, with the p of `alpha`. For "adam" and "rprop" it is as much
         larger for logistic as weights are (see `init`), and from 30 features on smaller
-        by ``sqrt(30 / n_features)``, but at least 0.3 of it. Where the loss does run
+        by ``30 / n_features``, but at least 0.3 of it. Where the loss does run
         away, training goes on from its best point with a tenth of the rate, at most
         three times.
 
@@ -169,16 +169,15 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         :class:`~sklearn.linear_model.LogisticRegression`. "auto" suits any amount of
         data. Where rows validate, it is 10 for relu and identity, and then 1 from the
         best weights so far, of which the better by validation stays; it is 0.3 for
-        tanh and 0.05 for logistic; never less than a tenth of p, the mean squared norm
-        of a scaled row (the number of features where all are scaled by their
+        tanh and 0.05 for logistic; never less than p / 8, where p is the mean squared
+        norm of a scaled row (the number of features where all are scaled by their
         deviation). With ``w = 4 w_1 w_2 / (w_1 + w_2)``, twice the harmonic mean of the
         weights of the classes, all of them are scaled down to at most ``w / 10``.
         Where no rows validate, it is 5, 0.3 or 0.05, and less on few rows or features:
         times ``min(1, 0.14 sqrt(p) max(1, (w / 40)^(1/4)), 0.016 sqrt(p) w)``. In
         `partial_fit` it is the same of the rows of the call, at most ``w / 50``.
-        Weights that are normalised (their sum W is less than the number of rows that
-        they are worth, ``n = W^2 / sum_i w_i^2``) count n / W times. `alpha_` is what
-        it came to.
+        Weights that are normalised, whose root mean square is less than 1, count as
+        many times as makes that 1. `alpha_` is what it came to.
 
     feature_scaling : {"auto", "standard", "none"}, default="auto"
         The units of the features in training; the fitted weights are for X as it is.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import frexp, ldexp
+from math import frexp, ldexp, sqrt
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -52,11 +52,16 @@ class Weights(NamedTuple):
         """How many rows a weight of one, the user's, stands for."""
         if self.sample is None:
             return 1.0
+        return rows_a_weight(self.squares(y), self.unit)
+
+    def squares(self, y: NDArray[np.bool_]) -> list[int]:
+        """How many rows have a weight; the sum of the squares of a quarter of it."""
         sums = [0] * 2
         for rows in row_slices(len(y), ROWS):
             w = self.of(y, rows)
-            sums = added(sums, weights_and_squares(w))
-        return rows_a_weight(sums, self.unit)
+            squares = whole_sums(np.zeros(len(w), np.intp), (w / 4) ** 2, 1)
+            sums = added(sums, [int(np.count_nonzero(w)), *squares])
+        return sums
 
     def whole_sums(
         self, y: NDArray[np.bool_], held_out: NDArray[np.bool_] | None
@@ -236,24 +241,20 @@ def as_floats(sums: list[int]) -> Array:
     return np.array([total / 2 ** (FIGURES * BITS) for total in sums])
 
 
-def weights_and_squares(w: Array) -> list[int]:
-    """The exact sums of some weights, and of the squares of their quarters."""
-    one = np.zeros(len(w), np.intp)
-    return [*whole_sums(one, w, 1), *whole_sums(one, (w / 4) ** 2, 1)]
-
-
-def rows_a_weight(sums: list[int], unit: float) -> float:
+def rows_a_weight(squares: list[int], unit: float) -> float:
     """How many rows a weight of one stands for: one, or more if weights are normalised.
 
-    Rows of weights ``w_i`` vary as much as ``n = (sum w_i)^2 / sum w_i^2`` rows of one
-    weight do (Kish 1965). Where weights are counts that is at most their sum. Where it
-    is more they are no counts, and the weight of a row is about ``sum w_i / n``.
+    Weights that are counts are one or more, and so is their root mean square. Where
+    that is less, weights are no counts, and one of that size stands for a row. With a
+    mean one instead, a few large weights are learnt by heart; with Kish's, ``sum w_i^2
+    / sum w_i``, many small ones are not learnt (examples/benchmarks/defaults.py).
 
-    sums : of the weights and of the squares of their quarters.
+    squares : as `Weights.squares` gives them.
     unit : of the weights.
     """
-    weight, squares = as_floats(sums)
-    return max(1.0, weight / (16 * squares) / unit)
+    n_rows, whole = squares
+    (of_quarters,) = as_floats([whole])
+    return max(1.0, sqrt(n_rows / (16 * of_quarters)) / unit) if n_rows else 1.0
 
 
 def check_both_classes_weigh(classes: np.ndarray, totals: Array) -> None:

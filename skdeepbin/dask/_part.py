@@ -16,9 +16,7 @@ from skdeepbin._fingerprint import digest
 from skdeepbin._validation import check_columns, check_features, check_not_masked
 from skdeepbin._weights import (
     Weights,
-    added,
     figures,
-    weights_and_squares,
     whole,
     whole_class_totals,
 )
@@ -230,15 +228,11 @@ def values_of(part: Part, most: float) -> list[np.ndarray] | None:
     return different_values(part.X, part.w, most)
 
 
-def weights_squared(part: Part, setting: Setting) -> list[int]:
-    """The exact sums of the weights and of the squares of their quarters."""
-    sums, second = [0, 0], part.second(setting)
+def squares(part: Part, setting: Setting) -> list[int]:
+    """How many rows have a weight, and the sum of the squares of a quarter of it."""
     if part.w is None:
-        return sums
-    weights = part.weights(setting)
-    for rows in row_slices(len(second), ROWS):
-        sums = added(sums, weights_and_squares(weights.of(second, rows)))
-    return sums
+        return [0, 0]
+    return part.weights(setting).squares(part.second(setting))
 
 
 def moments_of(

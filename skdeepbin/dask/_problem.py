@@ -40,9 +40,9 @@ from skdeepbin.dask._part import (
     head,
     moments_of,
     some_rows,
+    squares,
     totals,
     values_of,
-    weights_squared,
 )
 from skdeepbin.dask._setting import Setting, Split
 from skdeepbin.dask._split import found_splits, n_different
@@ -97,9 +97,9 @@ class DaskProblem(NamedTuple):
     def rows_a_weight(self) -> float:
         """How many rows a weight of one stands for."""
         sums = [0, 0]
-        for some in self.crew.each(weights_squared, self.shared):
+        for some in self.crew.each(squares, self.shared):
             sums = added(sums, some)
-        return rows_a_weight(sums, self.weight_unit) if sums[1] else 1.0
+        return rows_a_weight(sums, self.weight_unit)
 
     def with_units(self, units: Units) -> DaskProblem:
         """The same problem with another feature scaling."""

@@ -128,7 +128,7 @@ class Evidence:
         )
         w = given * by_class[self.y.astype(int)]
         totals = factor * np.array([w[~self.y].sum(), w[self.y].sum()])
-        rows = max(1.0, float(w.sum() / (w**2).sum()))
+        rows = max(1.0, float(1 / np.sqrt(np.mean(w[w > 0] ** 2))))
         auto = auto_penalty(self.subject.activation, totals, rows, self.units.power)
         return Penalty(auto, float(totals.sum()), round(factor * np.count_nonzero(w)))
 

@@ -79,7 +79,7 @@ WIDE = 30
 
 def width_factor(n_features: int) -> float:
     """The factor on the first layer's starting weights, one up to `WIDE` features."""
-    return min(1.0, WIDE / n_features)
+    return min(1.0, WIDE / n_features) ** 2
 
 
 def suited(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from math import sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -127,7 +128,7 @@ def train_committee(
             solution,
             objective(view, total, weights, member.finish * alpha),
             solution.alpha / member.finish if member.finish else 1.0,
-            FINISH_STEP * width_factor(view.network.layout.sizes[0]),
+            FINISH_STEP * sqrt(width_factor(view.network.layout.sizes[0])),
         )
 
     solutions: list[Solution] = []

@@ -7,8 +7,8 @@ deviation 1), and of an activation its ``alphas`` and ``alpha``:
 - Where rows validate, the network is trained with the ``alphas`` one after the other,
   from strong to weak, each from the best point so far, and the best point by validation
   is kept. All are made weaker by the same factor where the first were more than
-  ``w / 10``. None is weaker than ``P / 10`` times that factor: a prior under which the
-  logits of a linear network have a variance of 10.
+  ``w / 10``. None is weaker than ``P / 8`` times that factor: a prior under which the
+  logits of a linear network have a variance of 8.
 - Where none do, and in the last steps on all rows if it is stronger, it is ``alpha``
   times::
 
@@ -39,7 +39,7 @@ from skdeepbin.network._parameters import Array
 # Shares of the weight: of the strongest penalty of several, and in a stream.
 STRONGEST, STREAM = 0.1, 0.02
 # The weakest penalty of several for features of total variance one.
-WEAKEST = 0.1
+WEAKEST = 0.125
 # Of the single penalty: its growth with the features, the weight from which on it grows
 # with the rows too, and the share of the weight that it is of a few rows.
 FEATURES, ROWS, FEW = 0.14, 40.0, 0.016

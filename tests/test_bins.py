@@ -9,6 +9,7 @@ from scipy.special import expit
 
 from skdeepbin import DeepBinaryClassifier, PiecewiseLinearEncoder, _classifier
 from skdeepbin.diagnosis import check_gradients, diagnose
+from skdeepbin.export import to_mlp
 
 # Short fits, and one table without a pattern.
 pytestmark = pytest.mark.filterwarnings("ignore::skdeepbin.diagnosis.LearningWarning")
@@ -211,3 +212,21 @@ def test_categories_as_numbers_are_learnt_better_than_without(rng):
         for n_bins in (0, "auto")
     ]
     assert scores[1] > scores[0] + 0.02
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("kind", ["far from zero", "tiny", "huge"])
+def test_bins_as_layers_of_relu_have_all_digits(kind, dtype, rng):
+    """The difference from an edge is not rounded, nor is it or its inverse infinite."""
+    limits = np.finfo(dtype)
+    x = rng.randint(0, 25, (200, 1)) - 12
+    far = 1 / (64 * limits.eps)
+    huge = limits.max / 1e4
+    X = {"far from zero": far + x, "tiny": limits.tiny * x / 16, "huge": huge * x}
+    X, y = X[kind].astype(dtype), (x[:, 0] % 5 > 1).astype(int)
+    model = net(n_bins=8, activation="relu", max_iter=60).fit(X, y)
+    # What the feature itself adds is rounded in either.
+    model.coefs_[0][0] = 0
+    np.testing.assert_allclose(
+        to_mlp(model).predict_proba(X), model.predict_proba(X), atol=100 * limits.eps
+    )

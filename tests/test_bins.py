@@ -230,3 +230,15 @@ def test_bins_as_layers_of_relu_have_all_digits(kind, dtype, rng):
     np.testing.assert_allclose(
         to_mlp(model).predict_proba(X), model.predict_proba(X), atol=100 * limits.eps
     )
+
+
+def test_a_warm_start_on_sparse_rows_tells_why_it_fails(table):
+    """Also where a feature is zero in all rows, and its bins are not."""
+    X, y = table
+    settings = {"init": 1e-6, "activation": "tanh", "depth": 3, "solver": "gd"}
+    stuck = net(n_networks=2, max_iter=30, warm_start=True, **settings)
+    with pytest.warns(UserWarning, match="started too small"):
+        stuck.fit(X, y)
+    X[:, 2] = 0
+    with pytest.warns(UserWarning, match="started too small"):
+        stuck.fit(csr_array(X), y)

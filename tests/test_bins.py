@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 from scipy.special import expit
+from sklearn.utils import get_tags
 
 from skdeepbin import DeepBinaryClassifier, PiecewiseLinearEncoder, _classifier
 from skdeepbin.diagnosis import check_gradients, diagnose
@@ -242,3 +243,8 @@ def test_a_warm_start_on_sparse_rows_tells_why_it_fails(table):
     X[:, 2] = 0
     with pytest.warns(UserWarning, match="started too small"):
         stuck.fit(csr_array(X), y)
+
+
+@pytest.mark.parametrize(("n_bins", "takes"), [("auto", True), (0, True), (4, False)])
+def test_the_tags_tell_whether_sparse_rows_are_taken(n_bins, takes):
+    assert get_tags(net(n_bins=n_bins)).input_tags.sparse == takes

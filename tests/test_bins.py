@@ -1,6 +1,7 @@
 """Bins that networks of a committee read: agreement with the encoder, identities."""
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -248,3 +249,12 @@ def test_a_warm_start_on_sparse_rows_tells_why_it_fails(table):
 @pytest.mark.parametrize(("n_bins", "takes"), [("auto", True), (0, True), (4, False)])
 def test_the_tags_tell_whether_sparse_rows_are_taken(n_bins, takes):
     assert get_tags(net(n_bins=n_bins)).input_tags.sparse == takes
+
+
+def test_memory_for_bins_is_about_that_for_features(rng):
+    X, y = rng.normal(size=(2**14, 40)), rng.randint(0, 2, 2**14)
+    tracemalloc.start()
+    net(n_bins=16, max_iter=1, early_stopping=False).fit(X, y)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 12 * X.nbytes

@@ -244,9 +244,12 @@ def moments(
     n_rows, n_features = X.shape[0], len(factor)
     if issparse(X):
         origin = np.zeros(n_features)
+    most = ROWS
+    if bins is not None:  # no more entries at a time than of the features themselves
+        most = max(ROWS * X.shape[1] // n_features, 1)
     total, (first, second, filled) = 0.0, np.zeros((3, n_features))
     with np.errstate(over="ignore", invalid="ignore"):
-        for rows in row_slices(n_rows, ROWS):
+        for rows in row_slices(n_rows, most):
             w = weights(rows)
             count = w > 0
             part = X[rows] if count.all() else X[rows][count]

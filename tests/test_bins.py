@@ -258,3 +258,11 @@ def test_memory_for_bins_is_about_that_for_features(rng):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 12 * X.nbytes
+
+
+def test_the_diagram_counts_what_was_fitted(table):
+    """Not the zeros of the networks that read no bins."""
+    model = net(n_networks=3).fit(*table)
+    n_bins = sum(max(len(edges) - 1, 0) for edges in model.bin_edges_)
+    size = 3 * (5 * 6 + 6 + 6 * 6 + 6 + 6 + 1) + 2 * 6 * n_bins
+    assert f"3 networks of 5 → 6 → 6 → 1, {size:,} parameters" in model._repr_html_()

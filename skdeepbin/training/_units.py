@@ -22,7 +22,7 @@ standardised before stay exactly as they are.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import frexp, ldexp, nan
+from math import frexp, isfinite, ldexp, nan
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -172,6 +172,8 @@ def units_by(
 
 def _rounded(number: float) -> float:
     """The number to 8 significant bits, so that the order of sums does not matter."""
+    if not isfinite(number):
+        return number
     mantissa, exponent = frexp(number)
     return ldexp(round(mantissa * 256) / 256, exponent)
 

@@ -266,3 +266,16 @@ def test_the_diagram_counts_what_was_fitted(table):
     n_bins = sum(max(len(edges) - 1, 0) for edges in model.bin_edges_)
     size = 3 * (5 * 6 + 6 + 6 * 6 + 6 + 6 + 1) + 2 * 6 * n_bins
     assert f"3 networks of 5 → 6 → 6 → 1, {size:,} parameters" in model._repr_html_()
+
+
+def test_features_from_one_end_of_the_range_to_the_other(table):
+    """Their sum is not a number, and their largest difference not finite."""
+    X, y = table
+    X[:, 0] = np.finfo(float).max * np.linspace(-1, 1, len(y))
+    model = net(n_networks=2).fit(X, y, X_val=X, y_val=y)
+    assert np.isfinite(model.decision_function(X)).all()
+    assert len(model.bin_edges_[0]) == 9
+    bins = PiecewiseLinearEncoder().fit_transform(X)[:, 5:]
+    assert bins.min() == 0
+    assert bins.max() == 1
+    diagnose(model, X, y)

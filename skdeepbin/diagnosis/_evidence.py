@@ -227,9 +227,9 @@ def rows_of(network: Subject, X: Any) -> Any:
         validate_data(fitted, X, reset=False, skip_check_array=True)
     check_not_masked(X=X)
     check_columns(X)
-    X = check_features(
-        check_array(X, accept_sparse="csr", dtype="numeric", input_name="X")
-    )
+    with np.errstate(over="ignore", invalid="ignore"):  # it adds X up
+        X = check_array(X, accept_sparse="csr", dtype="numeric", input_name="X")
+    X = check_features(X)
     n_features = network.n_features
     if X.shape[1] != n_features:
         raise ValueError(

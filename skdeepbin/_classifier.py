@@ -255,7 +255,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     warm_start : bool, default=False
         Whether `fit` goes on from where the last fit ended, its optimiser included,
         with the same classes, features and layer sizes. `n_iter_` and the history then
-        go on too.
+        go on too. Bins stay those of the last fit, or none, whatever `n_bins` is.
 
     n_jobs : int or None, default=None
         The number of threads that share the rows, in training and in prediction. None

@@ -254,7 +254,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     warm_start : bool, default=False
         Whether `fit` goes on from where the last fit ended, its optimiser included,
         with the same classes, features and layer sizes. `n_iter_` and the history then
-        go on too.
+        go on too. Bins stay those of the last fit, or none, whatever `n_bins` is.
 
     n_jobs : int or None, default=None
         The number of threads that share the rows, in training and in prediction. None
@@ -474,7 +474,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = self.n_bins in ("auto", 0)
         return tags
 
     def _html_repr(self):
@@ -808,7 +808,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         check_is_local(X=X, y=y, sample_weight=sample_weight)
         check_not_masked(X=X, y=y)
         check_columns(X)
-        X, y = validate_data(self, X, y, reset=not goes_on, **_ACCEPTED)
+        with np.errstate(over="ignore", invalid="ignore"):  # it adds X up
+            X, y = validate_data(self, X, y, reset=not goes_on, **_ACCEPTED)
         check_features(X)
         both = classes is None
         classes, y = encode_labels(y, classes)
@@ -857,7 +858,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         check_is_local(X_val=X_val, y_val=y_val)
         check_not_masked(X_val=X_val, y_val=y_val)
         check_columns(X_val, name="X_val")
-        X, y = validate_data(self, X_val, y_val, reset=False, **_ACCEPTED)
+        with np.errstate(over="ignore", invalid="ignore"):  # it adds X up
+            X, y = validate_data(self, X_val, y_val, reset=False, **_ACCEPTED)
         _, second = encode_labels(y, problem.classes, name="y_val")
         weights = check_weights(sample_weight_val, len(y), name="sample_weight_val")
         return Rows(check_features(X), second, weights)

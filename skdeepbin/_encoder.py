@@ -226,4 +226,5 @@ def _checked(encoder: PiecewiseLinearEncoder, X: Any, reset: bool) -> Array:
     check_columns(X)
     if isinstance(X, np.ndarray) and X.dtype.kind in "mM":
         check_features(X)  # scikit-learn would take times as numbers
-    return validate_data(encoder, X, reset=reset, dtype=[np.float64, np.float32])
+    with np.errstate(over="ignore", invalid="ignore"):  # it adds X up
+        return validate_data(encoder, X, reset=reset, dtype=[np.float64, np.float32])

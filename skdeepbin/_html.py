@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -44,9 +45,9 @@ def summary(clf: Any) -> str:
 def _layers(clf: Any) -> str:
     """The width of each layer, and how many numbers were fitted."""
     widths = [clf.n_features_in_, *(b.shape[-1] for b in clf.intercepts_)]
-    size = sum(part.size for part in (*clf.coefs_, *clf.intercepts_))
-    networks = len(clf.coefs_[0]) if clf.coefs_[0].ndim == 3 else 1
-    of = f"{networks} networks of " * (networks > 1)
+    networks = clf._fitted_networks()
+    size = sum(part.size for parts in networks for part in chain(*parts))
+    of = f"{len(networks)} networks of " * (len(networks) > 1)
     return f"{of}{' → '.join(map(str, widths))}, {size:,} parameters"
 
 

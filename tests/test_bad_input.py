@@ -155,6 +155,16 @@ def test_values_beyond_the_precision(before):
     assert_refused({"dtype": "float32"}, huge, ValueError, message, before)
 
 
+@pytest.mark.parametrize("n_networks", [1, 2])
+def test_values_whose_squares_are_infinite_can_stay_unscaled(n_networks):
+    model = DeepBinaryClassifier(
+        4, feature_scaling="none", n_networks=n_networks, max_iter=3
+    )
+    huge = 1e160 * X
+    model.fit(huge, Y)
+    assert np.isfinite(model.decision_function(huge)).all()
+
+
 def assert_refused(parameters, arrays, error, message, before):
     """The error is raised by fit, and the estimator is afterwards as it was."""
     model = DeepBinaryClassifier(4, max_iter=3, random_state=0)

@@ -1,14 +1,17 @@
 """Bins that networks of a committee read: agreement with the encoder, identities."""
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
 from scipy.special import expit
+from sklearn.utils import get_tags
 
 from skdeepbin import DeepBinaryClassifier, PiecewiseLinearEncoder, _classifier
 from skdeepbin.diagnosis import check_gradients, diagnose
+from skdeepbin.export import to_mlp
 
 # Short fits, and one table without a pattern.
 pytestmark = pytest.mark.filterwarnings("ignore::skdeepbin.diagnosis.LearningWarning")
@@ -211,3 +214,68 @@ def test_categories_as_numbers_are_learnt_better_than_without(rng):
         for n_bins in (0, "auto")
     ]
     assert scores[1] > scores[0] + 0.02
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("kind", ["far from zero", "tiny", "huge"])
+def test_bins_as_layers_of_relu_have_all_digits(kind, dtype, rng):
+    """The difference from an edge is not rounded, nor is it or its inverse infinite."""
+    limits = np.finfo(dtype)
+    x = rng.randint(0, 25, (200, 1)) - 12
+    far = 1 / (64 * limits.eps)
+    huge = limits.max / 1e4
+    X = {"far from zero": far + x, "tiny": limits.tiny * x / 16, "huge": huge * x}
+    X, y = X[kind].astype(dtype), (x[:, 0] % 5 > 1).astype(int)
+    model = net(n_bins=8, activation="relu", max_iter=60).fit(X, y)
+    # What the feature itself adds is rounded in either.
+    model.coefs_[0][0] = 0
+    np.testing.assert_allclose(
+        to_mlp(model).predict_proba(X), model.predict_proba(X), atol=100 * limits.eps
+    )
+
+
+def test_a_warm_start_on_sparse_rows_tells_why_it_fails(table):
+    """Also where a feature is zero in all rows, and its bins are not."""
+    X, y = table
+    settings = {"init": 1e-6, "activation": "tanh", "depth": 3, "solver": "gd"}
+    stuck = net(n_networks=2, max_iter=30, warm_start=True, **settings)
+    with pytest.warns(UserWarning, match="started too small"):
+        stuck.fit(X, y)
+    X[:, 2] = 0
+    with pytest.warns(UserWarning, match="started too small"):
+        stuck.fit(csr_array(X), y)
+
+
+@pytest.mark.parametrize(("n_bins", "takes"), [("auto", True), (0, True), (4, False)])
+def test_the_tags_tell_whether_sparse_rows_are_taken(n_bins, takes):
+    assert get_tags(net(n_bins=n_bins)).input_tags.sparse == takes
+
+
+def test_memory_for_bins_is_about_that_for_features(rng):
+    X, y = rng.normal(size=(2**14, 40)), rng.randint(0, 2, 2**14)
+    tracemalloc.start()
+    net(n_bins=16, max_iter=1, early_stopping=False).fit(X, y)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 12 * X.nbytes
+
+
+def test_the_diagram_counts_what_was_fitted(table):
+    """Not the zeros of the networks that read no bins."""
+    model = net(n_networks=3).fit(*table)
+    n_bins = sum(max(len(edges) - 1, 0) for edges in model.bin_edges_)
+    size = 3 * (5 * 6 + 6 + 6 * 6 + 6 + 6 + 1) + 2 * 6 * n_bins
+    assert f"3 networks of 5 → 6 → 6 → 1, {size:,} parameters" in model._repr_html_()
+
+
+def test_features_from_one_end_of_the_range_to_the_other(table):
+    """Their sum is not a number, and their largest difference not finite."""
+    X, y = table
+    X[:, 0] = np.finfo(float).max * np.linspace(-1, 1, len(y))
+    model = net(n_networks=2).fit(X, y, X_val=X, y_val=y)
+    assert np.isfinite(model.decision_function(X)).all()
+    assert len(model.bin_edges_[0]) == 9
+    bins = PiecewiseLinearEncoder().fit_transform(X)[:, 5:]
+    assert bins.min() == 0
+    assert bins.max() == 1
+    diagnose(model, X, y)

@@ -19,6 +19,8 @@ CONFIGURATIONS = [
     DeepBinaryClassifier(()),
     DeepBinaryClassifier(8, class_weight="balanced"),
     DeepBinaryClassifier(8, warm_start=True),
+    DeepBinaryClassifier(8, n_networks=2),
+    DeepBinaryClassifier(8, n_bins=8),
 ]
 
 

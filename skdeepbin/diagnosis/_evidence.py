@@ -227,9 +227,9 @@ def rows_of(network: Subject, X: Any) -> Any:
         validate_data(fitted, X, reset=False, skip_check_array=True)
     check_not_masked(X=X)
     check_columns(X)
-    X = check_features(
-        check_array(X, accept_sparse="csr", dtype="numeric", input_name="X")
-    )
+    with np.errstate(over="ignore", invalid="ignore"):  # it adds X up
+        X = check_array(X, accept_sparse="csr", dtype="numeric", input_name="X")
+    X = check_features(X)
     n_features = network.n_features
     if X.shape[1] != n_features:
         raise ValueError(
@@ -250,7 +250,7 @@ def gather(
     """The evidence about each network of a fitted estimator.
 
     budget : what may be measured and tried out; None is all. With one, features that
-        are zero in all of the sample are left out.
+        are zero in all of the sample are left out, unless networks read bins of them.
     """
     networks = subjects(clf)
     first = networks[0]
@@ -279,7 +279,8 @@ def gather(
     )
     chosen = sample(second, most_rows(X))
     X, n_rows, is_sparse, features = X[chosen], len(y), issparse(X), None
-    if budget is not None and is_sparse:
+    reads_bins = any(network.bins is not None for network in networks)
+    if budget is not None and is_sparse and not reads_bins:
         X, features = without_zeros(X)
         networks = [of_features(network, features) for network in networks]
     X = np.asarray(X.toarray() if issparse(X) else X, dtype=float)

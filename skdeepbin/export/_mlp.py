@@ -64,7 +64,7 @@ def to_mlp(clf: DeepBinaryClassifier) -> MLPClassifier:
     NotFittedError
         If `clf` is not fitted.
     ValueError
-        If networks read bins and their activation is not relu.
+        If networks read bins and have hidden layers of another activation than relu.
 
     See Also
     --------
@@ -91,7 +91,8 @@ def to_mlp(clf: DeepBinaryClassifier) -> MLPClassifier:
     True
     """
     check_fitted(clf, DeepBinaryClassifier, "clf")
-    if reads_bins(clf) and clf._fitted_activation != "relu":
+    is_deep, has_bins = len(clf.coefs_) > 1, reads_bins(clf)
+    if has_bins and is_deep and clf._fitted_activation != "relu":
         raise ValueError(
             "`clf` must have activation='relu' to become an MLPClassifier, which has "
             "one activation for all layers: the networks read bins of the features, "
@@ -101,6 +102,8 @@ def to_mlp(clf: DeepBinaryClassifier) -> MLPClassifier:
     parameters = one_network(clf)
     hidden = tuple(len(b) for b in parameters.biases[:-1])
     mlp = MLPClassifier(hidden, **_for_mlp(clf))
+    if has_bins:
+        mlp.activation = "relu"
     mlp._label_binarizer = LabelBinarizer().fit(clf.classes_)
     mlp.classes_ = mlp._label_binarizer.classes_
     mlp.n_features_in_ = clf.n_features_in_

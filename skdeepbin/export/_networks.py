@@ -9,7 +9,10 @@ lie side by side::
 A bin of a column, ``clip(u, 0, 1)`` with ``u = (x - e_k) / (e_{k+1} - e_k)``, is two
 layers of relu, through which the columns pass in two halves::
 
-    clip(u, 0, 1) = 1 - relu(1 - relu(u)),    x = relu(x) - relu(-x)
+    clip(u, 0, 1) = 1 - relu(1 - relu(x - e_k) / (e_{k+1} - e_k)),
+    x = relu(x) - relu(-x)
+
+The difference comes first, so that nothing is lost where the edges are far from zero.
 """
 
 from __future__ import annotations
@@ -80,19 +83,21 @@ def _with_rows(W: Array, n: int) -> Array:
 def _behind_bins(parameters: Parameters, bins: Bins, n_features: int) -> Parameters:
     """The network of features and bins as one of the features alone."""
     (W, *weights), (b, *biases) = parameters
-    slope = bins.scale / (bins.upper * bins.scale - bins.lower * bins.scale)
+    unit = _units_of_bins(bins, W.dtype)
+    low = bins.lower * unit
+    slope = 1 / (bins.upper * unit - low)
     one = np.eye(n_features)
     rise = np.zeros((n_features, bins.n))
-    rise[bins.columns, np.arange(bins.n)] = slope
+    rise[bins.columns, np.arange(bins.n)] = unit
     zeros = np.zeros(2 * n_features)
     of_bins = W[n_features:]
     new = [
         np.hstack([one, -one, rise]),
-        block_diag(np.eye(2 * n_features), -np.eye(bins.n)),
+        block_diag(np.eye(2 * n_features), -np.diag(slope)),
         np.vstack([W[:n_features], -W[:n_features], -of_bins]),
     ]
     new_biases = [
-        np.append(zeros, -bins.lower * slope),
+        np.append(zeros, -low),
         np.append(zeros, np.ones(bins.n)),
         b + of_bins.sum(axis=0),
     ]
@@ -100,6 +105,14 @@ def _behind_bins(parameters: Parameters, bins: Bins, n_features: int) -> Paramet
     return Parameters(
         [*cast, *weights], [*(part.astype(W.dtype) for part in new_biases), *biases]
     )
+
+
+def _units_of_bins(bins: Bins, dtype: np.dtype) -> Array:
+    """Factors, powers of two, with which no difference of a bin leaves the range."""
+    limits = np.finfo(dtype)
+    is_tiny = bins.upper / 2 - bins.lower / 2 < 2 * float(limits.tiny)
+    is_far = np.maximum(abs(bins.lower), abs(bins.upper)) > 1
+    return np.where(is_tiny, 2.0 ** (limits.nmant + 4), np.where(is_far, 0.5, 1.0))
 
 
 def _side_by_side(networks: Sequence[Parameters]) -> Parameters:

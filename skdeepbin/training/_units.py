@@ -22,7 +22,7 @@ standardised before stay exactly as they are.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import frexp, ldexp, nan
+from math import frexp, isfinite, ldexp, nan
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -172,6 +172,8 @@ def units_by(
 
 def _rounded(number: float) -> float:
     """The number to 8 significant bits, so that the order of sums does not matter."""
+    if not isfinite(number):
+        return number
     mantissa, exponent = frexp(number)
     return ldexp(round(mantissa * 256) / 256, exponent)
 
@@ -244,9 +246,12 @@ def moments(
     n_rows, n_features = X.shape[0], len(factor)
     if issparse(X):
         origin = np.zeros(n_features)
+    most = ROWS
+    if bins is not None:  # no more entries at a time than of the features themselves
+        most = max(ROWS * X.shape[1] // n_features, 1)
     total, (first, second, filled) = 0.0, np.zeros((3, n_features))
     with np.errstate(over="ignore", invalid="ignore"):
-        for rows in row_slices(n_rows, ROWS):
+        for rows in row_slices(n_rows, most):
             w = weights(rows)
             count = w > 0
             part = X[rows] if count.all() else X[rows][count]

@@ -714,7 +714,10 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             solutions = self._train(
                 problems, held_out, trainings, None, goes_on, rng, Watcher(), True
             )
-            self._keep([one_step_on(s) for s in solutions], problems, goes_on, ahead=1)
+            solutions = [one_step_on(solution) for solution in solutions]
+            if not all(np.isfinite(solution.theta).all() for solution in solutions):
+                raise _too_large("weights are", "after the step", problem)
+            self._keep(solutions, problems, goes_on, ahead=1)
             self._stream: Stream | None = stream
         if name == "rprop" and stream.changes and not (last and last.changes):
             warn_of_signs(self._stacklevel - 1)
@@ -1018,12 +1021,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             alpha = problems[0].alpha
             solutions = train_committee(views, members, alpha, validate, watcher)
         if any(solution.best is None for solution in solutions):
-            least, greatest = problems[0].extremes()
-            raise ValueError(
-                "The loss is not finite at the starting weights: values of X, from "
-                f"{least:g} to {greatest:g}, or of `init` are too large. Scale X, for "
-                "example by sklearn.preprocessing.StandardScaler."
-            )
+            raise _too_large("loss is", "at the starting weights", problems[0])
         return solutions
 
     def _alphas(
@@ -1303,6 +1301,16 @@ ROWS_TO_HOLD_OUT = 20
 REPEATED = 4
 # Of more, weights tell nothing: those of a survey may sum to a nation.
 MOST_COMBINATIONS = 2.0**16
+
+
+def _too_large(what: str, where: str, problem: Problem) -> ValueError:
+    """That numbers are beyond those of the machine."""
+    least, greatest = problem.extremes()
+    return ValueError(
+        f"The {what} not finite {where}: values of X, from {least:g} to {greatest:g}, "
+        "or of `init` are too large. Scale X, for example by "
+        "sklearn.preprocessing.StandardScaler."
+    )
 
 
 @contextmanager

@@ -293,3 +293,15 @@ def test_a_memory_map_that_is_cut_short_during_fit(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="has become 4096"):
         model.fit(data, np.arange(20_000) % 2)
     assert vars(model) == before
+
+
+def test_a_step_that_is_not_finite_is_refused():
+    """The largest numbers there are: a fit scales them, a gradient overflows."""
+    largest = np.linspace(-1, 1, 240) * np.finfo(float).max
+    X = np.column_stack([largest, np.random.RandomState(0).normal(size=240)])
+    y = X[:, 1] > 0
+    model = DeepBinaryClassifier(random_state=0).fit(X, y)
+    before = model.predict_proba(X)
+    with pytest.raises(ValueError, match="weights are not finite after the step"):
+        model.partial_fit(X, y)
+    np.testing.assert_array_equal(model.predict_proba(X), before)

@@ -88,13 +88,14 @@ class Laboratory:
 
     def _work(self, change: Mapping[str, Any], steps: int, scales: bool) -> float:
         """The work of a trial, as `skdeepbin.diagnosis._budget` counts it."""
-        parameters, X = self.evidence.subject.parameters, self.evidence.X
-        n, n_features = len(self.train), X.shape[1]
+        subject, X = self.evidence.subject, self.evidence.X
+        parameters = subject.parameters
+        n, n_inputs = len(self.train), len(subject.weights[0])
         sizes = change.get("hidden_layer_sizes", self.evidence.subject.hidden)
-        sizes = n_features, *np.atleast_1d(sizes).astype(int).tolist(), 1
+        sizes = n_inputs, *np.atleast_1d(sizes).astype(int).tolist(), 1
         batch = change.get("batch_size", parameters.get("batch_size"))
         n_batches = n / batch if isinstance(batch, (int, np.integer)) else 1.0
-        of_one = work_of_pass(n * n_features, n, sizes, max(n_batches, 1.0))
+        of_one = work_of_pass(n * n_inputs, n, sizes, max(n_batches, 1.0))
         return steps * of_one + PREPARE * (1 + scales) * X.size
 
     def has_tried(self, change: Mapping[str, Any]) -> bool:
@@ -129,7 +130,8 @@ class Laboratory:
 
     def _steps(self, change: Mapping[str, Any]) -> int:
         sizes = change.get("hidden_layer_sizes", self.evidence.subject.hidden)
-        return n_steps(len(self.train), self.evidence.X.shape[1], sizes, WORK)
+        n_inputs = len(self.evidence.subject.weights[0])
+        return n_steps(len(self.train), n_inputs, sizes, WORK)
 
     @property
     def labels(self) -> np.ndarray:

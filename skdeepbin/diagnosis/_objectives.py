@@ -55,7 +55,7 @@ def of_the_classifier(clf: Any, X: Any, y: Any) -> tuple[Loss, Gradients, list[A
         bins, units = bins_of(clf.bin_edges_), clf._bin_units
     layout = Layout((weights[0].shape[0], *map(len, biases)))
     network = Network(layout, ACTIVATIONS[clf._fitted_activation])
-    features = Features(X, np.float64, block_rows(network, len(X), 8), bins=bins)
+    features = Features(X, np.float64, block_rows(network, X.shape[0], 8), bins=bins)
     rows = Rows(features, y, None, np.ones(2))
     pairs = [np.vstack(pair) for pair in zip(weights, biases)]
     theta = np.concatenate([pair.ravel() for pair in pairs]).astype(np.float64)
@@ -63,7 +63,7 @@ def of_the_classifier(clf: Any, X: Any, y: Any) -> tuple[Loss, Gradients, list[A
     threads = Threads(1)
     total = units.total(Engine(network, rows, threads), layout)
     penalty = float(np.ravel(clf.alpha_)[0]) * layout.is_weight
-    objective = Objective(total, Losses(float(len(X)), 0.0), penalty)
+    objective = Objective(total, Losses(float(X.shape[0]), 0.0), penalty)
 
     def at(params: list[Array]) -> Array:
         return np.concatenate([p.ravel() for p in params])

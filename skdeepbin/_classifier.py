@@ -48,6 +48,7 @@ from skdeepbin._validation import (
     encode_labels,
     enough_memory,
     hidden_sizes,
+    precision,
 )
 from skdeepbin._weights import check_weights, row_weights
 from skdeepbin.network._activations import ACTIVATIONS
@@ -274,7 +275,9 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     dtype : {"auto", "float32", "float64"}, default="auto"
         The precision of the computation and of what is fitted. "auto" is that of X:
-        float32 where X is float32, else float64. X is converted block by block.
+        float32 where X is float32, unless its features are so small, of a spread below
+        1e-37, that the weights for them are beyond float32; else float64. X is
+        converted block by block.
 
     checkpoint : str, path-like or None, default=None
         The file that the state of training is kept in. A `fit` with the same parameters
@@ -823,17 +826,21 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         layout = Layout((X.shape[1], *hidden, 1))
         if goes_on:
             check_same_problem(self, classes, layout.sizes, self.n_networks)
-        dtype = np.dtype(self.dtype if self.dtype != "auto" else np.float64)
-        if self.dtype == "auto" and X.dtype == np.float32:
-            dtype = np.dtype(np.float32)
+        dtype = precision(self.dtype, [X.dtype])
         network = Network(layout, ACTIVATIONS[self.activation], self.dropout)
         features = Features(X, dtype, block_rows(network, len(y), dtype.itemsize))
+
+        def units_in(dtype: np.dtype) -> Units:
+            if goes_on:
+                return self._units
+            return units_of(X, partial(weights.of, y), self.feature_scaling, dtype)
+
         with enough_memory(memory_needed(network, features, 1)):  # else X is not read
-            units = (
-                self._units
-                if goes_on
-                else units_of(X, partial(weights.of, y), self.feature_scaling, dtype)
-            )
+            units = units_in(dtype)
+            if self.dtype == "auto" and not units.suit(dtype):
+                dtype = np.dtype(np.float64)
+                units = units_in(dtype)
+        features = Features(X, dtype, block_rows(network, len(y), dtype.itemsize))
         return LocalProblem(X, y, classes, weights, network, features, units, dtype)
 
     def _parameters(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ to do.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from math import inf, isfinite
@@ -418,6 +418,14 @@ def check_classes(classes: Any, fitted: np.ndarray | None) -> np.ndarray:
             f"{classes.tolist()}."
         )
     return classes
+
+
+def precision(dtype: str, of_features: Sequence[np.dtype]) -> np.dtype:
+    """What to compute in: what is asked for, else float32 where all features are."""
+    if dtype == "auto":
+        is_single = all(each == np.float32 for each in of_features)
+        dtype = "float32" if is_single else "float64"
+    return np.dtype(dtype)
 
 
 def check_same_problem(

@@ -265,6 +265,18 @@ def test_activations_learn_moons(activation, depth):
     assert model.score(X[1000:], y[1000:]) > 0.94
 
 
+@pytest.mark.parametrize("size", [1e-30, 1e-38, 1e-41])
+def test_float32_of_any_size(size, shuffled):
+    """In float64 where the weights for X as it is would be beyond float32."""
+    X, y = shuffled
+    known = net().fit(X[::2].astype("f"), y[::2]).score(X[1::2], y[1::2])
+    small = (X * size).astype("f")
+    model = net().fit(small[::2], y[::2])
+    assert model.coefs_[0].dtype == ("f4" if size > 1e-37 else "f8")
+    assert model.score(small[1::2], y[1::2]) > known - 0.02
+    assert net(dtype="float32").fit(small, y).coefs_[0].dtype == "f4"
+
+
 @pytest.mark.parametrize("value", [1.0, -7e12, 1e25, 1e150, -1e300])
 def test_constant_features_have_no_weight(value, shuffled):
     X, y = shuffled

@@ -21,7 +21,7 @@ from skdeepbin._problem import (
     constant_losses,
     with_more_features,
 )
-from skdeepbin._validation import encode_labels
+from skdeepbin._validation import encode_labels, precision
 from skdeepbin._weights import (
     added,
     as_floats,
@@ -285,28 +285,39 @@ def problem_of(
     )
     rows = [some.shape[0] for some in described]
     shape = sum(rows), network.layout.sizes[0]
-    dtype = np.dtype(clf.dtype if clf.dtype != "auto" else np.float64)
     filled = [some for some in described if some.shape[0]]
-    if clf.dtype == "auto" and all(some.dtype == np.float32 for some in filled):
-        dtype = np.dtype(np.float32)
-    setting = Setting(
-        uuid4().hex,
-        network,
-        dtype,
-        classes,
-        unit,
-        weights.by_class,
-        Cut(rows, block_rows(network, shape[0], dtype.itemsize)),
-        are_kept(shape, dtype),
-        clf.n_jobs,
-    )
-    shared = crew.share(setting)
-    if units is None:
+    dtype = precision(clf.dtype, [some.dtype for some in filled])
+
+    def setting_in(dtype: np.dtype) -> Setting:
+        return Setting(
+            uuid4().hex,
+            network,
+            dtype,
+            classes,
+            unit,
+            weights.by_class,
+            Cut(rows, block_rows(network, shape[0], dtype.itemsize)),
+            are_kept(shape, dtype),
+            clf.n_jobs,
+        )
+
+    def units_in(dtype: np.dtype) -> Units:
+        if units is not None:
+            return units
         moments = _moments(crew, shared, filled)
-        units = units_by(moments, shape[1], clf.feature_scaling, dtype)
+        return units_by(moments, shape[1], clf.feature_scaling, dtype)
+
+    setting = setting_in(dtype)
+    shared = crew.share(setting)
+    found = units_in(dtype)
+    if clf.dtype == "auto" and not found.suit(dtype):
+        dtype = np.dtype(np.float64)
+        setting = setting_in(dtype)
+        shared = crew.share(setting)
+        found = units_in(dtype)
     is_sparse = any(some.is_sparse for some in described)
     return DaskProblem(
-        crew, setting, shared, units, weights.alpha, weights.unit, is_sparse
+        crew, setting, shared, found, weights.alpha, weights.unit, is_sparse
     )
 
 

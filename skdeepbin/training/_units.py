@@ -53,6 +53,11 @@ class Units(NamedTuple):
     constant: NDArray[np.intp] = np.empty(0, np.intp)
     power: float = nan
 
+    def suit(self, dtype: DTypeLike) -> bool:
+        """Whether weights for X as it is do not leave the range of the precision."""
+        varying = np.delete(self.scale, self.constant)
+        return bool((varying > least_scale(dtype)).all())
+
     def beside(self, others: Units) -> Units:
         """Those of these features and, after them, of others."""
         return Units(
@@ -108,6 +113,11 @@ class Units(NamedTuple):
         return in_these_units
 
 
+def least_scale(dtype: DTypeLike) -> float:
+    """The least scale: a smaller one would give weights beyond the precision."""
+    return 2.0 ** (np.finfo(dtype).minexp + 3)
+
+
 def units_of(
     X: Any,
     weights: Callable[[slice], Array],
@@ -161,9 +171,7 @@ def units_by(
     if scaling != "none":
         scale = np.exp2(np.round(np.log2(spread)))
         shift = np.round(4 * mean / scale) / 4 * scale
-        # A smaller one would give weights beyond the precision.
-        smallest = 2.0 ** (np.finfo(dtype).minexp + 3)
-        scale = np.maximum(scale / factor, smallest)
+        scale = np.maximum(scale / factor, least_scale(dtype))
         shift = shift / factor
     with np.errstate(over="ignore"):
         power = float(((deviation / factor / scale)[varies] ** 2).sum())

@@ -89,6 +89,14 @@ def test_float32_partitions_are_computed_in_float32(data):
     assert same_bits(local, clf)
 
 
+def test_float32_partitions_of_small_numbers_are_computed_in_float64(data):
+    X, y, _ = data
+    X = (1e-38 * X).astype(np.float32)
+    local, clf = both(X, y, None, at_blocks(X.astype(float)))
+    assert clf.coefs_[0].dtype == np.float64
+    assert same_bits(local, clf)
+
+
 def test_all_iterations_to_the_end(data):
     X, y, w = data
     local, clf = both(X, y, w, at_blocks(X), max_iter=1000, tol=1e-2)

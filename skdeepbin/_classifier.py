@@ -170,10 +170,11 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         :class:`~sklearn.linear_model.LogisticRegression`. "auto" suits any amount of
         data. Where rows validate, it is 10 for relu and identity, and then 1 from the
         best weights so far, of which the better by validation stays; it is 0.3 for
-        tanh and 0.05 for logistic; never less than p / 8, where p is the mean squared
-        norm of a scaled row (the number of features where all are scaled by their
-        deviation). With ``w = 4 w_1 w_2 / (w_1 + w_2)``, twice the harmonic mean of the
-        weights of the classes, all of them are scaled down to at most ``w / 10``.
+        tanh and 0.05 for logistic; never less than p / 8 (p / 24 for logistic), where p
+        is the mean squared norm of a scaled row, the number of features where all are
+        scaled by their deviation. With ``w = 4 w_1 w_2 / (w_1 + w_2)``, twice the
+        harmonic mean of the weights of the classes, all of them are scaled down to at
+        most ``w / 10``.
         Where no rows validate, it is 5, 0.3 or 0.05, and less on few rows or features:
         times ``min(1, 0.14 sqrt(p) max(1, (w / 40)^(1/4)), 0.016 sqrt(p) w)``. In
         `partial_fit` it is the same of the rows of the call, at most ``w / 50``.
@@ -1054,7 +1055,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         one = without_validation(activation.alpha, weight, power) / rows
         if training.stopping.watched is training_loss:
             return (one,), one
-        alphas = with_validation(activation.alphas, weight, power)
+        alphas = with_validation(activation.alphas, weight, power / activation.stretch)
         return tuple(alpha / rows for alpha in alphas), max(one, alphas[-1] / rows)
 
     def _random_start(

@@ -23,7 +23,12 @@ from skdeepbin._weights import (
 from skdeepbin.dask._setting import Setting, Split
 from skdeepbin.network._parameters import Array
 from skdeepbin.training._blocks import Features, Rows, row_slices
-from skdeepbin.training._split import different_values, least_hashes, row_hashes
+from skdeepbin.training._split import (
+    by_first_bits,
+    different_values,
+    least_hashes,
+    row_hashes,
+)
 from skdeepbin.training._units import FeatureMoments, moments
 
 ROWS = 2**16  # looked at at a time
@@ -354,18 +359,9 @@ def groups(
     return answers
 
 
-def norms(part: Part, setting: Setting) -> list[tuple[float, float]]:
-    """Of each class, the sum and the norm of the weights of its different rows."""
-    answers = []
-    for number in (0, 1):
-        hashes, w = _of_a_class(part, setting, number)
-        _, group = np.unique(hashes, return_inverse=True)
-        weight = np.bincount(group, w)
-        most = weight.max(initial=np.finfo(float).tiny)
-        weight = weight / most  # the squares of any weights are then finite
-        norm = most * np.sqrt(weight @ weight)
-        answers.append((most * float(weight.sum()), float(norm)))
-    return answers
+def first_bits(part: Part, setting: Setting) -> list[Array]:
+    """Of each class, the weight of the rows that share the first bits of hashes."""
+    return [by_first_bits(*_of_a_class(part, setting, number)) for number in (0, 1)]
 
 
 def extremes(part: Part) -> tuple[float, float] | None:

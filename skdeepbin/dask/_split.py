@@ -14,8 +14,9 @@ import numpy as np
 
 from skdeepbin._weights import as_floats
 from skdeepbin.dask._crew import Crew
-from skdeepbin.dask._part import Sums, brackets, groups, norms
+from skdeepbin.dask._part import Sums, brackets, first_bits, groups
 from skdeepbin.dask._setting import Split
+from skdeepbin.training._split import n_in_effect
 
 LAST = 2**64 - 1  # of all hashes
 # Stretches that hashes are cut into at a time, and rows that are few.
@@ -135,13 +136,11 @@ def _begin(search: Search, answers: Sequence[Any], total: int) -> int:
 def n_different(crew: Crew, shared: Any, enough: float) -> float:
     """How many different rows the class with fewer has, in effect; or a bound.
 
-    That many is ``W^2 / |w|^2`` for the weights ``w`` of the different rows. With equal
-    rows on several partitions ``|w|`` is no more than the sum of the partitions' own
-    norms, so that a number that is surely not too large comes from each one's alone.
-    Only if that is too few are the different rows gathered, by their hashes.
+    Rows that share the first bits of their hashes, taken for one, give a number that is
+    not too large. Only if that is too few are the different rows gathered.
     """
-    weights, lengths = np.array(crew.each(norms, shared)).sum(axis=0).T
-    bound = float(((weights / lengths) ** 2).min())
+    of_both = np.sum(list(crew.each(first_bits, shared)), axis=0)
+    bound = min(map(n_in_effect, of_both))
     if bound >= enough:
         return bound
     answers = crew.each(groups, shared, [(number, 0, LAST) for number in (0, 1)])
@@ -150,7 +149,5 @@ def n_different(crew: Crew, shared: Any, enough: float) -> float:
         hashes = np.concatenate([some.hashes for some in of_the_class])
         w = np.concatenate([as_floats(sums.whole()) for _, sums in of_the_class])
         _, group = np.unique(hashes, return_inverse=True)
-        weight = np.bincount(group, w)
-        weight = weight / weight.max()  # the squares of any weights are then finite
-        numbers.append(weight.sum() ** 2 / (weight @ weight))
+        numbers.append(n_in_effect(np.bincount(group, w).astype(np.float64)))
     return float(min(numbers))

@@ -7,8 +7,9 @@ deviation 1), and of an activation its ``alphas`` and ``alpha``:
 - Where rows validate, the network is trained with the ``alphas`` one after the other,
   from strong to weak, each from the best point so far, and the best point by validation
   is kept. All are made weaker by the same factor where the first were more than
-  ``w / 10``. None is weaker than ``P / 8`` times that factor: a prior under which the
-  logits of a linear network have a variance of 8.
+  ``w / 10``. None is weaker than ``P / 8`` times that factor, a prior under which the
+  logits of a linear network have a variance of 8; a third of it for logistic, whose
+  weights are larger.
 - Where none do, and in the last steps on all rows if it is stronger, it is ``alpha``
   times::
 
@@ -83,7 +84,8 @@ def auto_penalty(activation: str, totals: Array, rows: float, power: float) -> f
     """
     weight = rows * balanced_weight(totals)
     one = without_validation(ACTIVATIONS[activation].alpha, weight, power)
-    alphas = with_validation(ACTIVATIONS[activation].alphas, weight, power)
+    row = ACTIVATIONS[activation]
+    alphas = with_validation(row.alphas, weight, power / row.stretch)
     return max(one, *alphas) / rows
 
 

@@ -199,9 +199,11 @@ def n_different_rows(
 ) -> float:
     """How many different rows the class with fewer has, in effect.
 
-    After Kish: that many rows of one weight vary as much as the rows ``r`` of weights
-    ``w_r`` do, ``(sum w_r)^2 / sum w_r^2``. So a row that makes up half of a class
-    counts for little, however many others there are.
+    That is Hill's number of order 1/2, ``(sum sqrt(w_r))^2 / sum w_r`` of rows ``r``
+    that make up ``w_r`` of the class: the number of rows where all are as many, and
+    fewer where one row is most of the class. Of order 2, which is Kish's, a table of
+    yes and no whose most frequent row is half of a class would have but four, however
+    many others there are.
 
     enough : from which on a lower bound will do. Rows that share the first bits of
         their hashes, taken for one, give one, and need not be sorted.
@@ -210,15 +212,22 @@ def n_different_rows(
     for of_the_class in (second, ~second):
         w = None if weights is None else weights[of_the_class]
         h = hashes[of_the_class]
-        first_bits = (h >> np.uint64(LOW_BITS)).astype(np.intp)
-        number = _n_in_effect(np.bincount(first_bits, w))
+        number = n_in_effect(by_first_bits(h, w))
         if number < enough:
-            number = _n_in_effect(_by_hash(h, w)[1])
+            number = n_in_effect(_by_hash(h, w)[1])
         numbers.append(number)
     return min(numbers)
 
 
-def _n_in_effect(weight: np.ndarray) -> float:
-    """How many rows of one weight vary as much as those of these weights do."""
-    weight = weight / weight.max()  # the squares of any weights are then finite
-    return float(weight.sum() ** 2 / (weight @ weight))
+def by_first_bits(
+    hashes: NDArray[np.uint64], weights: Array | None
+) -> NDArray[np.floating]:
+    """The weight of all rows that share the first bits of their hashes."""
+    first = (hashes >> np.uint64(LOW_BITS)).astype(np.intp)
+    return np.bincount(first, weights, 2 ** (64 - LOW_BITS)).astype(np.float64)
+
+
+def n_in_effect(weight: Array) -> float:
+    """Hill's number of order 1/2 of these weights."""
+    weight = weight / weight.max()  # equal ones then give their number exactly
+    return float(np.sqrt(weight).sum() ** 2 / weight.sum())

@@ -10,7 +10,7 @@ from skdeepbin.dask._added import merged, total_of
 from skdeepbin.dask._assign import assigned
 from skdeepbin.dask._bench import Bench
 from skdeepbin.dask._cut import Cut
-from skdeepbin.dask._part import brackets, groups, norms, prepared
+from skdeepbin.dask._part import groups, prepared
 from skdeepbin.dask._setting import Setting, Split
 from skdeepbin.dask._split import found_splits, n_different
 from skdeepbin.network._activations import ACTIVATIONS
@@ -109,7 +109,6 @@ def test_few_rows_are_gathered_in_search(rng):
         patch.setattr("skdeepbin.dask._split.groups", counting)
         found_splits(crew, setting, [(0, 0.2)])
     assert 0 < sum(gathered) < 2000
-    assert brackets is not norms
 
 
 def test_a_split_without_rows():

@@ -199,11 +199,9 @@ def n_different_rows(
 ) -> float:
     """How many different rows the class with fewer has, in effect.
 
-    That is Hill's number of order 1/2, ``(sum sqrt(w_r))^2 / sum w_r`` of rows ``r``
-    that make up ``w_r`` of the class: the number of rows where all are as many, and
-    fewer where one row is most of the class. Of order 2, which is Kish's, a table of
-    yes and no whose most frequent row is half of a class would have but four, however
-    many others there are.
+    After Kish: that many rows of one weight vary as much as the rows ``r`` of weights
+    ``w_r`` do, ``(sum w_r)^2 / sum w_r^2``. So a row that makes up half of a class
+    counts for little, however many others there are.
 
     enough : from which on a lower bound will do. Rows that share the first bits of
         their hashes, taken for one, give one, and need not be sorted.
@@ -228,6 +226,6 @@ def by_first_bits(
 
 
 def n_in_effect(weight: Array) -> float:
-    """Hill's number of order 1/2 of these weights."""
-    weight = weight / weight.max()  # equal ones then give their number exactly
-    return float(np.sqrt(weight).sum() ** 2 / weight.sum())
+    """How many rows of one weight vary as much as those of these weights do."""
+    weight = weight / weight.max()  # the squares of any weights are then finite
+    return float(weight.sum() ** 2 / (weight @ weight))

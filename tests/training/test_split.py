@@ -212,9 +212,7 @@ def test_rows_count_if_they_differ(weighted):
     else:
         n = n_different_rows(hashes.repeat(k), y.repeat(k), None)
     assert n_different_rows(hashes, y, None) == 15
-    of_a_class = k[y]
-    assert n == pytest.approx(np.sqrt(of_a_class).sum() ** 2 / of_a_class.sum())
-    assert 5 < n < 8
+    assert n == pytest.approx(5, rel=0.05)
 
 
 def test_a_split_needs_weight_of_both_classes_on_both_sides():
@@ -232,9 +230,8 @@ def test_the_class_with_fewer_different_rows_counts():
     assert n_different_rows(hashes, ~y, None) == 1
     hashes = np.arange(6, dtype=np.uint64)
     w = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 3.0])
-    expected = pytest.approx((1 + np.sqrt(3)) ** 2 / (1 + 3))
-    assert n_different_rows(hashes, y, w) == expected
-    assert n_different_rows(hashes, y, 1e200 * w) == expected
+    assert n_different_rows(hashes, y, w) == pytest.approx((1 + 3) ** 2 / (1 + 9))
+    assert n_different_rows(hashes, y, 1e200 * w) == pytest.approx(16 / 10)
 
 
 @pytest.mark.parametrize("weighted", [False, True])

@@ -1,9 +1,9 @@
 """The defaults beside what they were chosen against, on data that this script makes.
 
     python examples/benchmarks/defaults.py [few] [penalties] [scaling] [wide]
-        [activations] [stream] [rates]
+        [weights] [activations] [stream] [rates]
 
-A table or two each; all of them take about six minutes on one core. Log losses and
+A table or two each; all of them take about seven minutes on one core. Log losses and
 accuracies are of rows that were not trained on, means over draws.
 """
 
@@ -11,6 +11,7 @@ import argparse
 import warnings
 from contextlib import contextmanager
 from time import perf_counter
+from unittest.mock import patch
 
 import numpy as np
 from scipy import sparse
@@ -20,12 +21,13 @@ from sklearn.datasets import (
     make_classification,
     make_moons,
 )
+from sklearn.ensemble import AdaBoostClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import OneHotEncoder, scale
 
-from skdeepbin import DeepBinaryClassifier
+from skdeepbin import DeepBinaryClassifier, _weights
 from skdeepbin.network import _initializers
 from skdeepbin.network._activations import ACTIVATIONS
 
@@ -206,6 +208,68 @@ def wide():
     table("log loss", [*names, "auto, start as of few features"], rows())
 
 
+# How many rows a weight of one stands for, where weights are normalised.
+ROWS_A_WEIGHT = {
+    "root mean square": lambda w: 1 / np.sqrt(np.mean(w**2)),
+    "mean": lambda w: 1 / w.mean(),
+    "Kish": lambda w: w.sum() / (w**2).sum(),
+}
+
+
+class Counted(DeepBinaryClassifier):
+    """A network whose weights are made counts by one of these rules."""
+
+    rule = "mean"
+
+    def fit(self, X, y, sample_weight):
+        factor = ROWS_A_WEIGHT[self.rule](sample_weight[sample_weight > 0])
+        with patch.object(_weights, "rows_a_weight", lambda squares, unit: 1.0):
+            return super().fit(X, y, factor * sample_weight)
+
+
+def weights():
+    """Weights that sum to one: which of them is a row."""
+    tables = {
+        "breast cancer": load_breast_cancer(return_X_y=True),
+        "20 features": make_classification(
+            600, 20, n_informative=5, flip_y=0.1, random_state=0
+        ),
+    }
+
+    def score(model, X, y, rng, boosted):
+        rows = rng.permutation(len(y))
+        train, test = rows[: len(y) // 2], rows[len(y) // 2 :]
+        if boosted:
+            model = AdaBoostClassifier(model, n_estimators=5, random_state=0)
+            return model.fit(X[train], y[train]).score(X[test], y[test])
+        w = rng.lognormal(sigma=1.5, size=len(train))
+        return model.fit(X[train], y[train], w / w.sum()).score(X[test], y[test])
+
+    def rows():
+        for name, (X, y) in tables.items():
+            X = scale(X)
+            for boosted in False, True:
+                scores = []
+                for rule in ROWS_A_WEIGHT:
+                    Counted.rule = rule
+                    scores.append(
+                        [
+                            score(
+                                Counted(random_state=0),
+                                X,
+                                y,
+                                np.random.RandomState(seed),
+                                boosted,
+                            )
+                            for seed in range(10)
+                        ]
+                    )
+                kind = "AdaBoost of 5" if boosted else "log-normal weights"
+                yield f"{name}, {kind}", np.mean(scores, axis=1)
+
+    table("accuracy", [*ROWS_A_WEIGHT], rows())
+
+
 def activations():
     """The rows of tanh and logistic, on moons of 300 and 1,000 rows."""
     changes = {
@@ -295,7 +359,7 @@ def rates():
 
 TABLES = {
     make.__name__: make
-    for make in (few, penalties, scaling, wide, activations, stream, rates)
+    for make in (few, penalties, scaling, wide, weights, activations, stream, rates)
 }
 
 

@@ -135,6 +135,8 @@ def adam(
 
 # Igel and Huesken's factors, as in Riedmiller and Braun (1993).
 FASTER, SLOWER = 1.2, 0.5
+# On the steps where signs differ, where there is none, and where they agree.
+FACTORS = np.array([SLOWER, 1.0, FASTER])
 SMALLEST_STEP = 1e-10
 # The largest step, in first ones.
 LARGEST = 8
@@ -165,13 +167,19 @@ def rprop(first_step: float | Array, largest_step: float | Array) -> Optimizer:
         return Steps(np.zeros_like(theta), np.full_like(theta, first_step))
 
     def step(theta: Array, value: float, gradient: Array, state: Steps) -> Move:
-        signs = np.sign(gradient)
+        signs = np.sign(gradient, dtype=np.float64)
         agreement = signs * state.signs
-        sizes = state.sizes * np.where(agreement < 0, SLOWER, 1)
-        sizes *= np.where(agreement > 0, FASTER, 1)
-        np.clip(sizes, SMALLEST_STEP, largest_step, out=sizes)
-        signs[agreement < 0] = 0
-        return Move(theta - signs * sizes, Steps(signs, sizes), float(sizes.mean()))
+        with np.errstate(invalid="ignore"):  # of a gradient that is not a number
+            row = agreement.astype(np.int8)
+        row += 1
+        sizes = FACTORS.take(row, mode="clip")  # faster than two np.where
+        sizes *= state.sizes
+        np.minimum(sizes, largest_step, out=sizes)
+        np.maximum(sizes, SMALLEST_STEP, out=sizes)
+        signs *= agreement >= 0
+        change = np.multiply(signs, sizes, out=agreement)
+        end = np.subtract(theta, change, out=change)
+        return Move(end, Steps(signs, sizes), float(sizes.mean()))
 
     return Optimizer(init, step)
 

@@ -612,13 +612,13 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         return solutions, constant
 
     def _splits(self, given: Rows | None) -> bool:
-        """Whether rows are held out where there are enough."""
+        """Tell whether early stopping is to hold out rows of X."""
         return bool(self.early_stopping) and given is None
 
     def _views(
         self, problem: Problem, given: Rows | None, goes_on: bool
     ) -> list[Problem]:
-        """What the networks read: the features, and with bins beside them if any do."""
+        """Return the problem, and the one with bins if any network reads them."""
         n_bins = 0 if goes_on else self._most_bins(problem)
         problem = self._with_hashes(problem, self._splits(given) or n_bins > 0)
         edges = self._fitted_edges() if goes_on else None
@@ -629,13 +629,13 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     def _with_bins(
         self, problem: Problem, edges: list[Array] | None, units: Units | None
     ) -> list[Problem]:
-        """A problem, and the one with bins between these edges if there are any."""
+        """Return the problem, and the one with these bins if there are any."""
         if edges is None or not any(map(len, edges)):
             return [problem]
         return [*problem.with_bins(edges, self.feature_scaling, units)]
 
     def _fitted_edges(self) -> list[Array] | None:
-        """Those of the bins of the last fit; an earlier version saved none."""
+        """Return the bin edges of the last fit, None if it had none."""
         return getattr(self, "bin_edges_", None)
 
     def _most_bins(self, problem: Problem) -> int:
@@ -1117,7 +1117,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         return networks
 
     def _bins_for(self, parameters: Parameters) -> Bins | None:
-        """The bins that a network reads beside the features; None for none."""
+        """Return the bins that a network reads beside the features, None for none."""
         if len(parameters.weights[0]) == self.n_features_in_:
             return None
         return bins_of(self.bin_edges_ or [])
@@ -1164,7 +1164,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             return logits(network, theta, features, threads, overflowed)
 
     def _input(self, X: Any, parameters: Parameters) -> Any:
-        """What a network reads of rows: with bins as float64, else as they are."""
+        """Return the input of the first layer: X, or X with its bins in float64."""
         bins = self._bins_for(parameters)
         if bins is None:
             return X
@@ -1312,7 +1312,7 @@ MOST_COMBINATIONS = 2.0**16
 
 
 def _too_large(what: str, where: str, problem: Problem) -> ValueError:
-    """That numbers are beyond those of the machine."""
+    """Return the error that says which numbers overflowed."""
     least, greatest = problem.extremes()
     return ValueError(
         f"The {what} not finite {where}: values of X, from {least:g} to {greatest:g}, "

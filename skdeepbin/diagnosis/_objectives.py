@@ -12,7 +12,6 @@ from skdeepbin.diagnosis._subject import unpacked
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._network import Losses, Network
 from skdeepbin.network._parameters import Array, Layout
-from skdeepbin.training._bins import bins_of
 from skdeepbin.training._blocks import Features, Rows, block_rows
 from skdeepbin.training._engine import Engine
 from skdeepbin.training._objective import Objective
@@ -49,10 +48,10 @@ def of_the_classifier(clf: Any, X: Any, y: Any) -> tuple[Loss, Gradients, list[A
             f"classifier; got {X.shape[1]}."
         )
     y = y == clf.classes_[1]
-    weights, biases = clf._fitted_networks()[0]
-    bins, units = None, clf._units
-    if len(weights[0]) > clf.n_features_in_:
-        bins, units = bins_of(clf.bin_edges_), clf._bin_units
+    parameters = clf._fitted_networks()[0]
+    weights, biases = parameters
+    bins = clf._bins_for(parameters)
+    units = clf._units if bins is None else clf._bin_units
     layout = Layout((weights[0].shape[0], *map(len, biases)))
     network = Network(layout, ACTIVATIONS[clf._fitted_activation])
     features = Features(X, np.float64, block_rows(network, X.shape[0], 8), bins=bins)

@@ -17,7 +17,7 @@ from sklearn.neural_network import MLPClassifier
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import INITIALIZERS, xavier
 from skdeepbin.network._parameters import Array
-from skdeepbin.training._bins import Bins, bins_of
+from skdeepbin.training._bins import Bins
 from skdeepbin.training._optimizers import OPTIMIZERS
 
 EXPECTED = (
@@ -281,9 +281,7 @@ def _of_ours(clf: Any, steps: tuple[Any, ...]) -> list[Subject]:
 
     found = []
     for number, (weights, biases) in enumerate(networks):
-        bins = None
-        if len(weights[0]) > clf.n_features_in_:
-            bins = bins_of(clf.bin_edges_)
+        bins = clf._bins_for(networks[number])
         loss, validation = column("loss", number), column("validation_loss", number)
         assert loss is not None
         assert validation is not None

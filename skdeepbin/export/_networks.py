@@ -54,9 +54,7 @@ LAYERS_OF_BINS = 2
 
 def reads_bins(clf: Any) -> bool:
     """Whether a network reads bins of the features beside them."""
-    return any(
-        len(weights[0]) > clf.n_features_in_ for weights, _ in clf._fitted_networks()
-    )
+    return any(map(clf._bins_for, clf._fitted_networks()))
 
 
 def one_network(clf: Any) -> Parameters:

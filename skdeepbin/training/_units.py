@@ -263,9 +263,10 @@ def moments(
             w = weights(rows)
             count = w > 0
             part = X[rows] if count.all() else X[rows][count]
-            if bins is not None:
+            if bins is None:
+                part = part.astype(np.float64)
+            else:
                 part = bins.of(part.toarray() if issparse(part) else part)
-            part = part.astype(np.float64)
             w = w[count]
             if not len(w):
                 continue

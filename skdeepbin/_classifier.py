@@ -841,6 +841,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             if self.dtype == "auto" and not units.suit(dtype):
                 dtype = np.dtype(np.float64)
                 units = units_in(dtype)
+        if issparse(X) and not goes_on:
+            units = units.without_constant()
         features = Features(X, dtype, block_rows(network, len(y), dtype.itemsize))
         return LocalProblem(X, y, classes, weights, network, features, units, dtype)
 
@@ -968,14 +970,15 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             rate = float(self.learning_rate)
         elif course is None and rows_change:
             rate = stream_rate(OPTIMIZERS[name], problem.units.power)
+        layout = problem.units.layout(problem.network.layout)
         way = partial(
             solver,
             name,
             rate,
             self.momentum,
             self.dropout > 0,
-            problem.network.layout.slices,
-            scales=step_scales(problem.network),
+            layout.slices,
+            scales=step_scales(problem.network, layout),
         )
         if course is None:
             return Training(way, stopping, constant)
@@ -1264,7 +1267,9 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     def _attributes_at(self, problems: Sequence[Problem], step: Step) -> dict[str, Any]:
         """The fitted attributes of one network that stands at a step."""
         problem = next(
-            p for p in problems if p.network.layout.n_parameters == len(step.theta)
+            p
+            for p in problems
+            if p.units.layout(p.network.layout).n_parameters == len(step.theta)
         )
         layout = problem.network.layout
         theta = problem.units.to_user(step.theta, layout).astype(problem.dtype)

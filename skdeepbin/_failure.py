@@ -130,7 +130,7 @@ def _found(clf: Any, problem: Problem, n_passes: int) -> tuple[Finding | None, B
     from skdeepbin.diagnosis._diagnose import cause_of_failure
     from skdeepbin.diagnosis._evidence import Penalty
 
-    rows, sizes = problem.examples(), problem.network.layout.sizes
+    rows, sizes = problem.examples(), problem.units.layout(problem.network.layout).sizes
     budget = budget_of_a_fit(n_passes, rows.X, sizes, clf.batch_size)
     n = len(rows.y) if rows.w is None else np.count_nonzero(rows.w)
     penalty = Penalty(*_auto_penalty(clf, problem), int(n))

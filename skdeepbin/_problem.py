@@ -20,7 +20,7 @@ from skdeepbin._fingerprint import digest
 from skdeepbin._validation import enough_memory
 from skdeepbin._weights import Weights, class_totals, constant_loss, unit
 from skdeepbin.network._network import Network
-from skdeepbin.network._parameters import Array, Layout
+from skdeepbin.network._parameters import Array
 from skdeepbin.training._bins import bins_of
 from skdeepbin.training._blocks import Features, block_rows, training_work
 from skdeepbin.training._data import Data, LocalData
@@ -261,7 +261,7 @@ class LocalProblem(NamedTuple):
     ) -> tuple[LocalProblem, LocalProblem]:
         """This problem, and that of a network that reads bins beside the features."""
         bins = bins_of(edges)
-        network = with_more_features(self.network, bins.n)
+        network = with_features(self.network, self.network.layout.sizes[0] + bins.n)
         n_rows = block_rows(network, len(self.y), self.dtype.itemsize)
         alone = self._replace(features=Features(self.X, self.dtype, n_rows))
         features = Features(self.X, self.dtype, n_rows, bins=bins)
@@ -345,19 +345,30 @@ class LocalProblem(NamedTuple):
         }
         return {name: digest(array) for name, array in arrays.items()}
 
+    @property
+    def _read(self) -> tuple[Network, Features]:
+        """The features that training has parameters for, and the network of these."""
+        columns = self.units.read
+        if columns is None:
+            return self.network, self.features
+        network = with_features(self.network, len(columns))
+        n_rows = block_rows(network, len(self.y), self.dtype.itemsize)
+        return network, Features(self.X, self.dtype, n_rows, columns=columns)
+
     @contextmanager
     def data(self, n_jobs: int | None, batch_size: int | None) -> Iterator[LocalData]:
         """What to train on, while it lasts."""
-        work = training_work(self.network, len(self.y), self.dtype.itemsize)
-        n = n_useful_threads(n_jobs, self.features, work)
+        network, features = self._read
+        work = training_work(network, len(self.y), self.dtype.itemsize)
+        n = n_useful_threads(n_jobs, features, work)
         with (
-            enough_memory(memory_needed(self.network, self.features, n)),
+            enough_memory(memory_needed(network, features, n)),
             one_blas_thread(),
             Threads(n) as threads,
         ):
             yield LocalData(
-                self.network,
-                self.features,
+                network,
+                features,
                 self.y,
                 self.weights.sample,
                 self.weights.by_class,
@@ -368,10 +379,9 @@ class LocalProblem(NamedTuple):
             )
 
 
-def with_more_features(network: Network, n: int) -> Network:
-    """The network that reads n features more."""
-    n_features, *sizes = network.layout.sizes
-    layout = Layout((n_features + n, *sizes))
+def with_features(network: Network, n: int) -> Network:
+    """The same network of so many features."""
+    layout = network.layout.with_features(n)
     return Network(layout, network.activation, network.dropout)
 
 

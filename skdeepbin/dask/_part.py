@@ -129,7 +129,14 @@ class Part:
         """Its rows by blocks."""
         slices = setting.cut.slices(self.number)
         return Rows(
-            Features(self.X, setting.dtype, setting.cut.most, slices, setting.bins),
+            Features(
+                self.X,
+                setting.dtype,
+                setting.cut.most,
+                slices,
+                setting.bins,
+                setting.columns,
+            ),
             self.second(setting),
             self.w,
             setting.factors,

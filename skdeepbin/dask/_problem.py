@@ -19,7 +19,7 @@ from skdeepbin._problem import (
     Constant,
     Rows,
     constant_losses,
-    with_more_features,
+    with_features,
 )
 from skdeepbin._validation import encode_labels, precision
 from skdeepbin._weights import (
@@ -132,7 +132,8 @@ class DaskProblem(NamedTuple):
     ) -> tuple[DaskProblem, DaskProblem]:
         """This problem, and that of a network that reads bins beside the features."""
         bins, setting = bins_of(edges), self.setting
-        network = with_more_features(setting.network, bins.n)
+        network = setting.network
+        network = with_features(network, network.layout.sizes[0] + bins.n)
         rows, dtype = setting.cut.rows, setting.dtype
         shape = sum(rows), network.layout.sizes[0]
         setting = replace(
@@ -235,7 +236,21 @@ class DaskProblem(NamedTuple):
     @contextmanager
     def data(self, n_jobs: int | None, batch_size: int | None) -> Iterator[DaskData]:
         """What to train on, while it lasts."""
-        yield DaskData(self)
+        columns = self.units.read
+        if columns is None:
+            yield DaskData(self)
+            return
+        network = with_features(self.network, len(columns))
+        rows, dtype = self.setting.cut.rows, self.dtype
+        setting = replace(
+            self.setting,
+            name=uuid4().hex,
+            network=network,
+            cut=Cut(rows, block_rows(network, sum(rows), dtype.itemsize)),
+            keeps=are_kept((sum(rows), len(columns)), dtype),
+            columns=columns,
+        )
+        yield DaskData(self._replace(setting=setting, shared=self.crew.share(setting)))
 
 
 class DaskData(NamedTuple):
@@ -316,6 +331,8 @@ def problem_of(
         shared = crew.share(setting)
         found = units_in(dtype)
     is_sparse = any(some.is_sparse for some in described)
+    if is_sparse and units is None:
+        found = found.without_constant()
     return DaskProblem(
         crew, setting, shared, found, weights.alpha, weights.unit, is_sparse
     )

@@ -26,6 +26,7 @@ class Setting:
     n_jobs : threads on each worker; None is as many as it gives to a task and others.
     seed : of the hashes of rows.
     bins : that the network reads beside the features; None for none.
+    columns : the numbers of the features that it reads; None for all.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Setting:
     n_jobs: int | None = None
     seed: int | None = None
     bins: Bins | None = None
+    columns: NDArray[np.intp] | None = None
 
 
 class Split(NamedTuple):

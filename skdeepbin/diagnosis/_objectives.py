@@ -52,6 +52,7 @@ def of_the_classifier(clf: Any, X: Any, y: Any) -> tuple[Loss, Gradients, list[A
     weights, biases = parameters
     bins = clf._bins_for(parameters)
     units = clf._units if bins is None else clf._bin_units
+    units = units._replace(read=None)
     layout = Layout((weights[0].shape[0], *map(len, biases)))
     network = Network(layout, ACTIVATIONS[clf._fitted_activation])
     features = Features(X, np.float64, block_rows(network, X.shape[0], 8), bins=bins)

@@ -122,17 +122,18 @@ def stretches(layout: Layout, activation: Activation) -> list[float]:
 SHORTEST = 0.3
 
 
-def step_scales(network: Network) -> Array:
+def step_scales(network: Network, layout: Layout) -> Array:
     """For each parameter the factor on steps that are changes of a parameter.
 
     Steps are stretched as the weights are, and shorter where there are many features: a
     step of every weight by the same changes a unit by so much more.
+
+    layout : of the parameters, if they are not those of all features.
     """
-    layout = network.layout
     scales = np.ones(layout.n_parameters)
     if network.hidden:
-        wide = max(SHORTEST, sqrt(width_factor(layout.sizes[0])))
-        factors = stretches(layout, network.activation)
+        wide = max(SHORTEST, sqrt(width_factor(network.layout.sizes[0])))
+        factors = stretches(network.layout, network.activation)
         for V, stretch in zip(layout.layers(scales), factors):
             V *= stretch * wide
     return scales

@@ -77,11 +77,28 @@ class Layout:
         weights = [V[..., :-1, :] for V in layers]
         return Parameters(weights, [V[..., -1, :] for V in layers])
 
-    def widened(self, theta: Array, layout: Layout) -> Array:
-        """``theta`` of the same network in a layout for more features, without them."""
+    def with_features(self, n: int) -> Layout:
+        """The layout of the same network for so many features."""
+        return Layout((n, *self.sizes[1:]))
+
+    def widened(
+        self, theta: Array, layout: Layout, features: NDArray[np.intp] | None = None
+    ) -> Array:
+        """``theta`` in a layout for more features, whose weights are zero.
+
+        features : the numbers of those that ``theta`` has; None is that they are the
+            first.
+        """
         first, *others = self.layers(theta)
         V = np.zeros(layout.shapes[0])
-        V[: len(first) - 1], V[-1] = first[:-1], first[-1]
+        V[slice(len(first) - 1) if features is None else features] = first[:-1]
+        V[-1] = first[-1]
+        return np.concatenate([V.ravel(), *map(np.ravel, others)])
+
+    def narrowed(self, theta: Array, features: NDArray[np.intp]) -> Array:
+        """``theta`` without the weights of all but some features."""
+        first, *others = self.layers(theta)
+        V = first[np.append(features, len(first) - 1)]
         return np.concatenate([V.ravel(), *map(np.ravel, others)])
 
     def pack(self, parameters: Parameters) -> Array:

@@ -75,6 +75,7 @@ class Features:
     dtype : the precision of the blocks.
     slices : the blocks, where others than nearly equal ones are asked for.
     bins : of dense columns, that stand after them; None for none.
+    columns : the numbers of those of X that are read; None for all.
     """
 
     def __init__(
@@ -84,10 +85,14 @@ class Features:
         block_rows: int,
         slices: list[slice] | None = None,
         bins: Bins | None = None,
+        columns: NDArray[np.intp] | None = None,
     ) -> None:
+        if columns is not None and issparse(X):
+            X, columns = of_columns(X, columns), None
         self.X, self.dtype, self.block_rows = X, np.dtype(dtype), block_rows
-        self.bins = bins
+        self.bins, self.columns = bins, columns
         n_rows, n_columns = X.shape
+        n_columns = n_columns if columns is None else len(columns)
         self.shape = n_rows, n_columns + (0 if bins is None else bins.n)
         self.is_sparse = issparse(X) and bins is None
         self.slices = row_slices(X.shape[0], block_rows) if slices is None else slices
@@ -96,7 +101,8 @@ class Features:
     def some(self, rows: NDArray[np.intp]) -> Features:
         """A copy of the rows of these numbers."""
         self._check_file()
-        return Features(self.X[rows], self.dtype, self.block_rows, bins=self.bins)
+        X = self.X[rows]
+        return Features(X, self.dtype, self.block_rows, None, self.bins, self.columns)
 
     def memory(self, n_rows: int, order: Literal["C", "F"] = "F") -> Array | None:
         """Memory for ``A_0`` of a dense block, in order F row after row of the data."""
@@ -108,6 +114,8 @@ class Features:
         """One block as the kernels want it, in place in ``memory`` if it is dense."""
         self._check_file()
         X = self.X[self.slices[number]]
+        if self.columns is not None:
+            X = X[:, self.columns]
         if memory is None:
             return X.astype(self.dtype, copy=False)
         X = X.toarray() if issparse(X) else X
@@ -120,6 +128,19 @@ class Features:
     def _check_file(self) -> None:
         if self._file is not None:
             self._file.check()
+
+
+def of_columns(X: Any, columns: NDArray[np.intp]) -> Any:
+    """Some columns, in order, of a CSR matrix; its entries are shared, if it may be.
+
+    They may where the other columns are empty.
+    """
+    number = np.full(X.shape[1], -1, X.indices.dtype)
+    number[columns] = np.arange(len(columns))
+    indices = number[X.indices]
+    if (indices < 0).any():
+        return X[:, columns]
+    return type(X)((X.data, indices, X.indptr), (X.shape[0], len(columns)))
 
 
 def are_kept(shape: tuple[int, int], dtype: np.dtype) -> bool:

@@ -20,7 +20,7 @@ import numpy as np
 
 from skdeepbin.network._initializers import width_factor
 from skdeepbin.network._network import Losses, Network
-from skdeepbin.network._parameters import Array
+from skdeepbin.network._parameters import Array, Layout
 from skdeepbin.training._data import Batches, Data, Total
 from skdeepbin.training._objective import Evaluation, Objective, ObjectiveFunction
 from skdeepbin.training._optimizers import rprop
@@ -39,6 +39,11 @@ class View(NamedTuple):
     network: Network
     data: Data
     training: Training
+
+    @property
+    def layout(self) -> Layout:
+        """Where the parameters of training lie."""
+        return self.data.units.layout(self.network.layout)
 
 
 class Member(NamedTuple):
@@ -87,9 +92,8 @@ def train_committee(
     """
 
     def objective(view: View, total: Total, weights: Losses, alpha: float) -> Objective:
-        layout = view.network.layout
-        total = view.data.units.total(total, layout)
-        return Objective(total, weights, alpha * layout.is_weight)
+        total = view.data.units.total(total, view.network.layout)
+        return Objective(total, weights, alpha * view.layout.is_weight)
 
     def mini_batches(
         view: View, member: Member, batches: Batches, alpha: float

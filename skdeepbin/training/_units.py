@@ -12,7 +12,8 @@ fitted parameters in the units of the user.
 The scale of a feature is its standard deviation. Of a rare one, zero in more than
 ``1 - RARE`` of the rows, it is the root mean square of the entries that are not zero: a
 word in one of a thousand rows has a deviation of 0.03, and in units of that its 1 would
-be 31 and outweigh all else in its row. A constant feature has no weight.
+be 31 and outweigh all else in its row. A constant feature has no weight; of sparse
+rows, where there are many such, training has no parameters for it.
 
 Scales are powers of two and shifts multiples of a quarter of a scale: any near the
 exact ones do as well, W' and W have the same digits, and features that were
@@ -46,12 +47,17 @@ class Units(NamedTuple):
     constant : the numbers of the features that are, which have no weight.
     power : the mean squared norm of a scaled row, the number of features where all are
         scaled by their deviation.
+    read : the numbers of the features that training has parameters for; None for all.
+
+    A `layout` is for all features, and what is said to be ``in these units`` for those
+    that are read.
     """
 
     shift: Array
     scale: Array
     constant: NDArray[np.intp] = np.empty(0, np.intp)
     power: float = nan
+    read: NDArray[np.intp] | None = None
 
     def suit(self, dtype: DTypeLike) -> bool:
         """Whether weights for X as it is do not leave the range of the precision."""
@@ -73,13 +79,36 @@ class Units(NamedTuple):
         is_same = not self.shift.any() and bool((self.scale == 1).all())
         return is_same and not len(self.constant)
 
+    def without_constant(self) -> Units:
+        """The same, where training has no parameters for constant features."""
+        read = np.delete(np.arange(len(self.scale)), self.constant)
+        is_less = 0 < len(read) < len(self.scale)
+        return self._replace(read=read if is_less else None)
+
+    @property
+    def of_read(self) -> Units:
+        """Those of the features that are read, alone."""
+        if self.read is None:
+            return self
+        return Units(self.shift[self.read], self.scale[self.read], power=self.power)
+
+    def layout(self, layout: Layout) -> Layout:
+        """Where the parameters in these units lie."""
+        return layout if self.read is None else layout.with_features(len(self.read))
+
     def start(self, theta: Array, layout: Layout) -> Array:
-        """Set to zero, in place, the weights of constant features."""
+        """Random parameters in these units, from those of all features; in place."""
+        if self.read is not None:
+            return layout.narrowed(theta, self.read)
         layout.layers(theta)[0][self.constant] = 0
         return theta
 
     def to_user(self, theta: Array, layout: Layout) -> Array:
         """The parameters for X as it is."""
+        if self.read is not None:
+            own = self.layout(layout)
+            theta = self.of_read.to_user(theta, own)
+            return own.widened(theta, layout, self.read)
         theta = theta.copy()
         V = layout.layers(theta)[0]
         V[:-1] /= self.scale[:, np.newaxis]
@@ -88,7 +117,10 @@ class Units(NamedTuple):
         return theta
 
     def from_user(self, theta: Array, layout: Layout) -> Array:
-        """The parameters for X in these units."""
+        """The parameters in these units."""
+        if self.read is not None:
+            theta = layout.narrowed(theta, self.read)
+            return self.of_read.from_user(theta, self.layout(layout))
         theta = theta.copy()
         V = layout.layers(theta)[0]
         V[-1] += self.shift @ V[:-1]
@@ -98,7 +130,12 @@ class Units(NamedTuple):
     def total(
         self, total: Callable[[Array], tuple[Losses, Array]], layout: Layout
     ) -> Callable[[Array], tuple[Losses, Array]]:
-        """A sum over the rows as a function of the parameters in these units."""
+        """A sum over the rows as a function of the parameters in these units.
+
+        total : as one of the user's, of the features that are read.
+        """
+        if self.read is not None:
+            return self.of_read.total(total, self.layout(layout))
         if self.are_the_users:
             return total
 

@@ -104,16 +104,23 @@ def test_all_iterations_to_the_end(data):
     assert same_bits(local, clf)
 
 
-def test_sparse_partitions(data):
+@pytest.mark.parametrize("constant", [[], [0.0, 2.0, 0.0]])
+def test_sparse_partitions(data, constant):
+    """Also of columns that are constant, which training leaves out."""
     import dask
     from scipy.sparse import csr_matrix
 
     X, y, w = data
-    X = csr_matrix(np.where(X > 1, X, 0))
-    rows = at_blocks(np.empty(X.shape))
-    local = fitted(DeepBinaryClassifier(**SMALL), X, y, w)
+    X = np.insert(np.where(X > 1, X, 0), np.arange(len(constant)), constant, axis=1)
+    rows, X = at_blocks(X), csr_matrix(X)
+    settings = SMALL | {"warm_start": True}
+    local = fitted(DeepBinaryClassifier(**settings), X, y, w)
     given = [list(map(dask.delayed, parts(array, rows))) for array in (X, y, w)]
-    clf = fitted(DaskDeepBinaryClassifier(**SMALL), *given)
+    clf = fitted(DaskDeepBinaryClassifier(**settings), *given)
+    assert same_bits(local, clf)
+    assert same_bits(fitted(local, X, y, w), fitted(clf, *given))
+    local.partial_fit(X, y, sample_weight=w)
+    clf.partial_fit(*given[:2], sample_weight=given[2])
     assert same_bits(local, clf)
     labels = np.concatenate(dask.compute(*clf.predict(given[0])))
     assert np.array_equal(labels, local.predict(X))

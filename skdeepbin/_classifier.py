@@ -829,7 +829,9 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             check_same_problem(self, classes, layout.sizes, self.n_networks)
         dtype = precision(self.dtype, [X.dtype])
         network = Network(layout, ACTIVATIONS[self.activation], self.dropout)
-        features = Features(X, dtype, block_rows(network, len(y), dtype.itemsize))
+        features = Features(
+            X, dtype, block_rows(network, len(y), dtype.itemsize, issparse(X))
+        )
 
         def units_in(dtype: np.dtype) -> Units:
             if goes_on:
@@ -843,7 +845,9 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                 units = units_in(dtype)
         if issparse(X) and not goes_on:
             units = units.without_constant()
-        features = Features(X, dtype, block_rows(network, len(y), dtype.itemsize))
+        features = Features(
+            X, dtype, block_rows(network, len(y), dtype.itemsize, issparse(X))
+        )
         return LocalProblem(X, y, classes, weights, network, features, units, dtype)
 
     def _parameters(self) -> dict[str, Any]:
@@ -1188,15 +1192,15 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         layout, dtype = problems[-1].network.layout, problem.dtype
         best = [solution.best for solution in solutions if solution.best is not None]
         self._stream = None
-        thetas = []
+        thetas = np.empty((len(best), layout.n_parameters), dtype)
         for number, step in enumerate(best):
             view = problems[_view(number, len(problems))]
             theta = view.units.to_user(step.theta, view.network.layout)
-            thetas.append(view.network.layout.widened(theta, layout))
+            thetas[number] = view.network.layout.widened(theta, layout)
         self.classes_ = problem.classes
         self.bin_edges_ = _edges_of(problems)
-        theta = thetas[0] if len(thetas) == 1 else np.stack(thetas)
-        self.coefs_, self.intercepts_ = map(list, layout.views(theta.astype(dtype)))
+        parameters = layout.views(thetas[0] if len(thetas) == 1 else thetas)
+        self.coefs_, self.intercepts_ = map(list, parameters)
         history = together([solution.history for solution in solutions])
         if goes_on:
             history = joined(self.history_, history, common=1 - self._ahead)

@@ -348,12 +348,12 @@ class LocalProblem(NamedTuple):
     @property
     def _read(self) -> tuple[Network, Features]:
         """The features that training has parameters for, and the network of these."""
-        columns = self.units.read
-        if columns is None:
+        reading = self.units.reading
+        if reading is None:
             return self.network, self.features
-        network = with_features(self.network, len(columns))
-        n_rows = block_rows(network, len(self.y), self.dtype.itemsize)
-        return network, Features(self.X, self.dtype, n_rows, columns=columns)
+        network = with_features(self.network, len(reading.columns))
+        n_rows = block_rows(network, len(self.y), self.dtype.itemsize, self.is_sparse)
+        return network, Features(self.X, self.dtype, n_rows, reading=reading)
 
     @contextmanager
     def data(self, n_jobs: int | None, batch_size: int | None) -> Iterator[LocalData]:

@@ -1,6 +1,7 @@
 """Sparse rows: of columns that are constant training has no parameters."""
 
 import pickle
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -135,3 +136,18 @@ def test_nothing_but_constant_columns(table):
     with pytest.warns(LearningWarning):
         model = net(max_iter=200).fit(X, y)
     np.testing.assert_allclose(model.predict_proba(X)[:, 1], y.mean(), atol=0.02)
+
+
+def test_memory_is_for_the_columns_that_vary():
+    """A table of many words of which few occur: the fitted weights, and little else."""
+    rng = np.random.RandomState(0)
+    X = sparse.random(400, 60_000, 0.0002, "csr", random_state=rng)
+    X.resize(400, 200_000)
+    y = rng.randint(0, 2, 400)
+    tracemalloc.start()
+    model = fitted(net(hidden_layer_sizes=(20,), max_iter=5), X, y)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    n_columns = int((X.getnnz(axis=0) > 0).sum())
+    assert n_columns < 5000
+    assert peak < 4 * model.coefs_[0].nbytes

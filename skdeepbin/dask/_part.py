@@ -135,7 +135,7 @@ class Part:
                 setting.cut.most,
                 slices,
                 setting.bins,
-                setting.columns,
+                setting.reading,
             ),
             self.second(setting),
             self.w,

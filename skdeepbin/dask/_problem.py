@@ -236,19 +236,22 @@ class DaskProblem(NamedTuple):
     @contextmanager
     def data(self, n_jobs: int | None, batch_size: int | None) -> Iterator[DaskData]:
         """What to train on, while it lasts."""
-        columns = self.units.read
-        if columns is None:
+        reading = self.units.reading
+        if reading is None:
             yield DaskData(self)
             return
-        network = with_features(self.network, len(columns))
+        n_columns = len(reading.columns)
+        network = with_features(self.network, n_columns)
         rows, dtype = self.setting.cut.rows, self.dtype
         setting = replace(
             self.setting,
             name=uuid4().hex,
             network=network,
-            cut=Cut(rows, block_rows(network, sum(rows), dtype.itemsize)),
-            keeps=are_kept((sum(rows), len(columns)), dtype),
-            columns=columns,
+            cut=Cut(
+                rows, block_rows(network, sum(rows), dtype.itemsize, self.is_sparse)
+            ),
+            keeps=are_kept((sum(rows), n_columns), dtype),
+            reading=reading,
         )
         yield DaskData(self._replace(setting=setting, shared=self.crew.share(setting)))
 
@@ -298,6 +301,7 @@ def problem_of(
     weights = weights_of(
         None, unit, by_class, clf.class_weight, clf.alpha, classes, both
     )
+    is_sparse = any(some.is_sparse for some in described)
     rows = [some.shape[0] for some in described]
     shape = sum(rows), network.layout.sizes[0]
     filled = [some for some in described if some.shape[0]]
@@ -311,7 +315,7 @@ def problem_of(
             classes,
             unit,
             weights.by_class,
-            Cut(rows, block_rows(network, shape[0], dtype.itemsize)),
+            Cut(rows, block_rows(network, shape[0], dtype.itemsize, is_sparse)),
             are_kept(shape, dtype),
             clf.n_jobs,
         )
@@ -330,7 +334,6 @@ def problem_of(
         setting = setting_in(dtype)
         shared = crew.share(setting)
         found = units_in(dtype)
-    is_sparse = any(some.is_sparse for some in described)
     if is_sparse and units is None:
         found = found.without_constant()
     return DaskProblem(

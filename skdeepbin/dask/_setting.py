@@ -12,6 +12,7 @@ from skdeepbin.dask._cut import Cut
 from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Array
 from skdeepbin.training._bins import Bins
+from skdeepbin.training._blocks import Reading
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Setting:
     n_jobs : threads on each worker; None is as many as it gives to a task and others.
     seed : of the hashes of rows.
     bins : that the network reads beside the features; None for none.
-    columns : the numbers of the features that it reads; None for all.
+    reading : what it reads of the features; None for all as they are.
     """
 
     name: str
@@ -40,7 +41,7 @@ class Setting:
     n_jobs: int | None = None
     seed: int | None = None
     bins: Bins | None = None
-    columns: NDArray[np.intp] | None = None
+    reading: Reading | None = None
 
 
 class Split(NamedTuple):

@@ -62,8 +62,9 @@ def of_the_classifier(clf: Any, X: Any, y: Any) -> tuple[Loss, Gradients, list[A
     theta = units.from_user(theta, layout)
     threads = Threads(1)
     total = units.total(Engine(network, rows, threads), layout)
-    penalty = float(np.ravel(clf.alpha_)[0]) * layout.is_weight
-    objective = Objective(total, Losses(float(X.shape[0]), 0.0), penalty)
+    alpha = float(np.ravel(clf.alpha_)[0])
+    sums = Losses(float(X.shape[0]), 0.0)
+    objective = Objective(total, sums, alpha, layout.biases)
 
     def at(params: list[Array]) -> Array:
         return np.concatenate([p.ravel() for p in params])

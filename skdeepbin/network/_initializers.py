@@ -65,7 +65,8 @@ def initialize(
     """
     theta = np.zeros(layout.n_parameters)
     for W in layout.views(theta).weights:
-        W[:] = rng.standard_normal(W.shape) * standard_deviation(*W.shape)
+        W[:] = rng.standard_normal(W.shape)
+        W *= standard_deviation(*W.shape)
     W *= output_scale  # the last
     theta[-1] = logit
     return theta
@@ -122,18 +123,21 @@ def stretches(layout: Layout, activation: Activation) -> list[float]:
 SHORTEST = 0.3
 
 
-def step_scales(network: Network, layout: Layout) -> Array:
-    """For each parameter the factor on steps that are changes of a parameter.
+def step_scales(network: Network, layout: Layout) -> float | Array:
+    """The factor on steps that are changes of a parameter, for each if they differ.
 
     Steps are stretched as the weights are, and shorter where there are many features: a
     step of every weight by the same changes a unit by so much more.
 
     layout : of the parameters, if they are not those of all features.
     """
-    scales = np.ones(layout.n_parameters)
-    if network.hidden:
-        wide = max(SHORTEST, sqrt(width_factor(network.layout.sizes[0])))
-        factors = stretches(network.layout, network.activation)
-        for V, stretch in zip(layout.layers(scales), factors):
-            V *= stretch * wide
+    if not network.hidden:
+        return 1.0
+    wide = max(SHORTEST, sqrt(width_factor(network.layout.sizes[0])))
+    if network.activation.stretch == 1:
+        return wide
+    scales = np.empty(layout.n_parameters)
+    factors = stretches(network.layout, network.activation)
+    for V, stretch in zip(layout.layers(scales), factors):
+        V[:] = stretch * wide
     return scales

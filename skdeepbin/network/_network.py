@@ -191,11 +191,12 @@ class Network:
             np.dot(D, workspace.ones, out=db[layer])
             if layer == output - 1:
                 w = V[output][:-1, 0]
-                W = W * w
                 dW[layer] *= w
                 db[layer] *= w
             if layer == 0:
                 break
+            if layer == output - 1:
+                W = W * w
             F, D_below = workspace.Z[layer - 1], workspace.D[layer - 1]
             if dropped:
                 F *= 1 - self.dropout  # f(Z) again, of the units that were kept
@@ -247,9 +248,17 @@ def _times_input(V: Array, X: Any, Z: Array) -> None:
         np.add((X @ V[:-1]).T, V[-1][:, np.newaxis], out=Z)
 
 
+# Of a product with sparse rows, which is not made in place, so many entries are made at
+# a time, or those of so many units.
+ENTRIES, FEWEST_UNITS = 2**20, 16
+
+
 def _times_error(A: Any, D: Array, dW: Array) -> None:
     """``dloss / dW`` in place in ``dW``."""
     if isinstance(A, np.ndarray):
         np.dot(A[:-1], D.T, out=dW)
-    else:
-        dW[:] = A.T @ D.T
+        return
+    n = max(FEWEST_UNITS, ENTRIES // len(dW))
+    for start in range(0, len(D), n):
+        units = slice(start, start + n)
+        dW[:, units] = A.T @ D[units].T

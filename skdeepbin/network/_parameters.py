@@ -48,12 +48,10 @@ class Layout:
         return sum(map(prod, self.shapes))
 
     @cached_property
-    def is_weight(self) -> NDArray[np.bool_]:
-        """For each entry of ``theta``, whether it is a weight: what a penalty is on."""
-        mask = np.ones(self.n_parameters, bool)
-        for V in self.layers(mask):
-            V[-1] = False
-        return mask
+    def biases(self) -> list[slice]:
+        """Where ``b_1 .. b_L`` lie in ``theta``: what no penalty is on."""
+        widths = (fan_out for _, fan_out in self.shapes)
+        return [slice(V.stop - n, V.stop) for V, n in zip(self.slices, widths)]
 
     @cached_property
     def slices(self) -> list[slice]:
@@ -89,17 +87,20 @@ class Layout:
         features : the numbers of those that ``theta`` has; None is that they are the
             first.
         """
-        first, *others = self.layers(theta)
-        V = np.zeros(layout.shapes[0])
+        if layout == self:
+            return theta
+        wider = np.zeros(layout.n_parameters)
+        V, first = layout.layers(wider)[0], self.layers(theta)[0]
         V[slice(len(first) - 1) if features is None else features] = first[:-1]
         V[-1] = first[-1]
-        return np.concatenate([V.ravel(), *map(np.ravel, others)])
+        wider[V.size :] = theta[first.size :]
+        return wider
 
     def narrowed(self, theta: Array, features: NDArray[np.intp]) -> Array:
         """``theta`` without the weights of all but some features."""
-        first, *others = self.layers(theta)
+        first = self.layers(theta)[0]
         V = first[np.append(features, len(first) - 1)]
-        return np.concatenate([V.ravel(), *map(np.ravel, others)])
+        return np.concatenate([V.ravel(), theta[first.size :]])
 
     def pack(self, parameters: Parameters) -> Array:
         """A new ``theta`` with these weights and biases."""

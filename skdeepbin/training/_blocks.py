@@ -36,12 +36,16 @@ BLOCK_WORK = 2e7
 KEPT_BYTES = 2**24
 
 
-def block_rows(network: Network, n_rows: int, itemsize: int) -> int:
+def block_rows(
+    network: Network, n_rows: int, itemsize: int, is_sparse: bool = False
+) -> int:
     """How many rows a block has: by the data and the layers, and nothing else.
 
     As many as fit the cache, or fewer to have an even number of blocks for two threads.
+
+    is_sparse : whether the rows are; then they take little space themselves.
     """
-    n_features = network.layout.sizes[0]
+    n_features = 0 if is_sparse else network.layout.sizes[0]
     bytes_per_row = itemsize * (n_features + network.workspace_size(1))
     rows = min(max(CACHE_BYTES // bytes_per_row, LEAST_ROWS), MOST_ROWS)
     even = 2 * ceil(n_rows / rows / 2)
@@ -68,6 +72,13 @@ def row_slices(n_rows: int, block_rows: int) -> list[slice]:
     return [slice(start, stop) for start, stop in pairwise(bounds)]
 
 
+class Reading(NamedTuple):
+    """The numbers of the columns that are read, and what each is divided by."""
+
+    columns: NDArray[np.intp]
+    scale: Array
+
+
 class Features:
     """The features, read by blocks of ``block_rows`` rows.
 
@@ -75,7 +86,7 @@ class Features:
     dtype : the precision of the blocks.
     slices : the blocks, where others than nearly equal ones are asked for.
     bins : of dense columns, that stand after them; None for none.
-    columns : the numbers of those of X that are read; None for all.
+    reading : what is read of X; None for all as it is.
     """
 
     def __init__(
@@ -85,14 +96,14 @@ class Features:
         block_rows: int,
         slices: list[slice] | None = None,
         bins: Bins | None = None,
-        columns: NDArray[np.intp] | None = None,
+        reading: Reading | None = None,
     ) -> None:
-        if columns is not None and issparse(X):
-            X, columns = of_columns(X, columns), None
+        if reading is not None and issparse(X):
+            X, reading = as_read(X, reading, dtype), None
         self.X, self.dtype, self.block_rows = X, np.dtype(dtype), block_rows
-        self.bins, self.columns = bins, columns
+        self.bins, self.reading = bins, reading
         n_rows, n_columns = X.shape
-        n_columns = n_columns if columns is None else len(columns)
+        n_columns = n_columns if reading is None else len(reading.columns)
         self.shape = n_rows, n_columns + (0 if bins is None else bins.n)
         self.is_sparse = issparse(X) and bins is None
         self.slices = row_slices(X.shape[0], block_rows) if slices is None else slices
@@ -102,7 +113,7 @@ class Features:
         """A copy of the rows of these numbers."""
         self._check_file()
         X = self.X[rows]
-        return Features(X, self.dtype, self.block_rows, None, self.bins, self.columns)
+        return Features(X, self.dtype, self.block_rows, None, self.bins, self.reading)
 
     def memory(self, n_rows: int, order: Literal["C", "F"] = "F") -> Array | None:
         """Memory for ``A_0`` of a dense block, in order F row after row of the data."""
@@ -114,8 +125,8 @@ class Features:
         """One block as the kernels want it, in place in ``memory`` if it is dense."""
         self._check_file()
         X = self.X[self.slices[number]]
-        if self.columns is not None:
-            X = X[:, self.columns]
+        if self.reading is not None:
+            X = X[:, self.reading.columns] / self.reading.scale
         if memory is None:
             return X.astype(self.dtype, copy=False)
         X = X.toarray() if issparse(X) else X
@@ -130,17 +141,17 @@ class Features:
             self._file.check()
 
 
-def of_columns(X: Any, columns: NDArray[np.intp]) -> Any:
-    """Some columns, in order, of a CSR matrix; its entries are shared, if it may be.
-
-    They may where the other columns are empty.
-    """
+def as_read(X: Any, reading: Reading, dtype: DTypeLike) -> Any:
+    """The columns of a CSR matrix that are read, as they are."""
+    columns, scale = reading
     number = np.full(X.shape[1], -1, X.indices.dtype)
     number[columns] = np.arange(len(columns))
+    if (number[X.indices] < 0).any():
+        X = X[:, columns]
+        number = np.arange(len(columns))
     indices = number[X.indices]
-    if (indices < 0).any():
-        return X[:, columns]
-    return type(X)((X.data, indices, X.indptr), (X.shape[0], len(columns)))
+    data = (X.data / scale[indices]).astype(dtype)
+    return type(X)((data, indices, X.indptr), (X.shape[0], len(columns)))
 
 
 def are_kept(shape: tuple[int, int], dtype: np.dtype) -> bool:

@@ -25,7 +25,7 @@ from skdeepbin.training._data import Batches, Data, Total
 from skdeepbin.training._objective import Evaluation, Objective, ObjectiveFunction
 from skdeepbin.training._optimizers import rprop
 from skdeepbin.training._solve import Solution, descend
-from skdeepbin.training._stopping import INTERRUPTED, Stopping
+from skdeepbin.training._stopping import AT_REST, INTERRUPTED, Stopping
 from skdeepbin.training._train import Stage, Training, interrupted, train
 from skdeepbin.training._watching import Watcher
 
@@ -93,7 +93,7 @@ def train_committee(
 
     def objective(view: View, total: Total, weights: Losses, alpha: float) -> Objective:
         total = view.data.units.total(total, view.network.layout)
-        return Objective(total, weights, alpha * view.layout.is_weight)
+        return Objective(total, weights, alpha, view.layout.biases)
 
     def mini_batches(
         view: View, member: Member, batches: Batches, alpha: float
@@ -182,6 +182,8 @@ def _finished(
         penalty = ratio * best.penalty
         loss = best.loss - best.penalty + penalty
         best = best._replace(loss=loss, penalty=penalty)
+        if solution.stop_reason in AT_REST:  # else it may go on from elsewhere
+            solution = solution._replace(theta=best.theta, next=(best.theta, None))
     return solution._replace(best=best)
 
 

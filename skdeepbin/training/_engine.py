@@ -34,6 +34,10 @@ from skdeepbin.training._tree import Node, TreeSum, cut
 # there are fewer blocks so many that threads end at about the same time.
 GROUP_BLOCKS, GROUPS = 16, 32
 
+# The memory of gradients of more bytes does not wait for the next sum: the solver needs
+# some too.
+LARGE = 2**22
+
 
 def n_useful_threads(n_jobs: int | None, features: Features, work: float) -> int:
     """The threads that `n_jobs` allows, one a block at most; one if blocks are light.
@@ -106,9 +110,7 @@ class Engine:
         threads: Threads,
         nodes: Sequence[Node] | None = None,
     ) -> None:
-        self.network, self.threads = network, threads
-        self._theta = np.empty(network.layout.n_parameters, rows.dtype)
-        V = network.layout.layers(self._theta)
+        self.network, self.threads, self.dtype = network, threads, rows.dtype
         if nodes is None:
             assert isinstance(rows, Rows)
             nodes = [Node(0, len(rows.slices))]
@@ -117,20 +119,34 @@ class Engine:
         self._groups = {node: [*cut(node, most)] for node in nodes}
         # What a thread takes at a time.
         self.groups = [group for groups in self._groups.values() for group in groups]
-        self._desks = [Desk(network, V, rows, most) for _ in range(threads.n)]
+        self._desks = [Desk(network, rows, most) for _ in range(threads.n)]
         self._spare = [desk.new_part() for desk in self._desks]
 
     def __call__(self, theta: Array) -> tuple[Losses, Array]:
         """The sums over all rows at ``theta``, and a float64 gradient."""
         (total,) = self.sums(theta)
-        gradient = total.gradient.astype(np.float64, copy=total.part is not None)
+        gradient = total.gradient
+        if gradient.nbytes > LARGE:
+            self._spare.clear()
+            return total.losses, gradient.astype(np.float64, copy=False)
+        gradient = gradient.astype(np.float64, copy=total.part is not None)
         self.give_back(total)
         return total.losses, gradient
 
     def sums(self, theta: Array) -> list[Sums]:
         """The sums over each node, in memory that is to be given back."""
-        self._theta[:] = theta
         r = draw(theta, self.network.hidden) if self.network.dropout else []
+        V = self.network.layout.layers(theta.astype(self.dtype, copy=False))
+        for desk in self._desks:
+            desk.V = V
+        try:
+            return self._sums(r)
+        finally:
+            for desk in self._desks:
+                desk.V = ()
+
+    def _sums(self, r: Draw) -> list[Sums]:
+        """The sums over each node."""
         if len(self.groups) == 1:  # nothing to add up
             part = self._take(self._desks[0])
             losses = self._desks[0].sum(self.groups[0], part, r)
@@ -176,10 +192,9 @@ class Engine:
 class Desk:
     """Where one thread works: a workspace, and a gradient, for one block at a time."""
 
-    def __init__(
-        self, network: Network, V: Sequence[Array], rows: Blocks, most: int
-    ) -> None:
-        self.network, self.V, self.rows = network, V, rows
+    def __init__(self, network: Network, rows: Blocks, most: int) -> None:
+        self.network, self.rows = network, rows
+        self.V: Sequence[Array] = ()
         self._parts = [self.new_part() for _ in range(depth(most))]
         self._memory: dict[int, tuple[Workspace, Block | None]] = {}
         for n in rows.sizes:

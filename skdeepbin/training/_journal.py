@@ -17,20 +17,35 @@ from skdeepbin.training._objective import Evaluation, ObjectiveFunction
 from skdeepbin.training._stopping import Progress, Stopping
 
 
+class Measured(NamedTuple):
+    """What is known of a point: an evaluation, with norms instead of the gradient.
+
+    gradient_norms, norms : of each layer, that of the gradient and of the parameters.
+    """
+
+    theta: Array
+    value: float
+    penalty: float
+    validation_loss: float
+    validation_score: float
+    gradient_norms: tuple[float, ...]
+    norms: tuple[float, ...]
+
+
 class Course(NamedTuple):
     """A descent after a step, from where it can go on.
 
     theta, state : the point that was evaluated last, and what the optimiser knew
         before.
     next : the same, one step on.
-    here : where the descent stands, and what is known there.
+    here : where the descent stands.
     progress, history : as far as that.
     """
 
     theta: Array
     state: Any
     next: tuple[Array, Any]
-    here: tuple[Array, Evaluation]
+    here: Measured
     progress: Progress
     history: History
 

@@ -10,7 +10,7 @@ objective of scikit-learn's LogisticRegression, divided by a constant.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import nan
 from typing import NamedTuple, TypeAlias
@@ -45,19 +45,23 @@ class Objective:
 
     total : ``theta -> (losses, gradient)``, the weighted sums over the rows.
     weights : the sums of the weights of the rows that are trained on and held out.
-    penalty : for each entry of ``theta`` the strength of the L2 penalty on it.
+    alpha : the strength of the L2 penalty.
+    biases : the parts of ``theta`` that it is not on.
     """
 
     total: Callable[[Array], tuple[Losses, Array]]
     weights: Losses
-    penalty: Array
+    alpha: float
+    biases: Sequence[slice]
 
     def __call__(self, theta: Array) -> Evaluation:
         """The value and its gradient, from one pass over the rows."""
         losses, gradient = self.total(theta)
-        shrinkage = self.penalty * theta
         trained, held_out = self.weights
-        penalty = float(shrinkage @ theta) / 2 / trained
+        shrinkage = self.alpha * theta
+        for part in self.biases:
+            shrinkage[part] = 0
+        penalty = float(shrinkage.dot(theta)) / 2 / trained
         gradient += shrinkage
         gradient /= trained
         validation_loss = losses.held_out / held_out if held_out else nan

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from skdeepbin.training._history import Step
-from skdeepbin.training._journal import Course, Past, Replay
+from skdeepbin.training._journal import Course, Measured, Past, Replay
 from skdeepbin.training._objective import Evaluation
 from skdeepbin.training._optimizers import Epoch, Moments, Search, Steps
 from skdeepbin.training._solve import Solution
@@ -27,6 +27,7 @@ KINDS: dict[str, Callable[..., Any]] = {
         Epoch,
         Evaluation,
         FeatureMoments,
+        Measured,
         Moments,
         Past,
         Progress,

@@ -14,10 +14,16 @@ from scipy.optimize import minimize
 
 from skdeepbin.network._parameters import Array
 from skdeepbin.training._history import History, Step, columns, measurements, rows
-from skdeepbin.training._journal import Course, OnCourse, Replay
+from skdeepbin.training._journal import Course, Measured, OnCourse, Replay
 from skdeepbin.training._objective import Evaluation, ObjectiveFunction
 from skdeepbin.training._optimizers import OPTIMIZERS, Optimizer, in_mini_batches
-from skdeepbin.training._stopping import CALLBACK, INTERRUPTED, Progress, Stopping
+from skdeepbin.training._stopping import (
+    AT_REST,
+    CALLBACK,
+    INTERRUPTED,
+    Progress,
+    Stopping,
+)
 
 # ``(objective, theta, stopping, on_step, state) -> Solution``
 Solve: TypeAlias = Callable[..., "Solution"]
@@ -28,7 +34,7 @@ class Solution(NamedTuple):
 
     best : its best step; None if the loss was not finite even at the start.
     theta, state : where to go on from: the last point that was evaluated, and what the
-        optimiser knew before.
+        optimiser knew before; the best one, and None, where it has come to rest.
     next : the same, one step on.
     stop_reason : a key of STOP_REASONS.
     history : its course.
@@ -93,23 +99,32 @@ class Recorder:
         """Steps so far."""
         return len(self._rows)
 
-    def record(
-        self, theta: Array, evaluation: Evaluation, step_size: float, change: Array
-    ) -> None:
-        """One more step; ``change`` is what the next trial is away."""
-        gradient_norms = _norms(evaluation.gradient, self.layers)
-        sizes = zip(_norms(change, self.layers), _norms(theta, self.layers))
-        step = Step(
-            self.n_steps,
+    def measured(self, theta: Array, evaluation: Evaluation) -> Measured:
+        """What is known of a point."""
+        return Measured(
             theta,
             evaluation.value,
             evaluation.penalty,
-            hypot(*gradient_norms),
-            step_size,
-            perf_counter() - self._start,
             evaluation.validation_loss,
             evaluation.validation_score,
-            gradient_norms,
+            _norms(evaluation.gradient, self.layers),
+            _norms(theta, self.layers),
+        )
+
+    def record(self, here: Measured, step_size: float, to: Array) -> None:
+        """One more step, from which the next trial leads ``to`` another point."""
+        sizes = zip(_distances(here.theta, to, self.layers), here.norms)
+        step = Step(
+            self.n_steps,
+            here.theta,
+            here.value,
+            here.penalty,
+            hypot(*here.gradient_norms),
+            step_size,
+            perf_counter() - self._start,
+            here.validation_loss,
+            here.validation_score,
+            here.gradient_norms,
             tuple(moved / size if size else inf for moved, size in sizes),
         )
         self._rows.append(measurements(step))
@@ -122,14 +137,34 @@ class Recorder:
     def solution(self, theta: Array, state: Any, after: tuple[Array, Any]) -> Solution:
         """What was found."""
         assert self.reason is not None
-        history = self.history(self.n_steps)
-        return Solution(self.progress.best, theta, state, after, self.reason, history)
+        best, history = self.progress.best, self.history(self.n_steps)
+        if self.reason in AT_REST and best is not None:
+            theta, state, after = best.theta, None, (best.theta, None)
+        return Solution(best, theta, state, after, self.reason, history)
 
 
 def _norms(vector: Array, layers: Sequence[slice]) -> tuple[float, ...]:
     """The Euclidean norm of each layer's part."""
     parts = [vector[where] for where in layers]
     return tuple([sqrt(part.dot(part)) for part in parts])
+
+
+PART = 2**16  # entries looked at at a time
+
+
+def _distances(one: Array, other: Array, layers: Sequence[slice]) -> tuple[float, ...]:
+    """The Euclidean distance of each layer's parts."""
+    if len(one) <= PART:
+        return _norms(other - one, layers)
+    distances = []
+    for where in layers:
+        a, b = one[where], other[where]
+        squares = 0.0
+        for start in range(0, len(a), PART):
+            change = b[start : start + PART] - a[start : start + PART]
+            squares += float(change.dot(change))
+        distances.append(sqrt(squares))
+    return tuple(distances)
 
 
 # The parameters as one layer.
@@ -174,10 +209,12 @@ def descend(
         while recorder.reason is None:
             trial, knowing = after
             evaluation = objective(trial)
+            there = recorder.measured(trial, evaluation)
             move = optimizer.step(trial, evaluation.value, evaluation.gradient, knowing)
+            del evaluation  # its gradient is as large as the point
             if move.accepted or not recorder.n_steps:
-                here = trial, evaluation
-            recorder.record(*here, move.step_size, move.theta - here[0])
+                here = there
+            recorder.record(here, move.step_size, move.theta)
             theta, state, after = trial, knowing, (move.theta, move.state)
             n_steps, progress = recorder.n_steps, recorder.progress
             if recorder.reason is None:
@@ -240,7 +277,8 @@ def lbfgs(
             on_course(lambda: Replay(known), at_once)
 
     evaluations: dict[bytes, Evaluation] = {}
-    here, there = theta, evaluated(theta)
+    there = evaluated(theta)
+    here = recorder.measured(theta, there)
     evaluations[theta.tobytes()] = there
 
     def value_and_gradient(theta: Array) -> tuple[float, Array]:
@@ -251,17 +289,17 @@ def lbfgs(
 
     def after_iteration(theta: Array) -> None:
         nonlocal here, there
-        change = theta - here
-        moved = np.linalg.norm(change) / np.linalg.norm(there.gradient)
-        reached = theta.copy(), evaluations[theta.tobytes()]
+        before, moved = here.theta, np.linalg.norm(theta - here.theta)
+        moved /= np.linalg.norm(there.gradient)
+        there = evaluations[theta.tobytes()]
+        here = recorder.measured(theta.copy(), there)
         evaluations.clear()
-        evaluations[theta.tobytes()] = reached[1]
-        recorder.record(*reached, float(moved), change)
-        here, there = reached
+        evaluations[theta.tobytes()] = there
+        recorder.record(here, float(moved), before)
         if recorder.reason is not None:
             raise StopIteration
 
-    recorder.record(here, there, 0.0, np.zeros_like(here))
+    recorder.record(here, 0.0, theta)
     try:
         if recorder.reason is None:
             minimize(
@@ -282,7 +320,7 @@ def lbfgs(
         offer(at_once=True)
     if recorder.reason is None:  # its line search found nothing lower
         recorder.reason = "converged"
-    return recorder.solution(here, None, (here, None))
+    return recorder.solution(here.theta, None, (here.theta, None))
 
 
 SOLVERS = (*OPTIMIZERS, "lbfgs")
@@ -300,7 +338,7 @@ def solver(
     layers: Sequence[slice],
     factor: float,
     batches: Callable[[int], Iterable[ObjectiveFunction]] | None = None,
-    scales: Array | None = None,
+    scales: float | Array = 1.0,
 ) -> Solve:
     """The solver of that name.
 
@@ -310,8 +348,9 @@ def solver(
     factor : on the learning rate, for shorter steps.
     batches : number of the epoch -> the objective of each mini-batch; None for all rows
         at once.
-    scales : factors on the rate that is found by itself, for each parameter; they count
-        where a step is a change of a parameter and not a multiple of the gradient.
+    scales : factors on the rate that is found by itself, one or for each parameter;
+        they count where a step is a change of a parameter and not a multiple of the
+        gradient.
     """
     if name == "lbfgs":
         return partial(lbfgs, layers=layers)
@@ -322,7 +361,7 @@ def solver(
         if dropout and rate is None:  # no line search
             rate = descent.auto_in_batches
     rate = None if rate is None else factor * rate
-    if learning_rate is None and descent.moves_by_rate and scales is not None:
+    if learning_rate is None and descent.moves_by_rate:
         rate = rate * scales
     optimizer = descent.make(rate, momentum)
     if batches is not None:

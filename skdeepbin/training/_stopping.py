@@ -31,6 +31,10 @@ STOP_REASONS = {
 EXPLODED = 100
 
 
+# Why a descent ends that has nothing more to gain.
+AT_REST = ("converged", "early_stopping")
+
+
 def training_loss(step: Step) -> float:
     """What is minimised."""
     return step.loss
@@ -102,7 +106,7 @@ class Stopping:
     def reason(self, progress: Progress, step: Step) -> str | None:
         """Why to end after this step, a key of STOP_REASONS, or None to go on."""
         limit = EXPLODED * max(1.0, progress.first or 0.0)
-        if not isfinite(step.loss) or step.loss > limit:
+        if isnan(step.gradient_norm) or not isfinite(step.loss) or step.loss > limit:
             return "diverged"
         if progress.waited >= self.n_iter_no_change:
             return "converged" if self.watched is training_loss else "early_stopping"

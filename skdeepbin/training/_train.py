@@ -17,7 +17,7 @@ from skdeepbin.network._parameters import Array
 from skdeepbin.training._history import Step, joined
 from skdeepbin.training._objective import ObjectiveFunction
 from skdeepbin.training._solve import Solution, Solve
-from skdeepbin.training._stopping import INTERRUPTED, Stopping
+from skdeepbin.training._stopping import AT_REST, INTERRUPTED, Stopping
 
 RETRIES = 3
 SHORTER = 0.1
@@ -71,8 +71,7 @@ def train(
     stage : number of the one to begin with.
     """
     first = _follow_penalties(stages, start(), training, state, stage)
-    at_rest = first.stop_reason in ("converged", "early_stopping")
-    if not at_rest or state is not None or first.has_learnt:
+    if first.stop_reason not in AT_REST or state is not None or first.has_learnt:
         return first
     try:
         second = _follow_penalties(stages, start(), training, None, 0)

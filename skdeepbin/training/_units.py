@@ -33,7 +33,7 @@ from scipy.sparse import issparse
 from skdeepbin.network._network import Losses
 from skdeepbin.network._parameters import Array, Layout
 from skdeepbin.training._bins import Bins
-from skdeepbin.training._blocks import row_slices
+from skdeepbin.training._blocks import Reading, row_slices
 
 ROWS = 2**14  # looked at at a time
 
@@ -47,7 +47,8 @@ class Units(NamedTuple):
     constant : the numbers of the features that are, which have no weight.
     power : the mean squared norm of a scaled row, the number of features where all are
         scaled by their deviation.
-    read : the numbers of the features that training has parameters for; None for all.
+    read : the numbers of the features that training has parameters for, from rows that
+        are in units of the scale; None for all, from rows as they are.
 
     A `layout` is for all features, and what is said to be ``in these units`` for those
     that are read.
@@ -86,11 +87,14 @@ class Units(NamedTuple):
         return self._replace(read=read if is_less else None)
 
     @property
-    def of_read(self) -> Units:
+    def _of_read(self) -> Units:
         """Those of the features that are read, alone."""
-        if self.read is None:
-            return self
-        return Units(self.shift[self.read], self.scale[self.read], power=self.power)
+        return Units(self.shift[self.read], self.scale[self.read])
+
+    @property
+    def reading(self) -> Reading | None:
+        """What training reads of the rows; None if all as it is."""
+        return None if self.read is None else Reading(self.read, self.scale[self.read])
 
     def layout(self, layout: Layout) -> Layout:
         """Where the parameters in these units lie."""
@@ -107,44 +111,84 @@ class Units(NamedTuple):
         """The parameters for X as it is."""
         if self.read is not None:
             own = self.layout(layout)
-            theta = self.of_read.to_user(theta, own)
+            theta = self._of_read.to_user(theta, own)
             return own.widened(theta, layout, self.read)
         theta = theta.copy()
         V = layout.layers(theta)[0]
         V[:-1] /= self.scale[:, np.newaxis]
         V[self.constant] = 0
-        V[-1] -= self.shift @ V[:-1]
+        some, shift = self._moved
+        V[-1] -= shift @ V[:-1][some]
         return theta
 
     def from_user(self, theta: Array, layout: Layout) -> Array:
         """The parameters in these units."""
         if self.read is not None:
             theta = layout.narrowed(theta, self.read)
-            return self.of_read.from_user(theta, self.layout(layout))
+            return self._of_read.from_user(theta, self.layout(layout))
         theta = theta.copy()
         V = layout.layers(theta)[0]
-        V[-1] += self.shift @ V[:-1]
+        some, shift = self._moved
+        V[-1] += shift @ V[:-1][some]
         V[:-1] *= self.scale[:, np.newaxis]
         return theta
+
+    @property
+    def _moved(self) -> tuple[Any, Array]:
+        """Where the shift is not zero, if that is rare, and what it is there."""
+        some = np.flatnonzero(self.shift)
+        if len(some) > len(self.shift) // 4:
+            return slice(None), self.shift
+        return some, self.shift[some]
 
     def total(
         self, total: Callable[[Array], tuple[Losses, Array]], layout: Layout
     ) -> Callable[[Array], tuple[Losses, Array]]:
         """A sum over the rows as a function of the parameters in these units.
 
-        total : as one of the user's, of the features that are read.
+        total : as one of the user's, or of those for rows as they are read.
         """
         if self.read is not None:
-            return self.of_read.total(total, self.layout(layout))
+            shift, scale = self._of_read[:2]
+            return Units(shift / scale, np.ones_like(scale)).total(
+                total, self.layout(layout)
+            )
         if self.are_the_users:
             return total
+        if (self.scale == 1).all() and not len(self.constant):
+            return self._shifted(total, layout)
+
+        some, shift = self._moved
 
         def in_these_units(theta: Array) -> tuple[Losses, Array]:
             losses, gradient = total(self.to_user(theta, layout))
             V = layout.layers(gradient)[0]
-            V[:-1] -= np.outer(self.shift, V[-1])
+            V[:-1][some] -= np.outer(shift, V[-1])
             V[:-1] /= self.scale[:, np.newaxis]
             V[self.constant] = 0
+            return losses, gradient
+
+        return in_these_units
+
+    def _shifted(
+        self, total: Callable[[Array], tuple[Losses, Array]], layout: Layout
+    ) -> Callable[[Array], tuple[Losses, Array]]:
+        """The same where there is nothing to convert but the biases.
+
+        They are, in the vector that is given, while the sum is made.
+        """
+        some, shift = self._moved
+
+        def in_these_units(theta: Array) -> tuple[Losses, Array]:
+            V = layout.layers(theta)[0]
+            b = V[-1].copy()
+            V[-1] -= shift @ V[:-1][some]
+            try:
+                losses, gradient = total(theta)
+            finally:
+                V[-1] = b
+            V = layout.layers(gradient)[0]
+            V[:-1][some] -= np.outer(shift, V[-1])
             return losses, gradient
 
         return in_these_units

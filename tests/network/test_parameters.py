@@ -27,10 +27,29 @@ def test_a_layer_is_its_weights_over_its_biases(sizes, rng):
 @pytest.mark.parametrize("sizes", SIZES)
 def test_weights_are_told_from_biases(sizes):
     layout = Layout(sizes)
-    theta = np.zeros(layout.n_parameters)
-    for W in layout.views(theta).weights:
-        W[:] = 1
-    np.testing.assert_array_equal(theta, layout.is_weight)
+    theta, is_bias = np.zeros((2, layout.n_parameters))
+    for b in layout.views(theta).biases:
+        b[:] = 1
+    for where in layout.biases:
+        is_bias[where] = 1
+    np.testing.assert_array_equal(theta, is_bias)
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_features_are_put_in_and_taken_out(sizes, rng):
+    """Those that are put in weigh nothing, so the same rows have the same logits."""
+    layout = Layout(sizes)
+    wide = layout.with_features(sizes[0] + 3)
+    features = np.sort(rng.permutation(sizes[0] + 3)[: sizes[0]])
+    theta = rng.normal(size=layout.n_parameters)
+    wider = layout.widened(theta, wide, features)
+    W, b = wide.layers(wider)[0][:-1], wide.layers(wider)[0][-1]
+    X = rng.normal(size=(5, sizes[0] + 3))
+    V = layout.layers(theta)[0]
+    np.testing.assert_allclose(X @ W + b, X[:, features] @ V[:-1] + V[-1], rtol=1e-12)
+    np.testing.assert_array_equal(wide.narrowed(wider, features), theta)
+    first = layout.widened(theta, wide)
+    np.testing.assert_array_equal(wide.narrowed(first, np.arange(sizes[0])), theta)
 
 
 @pytest.mark.parametrize("sizes", SIZES)

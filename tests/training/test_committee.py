@@ -66,7 +66,7 @@ def objective(data, w, held_out=None):
     out = np.zeros(N_ROWS, bool) if held_out is None else held_out
     sums = [float((w * np.where(data.y, *FACTORS[::-1]))[o].sum()) for o in (~out, out)]
     total = data.units.total(Engine(NETWORK, rows, Threads(1)), NETWORK.layout)
-    return Objective(total, Losses(*sums), ALPHA * NETWORK.layout.is_weight)
+    return Objective(total, Losses(*sums), ALPHA, NETWORK.layout.biases)
 
 
 def committee(data, members, solve, watched=training_loss, validate=None):

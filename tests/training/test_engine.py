@@ -182,7 +182,7 @@ def test_a_descent_takes_as_much_as_stated_within_a_factor_of_two(dtype, rng):
     theta = initialize(network.layout, xavier, rng)
     tracemalloc.start()
     engine = Engine(network, Rows(features, y, None, np.ones(2)), Threads(1))
-    objective = Objective(engine, Losses(30.0, 0.0), 1.0 * network.layout.is_weight)
+    objective = Objective(engine, Losses(30.0, 0.0), 1.0, network.layout.biases)
     stopping = Stopping(5, 0.0, 5)
     descend(objective, theta, stopping, lambda step: False, optimizer=rprop(0.01, 1.0))
     _, peak = tracemalloc.get_traced_memory()

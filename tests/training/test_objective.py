@@ -26,7 +26,7 @@ def problem(name, depth, rng, *, n_rows=40, block_rows=40, dtype=np.float64, alp
     rows = Rows(Features(X, dtype, block_rows), y, w, np.ones(2))
     engine = Engine(Network(layout, activation), rows, Threads(1))
     weights = Losses(w.sum(), 0.0)
-    return Objective(engine, weights, alpha * layout.is_weight), theta
+    return Objective(engine, weights, alpha, layout.biases), theta
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -58,7 +58,9 @@ def test_float32_data_give_a_float64_gradient_of_float32_accuracy():
 def test_the_penalty_is_on_weights_only(rng):
     with_penalty, theta = problem("relu", 2, np.random.RandomState(0), alpha=3.0)
     without, _ = problem("relu", 2, np.random.RandomState(0), alpha=0.0)
-    weights = theta * (with_penalty.penalty > 0)
+    weights = theta.copy()
+    for where in with_penalty.biases:
+        weights[where] = 0
     scale = 3.0 / with_penalty.weights.trained
     value, gradient, *_ = with_penalty(theta)
     free_value, free_gradient, *_ = without(theta)
@@ -75,7 +77,8 @@ def test_losses_are_divided_by_the_weights_of_their_own_rows():
         return Objective(
             lambda theta: (Losses(8.0, 6.0), gradient.copy()),
             Losses(4.0, held_out),
-            np.array([0.5, 0.0]),
+            0.5,
+            [slice(1, 2)],
         )
 
     found = objective(3.0)(theta)

@@ -14,6 +14,7 @@ from skdeepbin.training._optimizers import (
     LARGEST,
     MEMORY,
     OPTIMIZERS,
+    PART,
     SHRINK,
     SLOWER,
     SMALLEST_STEP,
@@ -262,9 +263,11 @@ def test_a_step_leaves_its_arguments_alone(name):
     state = optimizer.init(theta)
     for _ in range(5):
         value, gradient = objective(theta)
+        before = theta.copy()
         first = optimizer.step(theta, value, gradient, state)
         second = optimizer.step(theta, value, gradient, state)
         np.testing.assert_array_equal(first.theta, second.theta)
+        np.testing.assert_array_equal(theta, before)
         np.testing.assert_array_equal(gradient, objective(theta)[1])
         theta, state = first.theta, first.state
 
@@ -308,6 +311,21 @@ def test_rprop_follows_signs_with_a_step_a_parameter():
         move = optimizer.step(theta, 0.0, np.array(gradient), state)
         np.testing.assert_allclose(move.theta - theta, step, rtol=1e-12)
         theta, state = move.theta, move.state
+
+
+def test_many_parameters_are_as_many_problems(rng):
+    """What is looked up part by part is what few parameters get."""
+    theta, signs = np.zeros((2, 3 * PART // 2))
+    optimizer = rprop(0.1, 0.15)
+    state = optimizer.init(theta)
+    few = [0, PART - 1, PART, len(theta) - 1]
+    theta_few, state_few = theta[few], optimizer.init(theta[few])
+    for _ in range(5):
+        signs = rng.randint(-1, 2, len(theta)).astype(float)
+        move = optimizer.step(theta, 0.0, signs, state)
+        alone = optimizer.step(theta_few, 0.0, signs[few], state_few)
+        np.testing.assert_array_equal(move.theta[few], alone.theta)
+        (theta, state), (theta_few, state_few) = move[:2], alone[:2]
 
 
 @pytest.mark.parametrize("scale", [1e-150, 1e-7, 1e150])

@@ -35,7 +35,7 @@ class Script:
         recorder = Recorder(stopping, on_step, [slice(None)])
         here = theta + 1  # the best point is none that was started from
         for _ in range(n_iter + 1):
-            recorder.record(here, Evaluation(loss, here), 1.0, here)
+            recorder.record(recorder.measured(here, Evaluation(loss, here)), 1.0, here)
         recorder.reason = reason
         return recorder.solution(here, state, (here, state))
 
@@ -128,7 +128,8 @@ def test_to_learn_is_to_be_below_the_constant_by_a_thousandth(share):
 
         def solve(objective, theta, stopping, on_step, state=None, step=step):
             recorder = Recorder(stopping, on_step, [slice(None)])
-            recorder.record(theta, Evaluation(1.0, theta), 1.0, theta)
+            here = recorder.measured(theta, Evaluation(1.0, theta))
+            recorder.record(here, 1.0, theta)
             recorder.reason = "max_iter"
             solution = recorder.solution(theta, None, (theta, None))
             return solution._replace(best=step)

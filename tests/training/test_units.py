@@ -150,3 +150,78 @@ def test_the_gradient_is_converted_by_the_chain_rule(rng):
     for i, step in enumerate(h * np.eye(theta.size)):
         up, down = (converted(theta + s)[0].trained for s in (step, -step))
         assert converted(theta)[1][i] == pytest.approx((up - down) / (2 * h), rel=1e-5)
+
+
+@pytest.fixture
+def read():
+    """Of six features two are constant, and training has no parameters for them."""
+    return Units(
+        np.array([0, 0, 1.5, 7, -3, 0]),
+        np.array([1, 0.25, 2, 1, 16, 0.5]),
+        np.array([0, 3]),
+    ).without_constant()
+
+
+WIDE = LAYOUT.with_features(6)
+
+
+def test_what_is_read_is_what_varies(read):
+    np.testing.assert_array_equal(read.read, [1, 2, 4, 5])
+    assert read.layout(WIDE) == LAYOUT
+    for constant in ([], range(6)):  # nothing to leave out, and nothing left
+        units = read._replace(constant=np.array(constant, np.intp)).without_constant()
+        assert units.read is None
+        assert units.layout(WIDE) is WIDE
+
+
+def test_parameters_without_constant_features_there_and_back(read, rng):
+    theta = rng.normal(size=LAYOUT.n_parameters)
+    user = read.to_user(theta, WIDE)
+    V = WIDE.layers(user)[0]
+    assert not V[[0, 3]].any()
+    np.testing.assert_allclose(read.from_user(user, WIDE), theta, rtol=1e-12)
+    X = rng.normal(size=(5, 6))
+    rows = (X[:, read.read] - read.shift[read.read]) / read.scale[read.read]
+    converted = LAYOUT.layers(theta)[0]
+    np.testing.assert_allclose(
+        X @ V[:-1] + V[-1], rows @ converted[:-1] + converted[-1]
+    )
+
+
+def test_sums_over_rows_as_they_are_read_are_those_of_all_features(read, rng):
+    """The rows in units of the scale; the vector that is given stays as it is."""
+    X, v = rng.normal(size=(20, 6)), rng.normal(size=20)
+
+    def total(X, layout):
+        def total(theta):
+            V = layout.layers(theta)[0]
+            gradient = np.zeros(layout.n_parameters)
+            Z = np.tanh(X @ V[:-1] + V[-1])
+            D = v[:, np.newaxis] * (1 - Z**2)
+            G = layout.layers(gradient)[0]
+            G[:-1], G[-1] = X.T @ D, D.sum(axis=0)
+            return Losses(float(v @ Z.sum(axis=1)), 0.0), gradient
+
+        return total
+
+    columns, divisor = read.reading
+    of_read = read.total(total(X[:, columns] / divisor, LAYOUT), WIDE)
+    of_all = read._replace(read=None).total(total(X, WIDE), WIDE)
+    theta = rng.normal(size=LAYOUT.n_parameters)
+    before = theta.copy()
+    losses, gradient = of_read(theta)
+    np.testing.assert_array_equal(theta, before)
+    expected, whole = of_all(LAYOUT.widened(theta, WIDE, columns))
+    assert losses.trained == pytest.approx(expected.trained)
+    np.testing.assert_allclose(gradient, WIDE.narrowed(whole, columns), atol=1e-12)
+
+
+def test_an_interrupted_sum_leaves_the_parameters_as_they_were(read, rng):
+    def total(theta):
+        raise KeyboardInterrupt
+
+    theta = rng.normal(size=LAYOUT.n_parameters)
+    before = theta.copy()
+    with pytest.raises(KeyboardInterrupt):
+        read.total(total, WIDE)(theta)
+    np.testing.assert_array_equal(theta, before)

@@ -9,7 +9,7 @@ NEEDED = {
     "skdeepbin/dask/__init__.py": "distributed",
     "skdeepbin/export/_onnx.py": "onnx",
     "skdeepbin/plotting/*.py": "matplotlib",
-    "skdeepbin/_report.py": "matplotlib",
+    "skdeepbin/reporting/_report.py": "matplotlib",
 }
 
 collect_ignore_glob = [path for path, name in NEEDED.items() if not find_spec(name)]

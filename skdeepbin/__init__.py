@@ -17,5 +17,5 @@ def __getattr__(name: str) -> Any:
     if name in PACKAGES:
         return import_module(f"{__name__}.{name}")
     if name == "report":
-        return import_module(f"{__name__}._report").report
+        return import_module(f"{__name__}.reporting._report").report
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -20,21 +20,16 @@ from sklearn.metrics import check_scoring
 from sklearn.utils import Tags, check_random_state, estimator_html_repr
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skdeepbin._callbacks import (
-    Callbacks,
-    CallbackSupportMixin,
-    has_callbacks,
-    with_callbacks,
-)
-from skdeepbin._edges import LEAST_BINS, affordable_bins, column_edges
-from skdeepbin._failure import warn_of_failure, warn_of_signs
-from skdeepbin._html import summary
-from skdeepbin._problem import Constant, LocalProblem, Problem, Rows
-from skdeepbin._progress import Progress, say
-from skdeepbin._resume import Kept, kept
-from skdeepbin._saving import loaded, saved
-from skdeepbin._stream import Stream, next_call, scaling_of
-from skdeepbin._validation import (
+from skdeepbin.checkpoint._session import Kept, kept
+from skdeepbin.engine._bins import Bins, bins_of
+from skdeepbin.engine._blocks import Features, block_rows, training_work
+from skdeepbin.engine._engine import logits, memory_needed, n_useful_threads
+from skdeepbin.engine._scaling import Units, units_of
+from skdeepbin.engine._threads import Threads, one_blas_thread
+from skdeepbin.inputs._bin_edges import LEAST_BINS, affordable_bins, column_edges
+from skdeepbin.inputs._dataset import Constant, LocalProblem, Problem, Rows
+from skdeepbin.inputs._stream import Stream, next_call, scaling_of
+from skdeepbin.inputs._validation import (
     InvalidParameterError,
     check_both_or_none,
     check_classes,
@@ -50,7 +45,16 @@ from skdeepbin._validation import (
     hidden_sizes,
     precision,
 )
-from skdeepbin._weights import check_weights, row_weights
+from skdeepbin.inputs._weights import check_weights, row_weights
+from skdeepbin.model._saving import loaded, saved
+from skdeepbin.monitoring._callbacks import (
+    Callbacks,
+    CallbackSupportMixin,
+    has_callbacks,
+    with_callbacks,
+)
+from skdeepbin.monitoring._failure import warn_of_failure, warn_of_signs
+from skdeepbin.monitoring._progress import Progress, say
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import (
     INITIALIZERS,
@@ -63,11 +67,11 @@ from skdeepbin.network._loss import log_loss
 from skdeepbin.network._network import FEW, Losses, Network, few_logits
 from skdeepbin.network._overflow import mark_overflow, rows_at_once, wide_logits
 from skdeepbin.network._parameters import Array, Layout, Parameters
-from skdeepbin.training._bins import Bins, bins_of
-from skdeepbin.training._blocks import Features, block_rows, training_work
-from skdeepbin.training._committee import Member, Validate, View, train_committee
-from skdeepbin.training._engine import logits, memory_needed, n_useful_threads
+from skdeepbin.reporting._notebook import summary
+from skdeepbin.training._ensemble import Member, Validate, View, train_committee
 from skdeepbin.training._history import History, Step, joined, mean, together
+from skdeepbin.training._loop import Solution, Solve, one_step_on, solver
+from skdeepbin.training._observer import Watcher, Watchers
 from skdeepbin.training._optimizers import OPTIMIZERS, stream_rate
 from skdeepbin.training._penalty import (
     balanced_weight,
@@ -75,7 +79,7 @@ from skdeepbin.training._penalty import (
     with_validation,
     without_validation,
 )
-from skdeepbin.training._solve import Solution, Solve, one_step_on, solver
+from skdeepbin.training._restarts import Training
 from skdeepbin.training._stopping import (
     CALLBACK,
     INTERRUPTED,
@@ -85,10 +89,6 @@ from skdeepbin.training._stopping import (
     validation_error,
     validation_loss,
 )
-from skdeepbin.training._threads import Threads, one_blas_thread
-from skdeepbin.training._train import Training
-from skdeepbin.training._units import Units, units_of
-from skdeepbin.training._watching import Watcher, Watchers
 
 
 class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):

@@ -21,8 +21,10 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skdeepbin._edges import LEAST_BINS, affordable_bins, column_edges
-from skdeepbin._validation import (
+from skdeepbin.engine._bins import bins_of
+from skdeepbin.engine._blocks import row_slices
+from skdeepbin.inputs._bin_edges import LEAST_BINS, affordable_bins, column_edges
+from skdeepbin.inputs._validation import (
     ROWS,
     Rule,
     check_columns,
@@ -30,10 +32,8 @@ from skdeepbin._validation import (
     check_not_masked,
     check_parameters,
 )
-from skdeepbin._weights import check_weights
+from skdeepbin.inputs._weights import check_weights
 from skdeepbin.network._parameters import Array
-from skdeepbin.training._bins import bins_of
-from skdeepbin.training._blocks import row_slices
 
 
 def _is_count(value: Any, least: int) -> bool:

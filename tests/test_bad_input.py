@@ -10,8 +10,8 @@ from sklearn.utils.estimator_checks import (
 )
 
 from skdeepbin import DeepBinaryClassifier
-from skdeepbin._validation import RULES, enough_memory
-from skdeepbin.training._watching import Watcher
+from skdeepbin.inputs._validation import RULES, enough_memory
+from skdeepbin.training._observer import Watcher
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -242,7 +242,7 @@ def test_a_network_beyond_memory_is_refused_before_work(sizes, before, monkeypat
     bad = {"hidden_layer_sizes": sizes}
     if before == "unfitted":
         monkeypatch.setattr("skdeepbin._classifier.units_of", read)
-        monkeypatch.setattr("skdeepbin._problem.row_hashes", read)
+        monkeypatch.setattr("skdeepbin.inputs._dataset.row_hashes", read)
     assert_refused(bad, (X, Y), MemoryError, message, before)
 
 
@@ -252,7 +252,7 @@ def test_memory_that_is_not_to_be_had_says_so(monkeypatch):
     def refuse(*args):
         raise MemoryError
 
-    monkeypatch.setattr("skdeepbin.training._engine.Engine.__init__", refuse)
+    monkeypatch.setattr("skdeepbin.engine._engine.Engine.__init__", refuse)
     message = r"needs [\d,]+ bytes .* Lower `hidden_layer_sizes` or `depth`"
     assert_refused({}, (X, Y), MemoryError, message, "unfitted")
 
@@ -277,7 +277,7 @@ def test_a_system_that_tells_its_memory_is_held_to_it(monkeypatch):
 
 
 def test_a_memory_map_that_is_cut_short_during_fit(tmp_path, monkeypatch):
-    monkeypatch.setattr("skdeepbin.training._blocks.KEPT_BYTES", 0)
+    monkeypatch.setattr("skdeepbin.engine._blocks.KEPT_BYTES", 0)
     path = tmp_path / "X"
     np.random.RandomState(0).normal(size=(20_000, 30)).tofile(path)
     data = np.memmap(path, mode="r").view(float).reshape(-1, 30)

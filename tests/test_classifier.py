@@ -317,7 +317,7 @@ def test_fits_are_the_same_to_the_last_bit(
     given, dtype, kept, rng, tmp_path, monkeypatch
 ):
     """For every `n_jobs`, every memory order, in memory and on disk."""
-    monkeypatch.setattr("skdeepbin.training._blocks.KEPT_BYTES", 2**30 if kept else 0)
+    monkeypatch.setattr("skdeepbin.engine._blocks.KEPT_BYTES", 2**30 if kept else 0)
     X = rng.normal(size=(9000, 20))
     y = X[:, 0] * X[:, 1] > 0
     model = DeepBinaryClassifier(

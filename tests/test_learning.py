@@ -14,8 +14,8 @@ from sklearn.model_selection import cross_val_score
 from skdeepbin import DeepBinaryClassifier, PiecewiseLinearEncoder
 from skdeepbin.diagnosis import LearningWarning
 from skdeepbin.network._initializers import initialize
+from skdeepbin.training._loop import IN_BATCHES, SOLVERS
 from skdeepbin.training._optimizers import OPTIMIZERS
-from skdeepbin.training._solve import IN_BATCHES, SOLVERS
 
 FEW = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -5,7 +5,7 @@
 First the seconds per epoch for blocks of 256 to 8,192 rows, on one thread and on two,
 for networks of widths 16 to 256. Then the times of one and of two threads as the rows
 grow, beside the floating-point operations of an epoch: where two begin to win is
-what ``BLOCK_WORK`` of skdeepbin/training/_blocks.py follows. Medians over turns.
+what ``BLOCK_WORK`` of skdeepbin/engine/_blocks.py follows. Medians over turns.
 """
 
 import argparse
@@ -15,13 +15,13 @@ from time import perf_counter
 
 import numpy as np
 
+from skdeepbin.engine._blocks import Features, Rows, block_rows
+from skdeepbin.engine._engine import Engine
+from skdeepbin.engine._threads import Threads, one_blas_thread
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import initialize, xavier
 from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Layout
-from skdeepbin.training._blocks import Features, Rows, block_rows
-from skdeepbin.training._engine import Engine
-from skdeepbin.training._threads import Threads, one_blas_thread
 
 
 def epoch(n_rows, n_features, hidden, activation, dtype, n_threads, rows_of_a_block):

@@ -9,10 +9,10 @@ import numpy as np
 
 from skdeepbin.dask._bench import NodeSum
 from skdeepbin.dask._setting import Setting
+from skdeepbin.engine._engine import Sums, plus
+from skdeepbin.engine._tree import Node
 from skdeepbin.network._network import Losses
 from skdeepbin.network._parameters import Array
-from skdeepbin.training._engine import Sums, plus
-from skdeepbin.training._tree import Node
 
 
 def merged(setting: Setting, *lists: Sequence[NodeSum]) -> list[NodeSum]:

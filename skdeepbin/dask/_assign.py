@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 
-from skdeepbin.training._tree import Bounded, Node
+from skdeepbin.engine._tree import Bounded, Node
 
 # A worker may have this much more than its share, as a part of it: where that makes it
 # hold few large nodes of the tree instead of many small ones, or saves a move.

@@ -10,11 +10,11 @@ import numpy as np
 
 from skdeepbin.dask._part import Part
 from skdeepbin.dask._setting import Setting, Split
+from skdeepbin.engine._blocks import BLOCK_WORK, Rows, block_sizes, training_work
+from skdeepbin.engine._engine import Engine
+from skdeepbin.engine._threads import Threads, n_threads, one_blas_thread
 from skdeepbin.network._network import Block, Losses
 from skdeepbin.network._parameters import Array
-from skdeepbin.training._blocks import BLOCK_WORK, Rows, block_sizes, training_work
-from skdeepbin.training._engine import Engine
-from skdeepbin.training._threads import Threads, n_threads, one_blas_thread
 
 # Engines that stay: one for the rows of a network, one for its last steps on all.
 KEPT_ENGINES = 2

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 from math import ceil
 
-from skdeepbin.training._blocks import row_slices
-from skdeepbin.training._tree import Bounded, Node, cut
+from skdeepbin.engine._blocks import row_slices
+from skdeepbin.engine._tree import Bounded, Node, cut
 
 
 class Cut:

@@ -13,18 +13,18 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdeepbin._classifier import DeepBinaryClassifier
 from skdeepbin._extras import extra
-from skdeepbin._problem import Problem
-from skdeepbin._validation import (
+from skdeepbin.dask._collections import is_dask, lazily, partitions
+from skdeepbin.dask._crew import Crew
+from skdeepbin.dask._part import Description, PartitionError, describe
+from skdeepbin.dask._problem import problem_of
+from skdeepbin.inputs._dataset import Problem
+from skdeepbin.inputs._validation import (
     InvalidParameterError,
     check_parameters,
     check_same_problem,
     check_solver,
     hidden_sizes,
 )
-from skdeepbin.dask._collections import is_dask, lazily, partitions
-from skdeepbin.dask._crew import Crew
-from skdeepbin.dask._part import Description, PartitionError, describe
-from skdeepbin.dask._problem import problem_of
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Layout

@@ -12,24 +12,24 @@ from scipy.sparse import issparse
 from sklearn.utils import check_array, check_X_y
 from sklearn.utils.validation import _get_feature_names
 
-from skdeepbin._fingerprint import digest
-from skdeepbin._validation import check_columns, check_features, check_not_masked
-from skdeepbin._weights import (
-    Weights,
-    figures,
-    whole,
-    whole_class_totals,
-)
 from skdeepbin.dask._setting import Setting, Split
-from skdeepbin.network._parameters import Array
-from skdeepbin.training._blocks import Features, Rows, row_slices
-from skdeepbin.training._split import (
+from skdeepbin.engine._blocks import Features, Rows, row_slices
+from skdeepbin.engine._hashing import digest
+from skdeepbin.engine._scaling import FeatureMoments, moments
+from skdeepbin.engine._split import (
     by_first_bits,
     different_values,
     least_hashes,
     row_hashes,
 )
-from skdeepbin.training._units import FeatureMoments, moments
+from skdeepbin.inputs._validation import check_columns, check_features, check_not_masked
+from skdeepbin.inputs._weights import (
+    Weights,
+    figures,
+    whole,
+    whole_class_totals,
+)
+from skdeepbin.network._parameters import Array
 
 ROWS = 2**16  # looked at at a time
 

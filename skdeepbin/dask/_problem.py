@@ -14,22 +14,6 @@ from uuid import uuid4
 import numpy as np
 from scipy.sparse import issparse, vstack
 
-from skdeepbin._fingerprint import digest
-from skdeepbin._problem import (
-    Constant,
-    Rows,
-    constant_losses,
-    with_features,
-)
-from skdeepbin._validation import encode_labels, precision
-from skdeepbin._weights import (
-    added,
-    as_floats,
-    check_largest,
-    power_below,
-    rows_a_weight,
-    weights_of,
-)
 from skdeepbin.dask._crew import Crew
 from skdeepbin.dask._cut import Cut
 from skdeepbin.dask._part import (
@@ -46,13 +30,29 @@ from skdeepbin.dask._part import (
 )
 from skdeepbin.dask._setting import Setting, Split
 from skdeepbin.dask._split import found_splits, n_different
+from skdeepbin.engine._bins import bins_of
+from skdeepbin.engine._blocks import are_kept, block_rows
+from skdeepbin.engine._data import Batches, Total
+from skdeepbin.engine._hashing import digest
+from skdeepbin.engine._scaling import FeatureMoments, Units, units_by
+from skdeepbin.engine._split import n_combinations
+from skdeepbin.inputs._dataset import (
+    Constant,
+    Rows,
+    constant_losses,
+    with_features,
+)
+from skdeepbin.inputs._validation import encode_labels, precision
+from skdeepbin.inputs._weights import (
+    added,
+    as_floats,
+    check_largest,
+    power_below,
+    rows_a_weight,
+    weights_of,
+)
 from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Array
-from skdeepbin.training._bins import bins_of
-from skdeepbin.training._blocks import are_kept, block_rows
-from skdeepbin.training._data import Batches, Total
-from skdeepbin.training._split import n_combinations
-from skdeepbin.training._units import FeatureMoments, Units, units_by
 
 # Rows that a diagnosis looks at.
 EXAMPLES = 2**13

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skdeepbin.dask._cut import Cut
+from skdeepbin.engine._bins import Bins
+from skdeepbin.engine._blocks import Reading
 from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Array
-from skdeepbin.training._bins import Bins
-from skdeepbin.training._blocks import Reading
 
 
 @dataclass(frozen=True)

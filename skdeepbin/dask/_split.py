@@ -1,7 +1,7 @@
 """Which rows validate, found without gathering the rows.
 
 Held out is, of each class, a stretch of the order of hashes: see
-`skdeepbin.training._split`. Where it begins is found by cutting the hashes that it may
+`skdeepbin.engine._split`. Where it begins is found by cutting the hashes that it may
 begin with into stretches, and asking for the weight of each, until few rows are left.
 """
 
@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skdeepbin._weights import as_floats
 from skdeepbin.dask._crew import Crew
 from skdeepbin.dask._part import Sums, brackets, first_bits, groups
 from skdeepbin.dask._setting import Split
-from skdeepbin.training._split import n_in_effect
+from skdeepbin.engine._split import n_in_effect
+from skdeepbin.inputs._weights import as_floats
 
 LAST = 2**64 - 1  # of all hashes
 # Stretches that hashes are cut into at a time, and rows that are few.

@@ -17,19 +17,23 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import validate_data
 
-from skdeepbin._validation import check_columns, check_features, check_not_masked
-from skdeepbin._weights import check_both_classes_weigh, check_weights, class_totals
 from skdeepbin.diagnosis._budget import Budget, work_of_pass
 from skdeepbin.diagnosis._layers import Layers, measure
 from skdeepbin.diagnosis._subject import Subject, of_features, subjects
 from skdeepbin.diagnosis._tables import Columns, References, columns, references
+from skdeepbin.engine._scaling import Units, units_of
+from skdeepbin.inputs._validation import check_columns, check_features, check_not_masked
+from skdeepbin.inputs._weights import (
+    check_both_classes_weigh,
+    check_weights,
+    class_totals,
+)
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import initialize
 from skdeepbin.network._loss import log_loss
 from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Array, Layout, Parameters
 from skdeepbin.training._penalty import auto_penalty
-from skdeepbin.training._units import Units, units_of
 
 # Rows and entries of X that are looked at, and rows even where there are many features.
 ROWS, ENTRIES, FEWEST = 2000, 10**6, 200

@@ -38,7 +38,7 @@ from skdeepbin.diagnosis._judgement import (
     untried,
 )
 from skdeepbin.diagnosis._tables import overlap
-from skdeepbin.training._units import RARE as RARE_FEATURE
+from skdeepbin.engine._scaling import RARE as RARE_FEATURE
 
 # Standard errors by which the AUC of the models must exceed 0.5 to be a sign that the
 # labels depend on the features.

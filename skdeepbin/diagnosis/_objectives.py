@@ -9,13 +9,13 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted, check_X_y
 
 from skdeepbin.diagnosis._subject import unpacked
+from skdeepbin.engine._blocks import Features, Rows, block_rows
+from skdeepbin.engine._engine import Engine
+from skdeepbin.engine._threads import Threads
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._network import Losses, Network
 from skdeepbin.network._parameters import Array, Layout
-from skdeepbin.training._blocks import Features, Rows, block_rows
-from skdeepbin.training._engine import Engine
 from skdeepbin.training._objective import Objective
-from skdeepbin.training._threads import Threads
 
 Loss = Callable[[list[Array]], float]
 Gradients = Callable[[list[Array]], list[Array]]

@@ -14,10 +14,10 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.neural_network import MLPClassifier
 
+from skdeepbin.engine._bins import Bins
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import INITIALIZERS, xavier
 from skdeepbin.network._parameters import Array
-from skdeepbin.training._bins import Bins
 from skdeepbin.training._optimizers import OPTIMIZERS
 
 EXPECTED = (

@@ -14,10 +14,10 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import LabelBinarizer
 
 from skdeepbin._classifier import DeepBinaryClassifier
+from skdeepbin.engine._scaling import Units
 from skdeepbin.export._networks import check_fitted, one_network, reads_bins
 from skdeepbin.network._parameters import Layout, Parameters
 from skdeepbin.training._history import BY_LAYER, COLUMNS, History
-from skdeepbin.training._units import Units
 
 # Parameters of the same name and meaning.
 SHARED = ("max_iter", "random_state", "tol", "verbose", "warm_start")

@@ -25,8 +25,8 @@ from scipy.linalg import block_diag
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 
+from skdeepbin.engine._bins import Bins, bins_of
 from skdeepbin.network._parameters import Array, Parameters
-from skdeepbin.training._bins import Bins, bins_of
 
 
 def check_fitted(value: Any, kind: type, name: str) -> None:

@@ -29,7 +29,7 @@ from skdeepbin._classifier import DeepBinaryClassifier
 from skdeepbin._encoder import PiecewiseLinearEncoder
 from skdeepbin._extras import extra
 from skdeepbin._version import __version__
-from skdeepbin.training._bins import bins_of
+from skdeepbin.engine._bins import bins_of
 
 # Old enough for the runtimes of 2022; every operator here is in it.
 OPSET, IR_VERSION = 17, 8

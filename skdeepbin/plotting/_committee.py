@@ -6,10 +6,10 @@ import numpy as np
 from scipy.special import expit
 from sklearn.utils import column_or_1d
 
-from skdeepbin._validation import encode_labels
-from skdeepbin._weights import check_weights
 from skdeepbin.diagnosis._evidence import rows_of
 from skdeepbin.diagnosis._subject import subjects
+from skdeepbin.inputs._validation import encode_labels
+from skdeepbin.inputs._weights import check_weights
 from skdeepbin.network._loss import log_loss
 from skdeepbin.plotting._shared import axes, labelled, plain, styled
 

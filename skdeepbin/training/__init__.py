@@ -1,1 +1,1 @@
-"""From the gradient of a block to a fitted network."""
+"""The training loop, its solvers, and the ensemble that they train."""

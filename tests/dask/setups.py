@@ -9,10 +9,10 @@ import pytest
 from skdeepbin import DeepBinaryClassifier
 from skdeepbin.dask import DaskDeepBinaryClassifier
 from skdeepbin.diagnosis import LearningWarning
+from skdeepbin.engine._blocks import block_rows, row_slices
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Layout
-from skdeepbin.training._blocks import block_rows, row_slices
 
 NEEDED = "this needs `pip install 'skdeepbin[dask]'`"
 

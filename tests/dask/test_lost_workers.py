@@ -9,7 +9,7 @@ import pytest
 
 from skdeepbin.dask import DaskDeepBinaryClassifier
 from skdeepbin.dask._crew import Crew
-from skdeepbin.training._watching import Watcher
+from skdeepbin.training._observer import Watcher
 from tests.dask.conftest import running_cluster
 from tests.dask.setups import SMALL, fitted, lazy, same_bits
 

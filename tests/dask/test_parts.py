@@ -13,14 +13,14 @@ from skdeepbin.dask._cut import Cut
 from skdeepbin.dask._part import groups, prepared
 from skdeepbin.dask._setting import Setting, Split
 from skdeepbin.dask._split import found_splits, n_different
+from skdeepbin.engine._blocks import Features, Rows, row_slices
+from skdeepbin.engine._engine import Engine
+from skdeepbin.engine._split import held_out, n_different_rows, row_hashes
+from skdeepbin.engine._threads import Threads
+from skdeepbin.engine._tree import Bounded, Node
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Layout
-from skdeepbin.training._blocks import Features, Rows, row_slices
-from skdeepbin.training._engine import Engine
-from skdeepbin.training._split import held_out, n_different_rows, row_hashes
-from skdeepbin.training._threads import Threads
-from skdeepbin.training._tree import Bounded, Node
 
 
 class CrewOfOne:

@@ -20,7 +20,7 @@ def parameters_and_arrays(fuzzed):
     import numpy as np
 
     from skdeepbin import DeepBinaryClassifier
-    from skdeepbin._validation import RULES
+    from skdeepbin.inputs._validation import RULES
 
     odd = [
         *(None, True, "auto", "", "adam", "gd", "lbfgs", "relu", "tanh", "float32"),
@@ -72,7 +72,7 @@ def parameters_and_arrays(fuzzed):
 
 def altered_checkpoint(fuzzed, content):
     """A file with some bytes changed, moved or cut."""
-    from skdeepbin.training._checkpoint import from_bytes
+    from skdeepbin.checkpoint._file import from_bytes
 
     changed = bytearray(content)
     for _ in range(fuzzed.ConsumeIntInRange(1, 4)):
@@ -97,7 +97,7 @@ def main(target, seconds):
         import numpy as np
 
         import skdeepbin  # noqa: F401
-        from skdeepbin.training._checkpoint import to_bytes
+        from skdeepbin.checkpoint._file import to_bytes
 
     warnings.simplefilter("ignore")
     content = to_bytes({"past": (np.arange(20.0), {"a": (1, "b", None)})})

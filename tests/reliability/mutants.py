@@ -24,7 +24,7 @@ from queue import SimpleQueue
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parents[2]
-ROOMS = "skdeepbin/network", "skdeepbin/training"
+ROOMS = "skdeepbin/network", "skdeepbin/engine", "skdeepbin/training"
 # Two mutants of a second and a length would be one to Python's cache of compiled code.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 # Those of the file itself come first, then all that are quick, and where the mutant

@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 
 from skdeepbin import DeepBinaryClassifier
-from skdeepbin._fingerprint import digest, fingerprint
-from skdeepbin.training import _checkpoint, _solve
-from skdeepbin.training._checkpoint import from_bytes, read, to_bytes
-from skdeepbin.training._journal import Past
+from skdeepbin.checkpoint import _file
+from skdeepbin.checkpoint._file import from_bytes, read, to_bytes
+from skdeepbin.checkpoint._fingerprint import fingerprint
+from skdeepbin.engine._hashing import digest
+from skdeepbin.training import _loop
 from skdeepbin.training._objective import Objective
+from skdeepbin.training._resume_state import Past
 from tests.reliability.fits import COMMON, FITS, X, Y, bits
 from tests.reliability.kills import survived
 
@@ -56,9 +58,9 @@ def killed_at(monkeypatch, number):
 
 def written_each_time(monkeypatch):
     """Let every write be one that training waits for."""
-    keep = _checkpoint.Checkpoint.keep
+    keep = _file.Checkpoint.keep
     monkeypatch.setattr(
-        _checkpoint.Checkpoint, "keep", lambda self, past, _: keep(self, past, True)
+        _file.Checkpoint, "keep", lambda self, past, _: keep(self, past, True)
     )
 
 
@@ -150,7 +152,7 @@ def test_long_lbfgs_is_kept_as_far_as_the_log(path, monkeypatch):
     changes = {"solver": "lbfgs", "early_stopping": False}
     whole = make(**changes).fit(X, Y)
     n_parameters = sum(W.size for W in [*whole.coefs_, *whole.intercepts_])
-    monkeypatch.setattr(_solve, "LOG_BYTES", 20 * 8 * n_parameters)
+    monkeypatch.setattr(_loop, "LOG_BYTES", 20 * 8 * n_parameters)
     cut_short(path, monkeypatch, 40, make(path, **changes))
     assert len(read(path)["past"].course.evaluations) == 20
     assert bits(make(path, **changes).fit(X, Y)) == bits(whole)
@@ -224,9 +226,9 @@ def test_a_damaged_file_is_refused(name, path, monkeypatch):
 
 
 def test_another_format_is_refused(path, monkeypatch):
-    monkeypatch.setattr(_checkpoint, "FORMAT", 2)
+    monkeypatch.setattr(_file, "FORMAT", 2)
     path.write_bytes(to_bytes({}))
-    monkeypatch.setattr(_checkpoint, "FORMAT", 1)
+    monkeypatch.setattr(_file, "FORMAT", 1)
     with pytest.raises(ValueError, match="its format is 2, and this version reads 1"):
         make(path).fit(X, Y)
 
@@ -328,7 +330,7 @@ def test_a_file_that_may_not_grow(path):
 
 def test_writes_keep_their_distance(path, monkeypatch):
     written = []
-    monkeypatch.setattr(_checkpoint, "write", lambda *args: written.append(args))
+    monkeypatch.setattr(_file, "write", lambda *args: written.append(args))
     make(path, checkpoint_interval=1000).fit(X, Y)
     assert not written
     make(path, checkpoint_interval=0).fit(X, Y)

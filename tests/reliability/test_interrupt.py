@@ -12,8 +12,8 @@ from sklearn.neural_network import MLPClassifier
 
 from skdeepbin import DeepBinaryClassifier
 from skdeepbin.diagnosis import diagnose
+from skdeepbin.engine._threads import blas_threads
 from skdeepbin.training._objective import Objective
-from skdeepbin.training._threads import blas_threads
 from tests.reliability.fits import COMMON, FITS, X, Y, bits
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -18,8 +18,8 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from threadpoolctl import threadpool_limits
 
 from skdeepbin import DeepBinaryClassifier
-from skdeepbin.training._threads import blas_threads
-from skdeepbin.training._watching import Watcher
+from skdeepbin.engine._threads import blas_threads
+from skdeepbin.training._observer import Watcher
 from tests.reliability.fits import COMMON, FITS, X, Y, bits
 
 pytestmark = [

@@ -11,7 +11,8 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skdeepbin import DeepBinaryClassifier, __version__, _saving
+from skdeepbin import DeepBinaryClassifier, __version__
+from skdeepbin.model import _saving
 from tests.reliability.fits import COMMON, FITS, X, Y, bits
 from tests.reliability.save import FOLDER, MODELS, fitted
 

@@ -3,15 +3,15 @@ from dataclasses import FrozenInstanceError, fields
 import numpy as np
 import pytest
 
+from skdeepbin.engine._blocks import Features, Rows
+from skdeepbin.engine._engine import Engine
+from skdeepbin.engine._threads import Threads
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import INITIALIZERS, initialize
 from skdeepbin.network._network import Losses, Network
 from skdeepbin.network._parameters import Layout
-from skdeepbin.training._blocks import Features, Rows
-from skdeepbin.training._engine import Engine
 from skdeepbin.training._objective import Evaluation, Objective
 from skdeepbin.training._stopping import Stopping
-from skdeepbin.training._threads import Threads
 
 
 def problem(name, depth, rng, *, n_rows=40, block_rows=40, dtype=np.float64, alpha=3.0):

@@ -1,0 +1,64 @@
+"""What tells a fit from others: the same fingerprint, the same bits at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import scipy
+
+from skdeepbin._version import __version__
+
+# Parameters that change nothing in what is learnt.
+OF_NO_CONSEQUENCE = {"n_jobs", "verbose", "checkpoint", "checkpoint_interval"}
+
+
+def fingerprint(
+    parameters: Mapping[str, Any], contents: Mapping[str, str]
+) -> dict[str, str]:
+    """Of each library, parameter and array by its name what tells it from others.
+
+    contents : of the arrays.
+    """
+    return {
+        "skdeepbin": __version__,
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        **{
+            f"`{name}`": _words(value)
+            for name, value in parameters.items()
+            if name not in OF_NO_CONSEQUENCE
+        },
+        **contents,
+    }
+
+
+def _words(value: Any) -> str:
+    """A parameter as text, the same in another process."""
+    if isinstance(value, np.random.RandomState):
+        return f"a RandomState {value.get_state()!r}"
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return repr(tuple(np.asarray(value).tolist()))
+    if isinstance(value, np.generic):
+        return repr(value.item())
+    if isinstance(value, Mapping):
+        return repr({key: value[key] for key in sorted(value, key=repr)})
+    if callable(value):  # its address is another in another process
+        name = getattr(value, "__qualname__", type(value).__qualname__)
+        return f"{getattr(value, '__module__', '')}.{name}"
+    return repr(value)
+
+
+def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """What differs, in words."""
+    return [
+        f"{name} was {_short(before.get(name, 'missing'))} and is "
+        f"{_short(now.get(name, 'missing'))}"
+        for name in {**before, **now}
+        if before.get(name) != now.get(name)
+    ]
+
+
+def _short(text: str, length: int = 80) -> str:
+    return text if len(text) <= length else f"{text[: length - 3]}..."

@@ -1,0 +1,1 @@
+"""Sums over rows: blocks, threads, the summation tree, feature scaling and splits."""

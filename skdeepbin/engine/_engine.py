@@ -1,0 +1,271 @@
+"""Sum a network's loss and gradient over blocks of rows, with the same bits on any
+number of threads.
+
+A block is as many rows as fit the cache, forward and backward in the precision of the
+data. Blocks are added up a tree of halves (`_tree.py`): up to 16 in the precision of
+the data, more in float64, so that the error does not grow with the rows.
+
+Blocks and their tree depend on the data alone. A thread takes a group of blocks, a node
+of the tree, and then the next; whoever has both halves of a node adds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skdeepbin.engine._blocks import (
+    BLOCK_WORK,
+    Blocks,
+    Features,
+    Rows,
+    block_sizes,
+)
+from skdeepbin.engine._threads import Threads, n_threads
+from skdeepbin.engine._tree import Node, TreeSum, cut
+from skdeepbin.network._dropout import Draw, draw
+from skdeepbin.network._network import Block, Losses, Network, Workspace
+from skdeepbin.network._parameters import Array, Parameters
+
+# So many blocks are added in the precision of the data. A group has no more, and where
+# there are fewer blocks so many that threads end at about the same time.
+GROUP_BLOCKS, GROUPS = 16, 32
+
+# The memory of gradients of more bytes does not wait for the next sum: the solver needs
+# some too.
+LARGE = 2**22
+
+
+def n_useful_threads(n_jobs: int | None, features: Features, work: float) -> int:
+    """The threads that `n_jobs` allows, one a block at most; one if blocks are light.
+
+    work : of a pass over all blocks, as `training_work` counts it.
+    """
+    n_blocks = len(features.slices)
+    light = work < n_blocks * BLOCK_WORK
+    return 1 if n_blocks == 1 or light else min(n_threads(n_jobs), n_blocks)
+
+
+def memory_needed(network: Network, features: Features, n_threads: int) -> int:
+    """Bytes that training takes beyond the data: parameters and workspaces."""
+    itemsize = features.dtype.itemsize
+    rows = sum(block_sizes(features.slices))
+    # Of those beyond the halves to come one is in work, and one waits.
+    n_parts = 2 + depth(group_size(len(features.slices)))
+    of_a_thread = rows * network.workspace_size(1)
+    of_a_thread += n_parts * network.layout.n_parameters
+    if not features.is_sparse:
+        of_a_thread += rows * (features.shape[1] + 1)
+    # theta, the best one, the last and the next, their gradients, the penalty
+    of_the_descent = 8 * 8 * network.layout.n_parameters
+    return n_threads * itemsize * of_a_thread + of_the_descent
+
+
+def group_size(n_blocks: int) -> int:
+    """The most blocks that a thread takes at a time."""
+    return min(max(n_blocks // GROUPS, 1), GROUP_BLOCKS)
+
+
+def depth(most: int) -> int:
+    """Gradients that a thread holds beyond the one in work: of the halves to come.
+
+    most : blocks that it takes at a time.
+    """
+    return (most - 1).bit_length()
+
+
+class Part(NamedTuple):
+    """The gradient of a part of the rows, flat and layer by layer."""
+
+    flat: Array
+    layers: Parameters
+
+
+class Sums(NamedTuple):
+    """The sums over a node.
+
+    part : whose flat gradient it is, if that may be taken for another.
+    """
+
+    losses: Losses
+    gradient: Array
+    part: Part | None = None
+
+
+class Engine:
+    """The sum of weighted losses of a network over rows, and its gradient.
+
+    A workspace a thread is taken at the start, a gradient for every group in work.
+
+    nodes : those to sum over, where it is not over all blocks.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        rows: Blocks,
+        threads: Threads,
+        nodes: Sequence[Node] | None = None,
+    ) -> None:
+        self.network, self.threads, self.dtype = network, threads, rows.dtype
+        if nodes is None:
+            assert isinstance(rows, Rows)
+            nodes = [Node(0, len(rows.slices))]
+        self.nodes = nodes
+        most = group_size(sum(node.size for node in nodes))
+        self._groups = {node: [*cut(node, most)] for node in nodes}
+        # What a thread takes at a time.
+        self.groups = [group for groups in self._groups.values() for group in groups]
+        self._desks = [Desk(network, rows, most) for _ in range(threads.n)]
+        self._spare = [desk.new_part() for desk in self._desks]
+
+    def __call__(self, theta: Array) -> tuple[Losses, Array]:
+        """The sums over all rows at ``theta``, and a float64 gradient."""
+        (total,) = self.sums(theta)
+        gradient = total.gradient
+        if gradient.nbytes > LARGE:
+            self._spare.clear()
+            return total.losses, gradient.astype(np.float64, copy=False)
+        gradient = gradient.astype(np.float64, copy=total.part is not None)
+        self.give_back(total)
+        return total.losses, gradient
+
+    def sums(self, theta: Array) -> list[Sums]:
+        """The sums over each node, in memory that is to be given back."""
+        r = draw(theta, self.network.hidden) if self.network.dropout else []
+        V = self.network.layout.layers(theta.astype(self.dtype, copy=False))
+        for desk in self._desks:
+            desk.V = V
+        try:
+            return self._sums(r)
+        finally:
+            for desk in self._desks:
+                desk.V = ()
+
+    def _sums(self, r: Draw) -> list[Sums]:
+        """The sums over each node."""
+        if len(self.groups) == 1:  # nothing to add up
+            part = self._take(self._desks[0])
+            losses = self._desks[0].sum(self.groups[0], part, r)
+            return [Sums(losses, part.flat, part)]
+        totals = [
+            TreeSum(node, groups, self._plus) for node, groups in self._groups.items()
+        ]
+        tasks = [
+            (group, total)
+            for total, groups in zip(totals, self._groups.values())
+            for group in groups
+        ]
+
+        def work(thread: int, task: tuple[Node, TreeSum[Sums]]) -> None:
+            group, total = task
+            desk = self._desks[thread]
+            part = self._take(desk)
+            losses = desk.sum(group, part, r)
+            total.add(group, Sums(losses, part.flat, part))
+
+        self.threads.run(work, tasks)
+        return [total.value for total in totals]
+
+    def give_back(self, total: Sums) -> None:
+        """That its gradient was read."""
+        if total.part is not None:
+            self._spare.append(total.part)
+
+    def _plus(self, node: Node, left: Sums, right: Sums) -> Sums:
+        """The sums over a node from those over its halves; their memory is used."""
+        total = plus(node, left, right)
+        used = [right.part, left.part if total.part is None else None]
+        self._spare.extend(part for part in used if part is not None)
+        return total
+
+    def _take(self, desk: Desk) -> Part:
+        try:
+            return self._spare.pop()
+        except IndexError:
+            return desk.new_part()
+
+
+class Desk:
+    """Where one thread works: a workspace, and a gradient, for one block at a time."""
+
+    def __init__(self, network: Network, rows: Blocks, most: int) -> None:
+        self.network, self.rows = network, rows
+        self.V: Sequence[Array] = ()
+        self._parts = [self.new_part() for _ in range(depth(most))]
+        self._memory: dict[int, tuple[Workspace, Block | None]] = {}
+        for n in rows.sizes:
+            self._memory[n] = network.workspace(n, rows.dtype), rows.memory(n)
+
+    def new_part(self) -> Part:
+        """Memory for one more gradient."""
+        flat = np.empty(self.network.layout.n_parameters, self.rows.dtype)
+        return Part(flat, self.network.layout.views(flat))
+
+    def sum(self, node: Node, into: Part, r: Draw, level: int = 0) -> Losses:
+        """The losses of a group of blocks; its gradient in place in ``into``.
+
+        r : what dropout draws, if there is any.
+        level : of the node below the group.
+        """
+        if node.size == 1:
+            return self._block(node.start, into, r)
+        left, right = node.halves
+        part = self._parts[level]
+        losses = self.sum(left, into, r, level + 1)
+        others = self.sum(right, part, r, level + 1)
+        np.add(into.flat, part.flat, out=into.flat)
+        return plus_losses(losses, others)
+
+    def _block(self, number: int, into: Part, r: Draw) -> Losses:
+        workspace, memory = self._memory[self.rows.size(number)]
+        block = self.rows.load(number, memory)
+        layers = into.layers
+        return self.network.loss_and_gradient(self.V, block, workspace, layers, r)
+
+
+def plus(node: Node, left: Sums, right: Sums) -> Sums:
+    """The sums over a node from those over its halves, in the memory of the first."""
+    losses = plus_losses(left.losses, right.losses)
+    if node.size <= GROUP_BLOCKS or left.gradient.dtype == np.float64:
+        gradient = np.add(left.gradient, right.gradient, out=left.gradient)
+        return Sums(losses, gradient, left.part)
+    gradient = np.add(left.gradient, right.gradient, dtype=np.float64)
+    return Sums(losses, gradient)
+
+
+def plus_losses(one: Losses, other: Losses) -> Losses:
+    """Both together."""
+    return Losses(one.trained + other.trained, one.held_out + other.held_out)
+
+
+def logits(
+    network: Network,
+    theta: Array,
+    features: Features,
+    threads: Threads,
+    overflowed: NDArray[np.bool_],
+) -> Array:
+    """The logit of every row.
+
+    overflowed : is set, in place, for rows of which a pre-activation is not finite.
+    """
+    V = network.layout.layers(theta)
+    z = np.empty(features.X.shape[0], features.dtype)
+    memory: list[dict[int, tuple]] = [{} for _ in range(threads.n)]
+
+    def work(thread: int, number: int) -> None:
+        rows = features.slices[number]
+        n = rows.stop - rows.start
+        if n not in memory[thread]:
+            workspace = network.workspace(n, features.dtype, backward=False)
+            memory[thread][n] = workspace, features.memory(n)
+        workspace, input_memory = memory[thread][n]
+        X = features.load(number, input_memory)
+        z[rows] = network.logits(V, X, workspace, overflowed=overflowed[rows])
+
+    threads.run(work, range(len(features.slices)))
+    return z

@@ -1,0 +1,405 @@
+"""What is to be learnt from what: a contract, and the one that is met in memory.
+
+The estimator asks a problem for what it needs to know of the rows, and never for all of
+them. So it does not know where they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from math import inf, log
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+
+from skdeepbin.engine._bins import bins_of
+from skdeepbin.engine._blocks import Features, block_rows, training_work
+from skdeepbin.engine._data import Data, LocalData
+from skdeepbin.engine._engine import memory_needed, n_useful_threads
+from skdeepbin.engine._hashing import digest
+from skdeepbin.engine._scaling import FeatureMoments, Units, moments, units_by
+from skdeepbin.engine._split import (
+    different_values,
+    is_usable,
+    least_hashes,
+    n_combinations,
+    n_different_rows,
+    row_hashes,
+    stretches,
+)
+from skdeepbin.engine._threads import Threads, one_blas_thread
+from skdeepbin.inputs._validation import enough_memory
+from skdeepbin.inputs._weights import Weights, class_totals, constant_loss, unit
+from skdeepbin.network._network import Network
+from skdeepbin.network._parameters import Array
+
+# Rows of each class from which a loss that is no better than that of a constant tells
+# that nothing was learnt: the standard error of a mean over 50 and 50 is a twentieth.
+ENOUGH_TO_TELL = 50
+
+# The best of many points undercuts the loss of a constant by about so many rows' share
+# where there is nothing to learn: the log-likelihood of a parameter too many is 1/2.
+CHANCE = 1.0
+
+# The loss of fewer rows tells where it is worse than a constant's beyond chance.
+# If n rows were drawn as the network says, ``exp(n (loss - constant loss))`` would have
+# the mean 1, and be above 20 once in twenty times at most (Markov).
+BEYOND_CHANCE = log(20)
+
+
+class Constant(NamedTuple):
+    """The losses of one who knows only how frequent the classes are.
+
+    trained : on the rows that are trained on.
+    held_out : on those that validate, from which on a loss says that nothing was
+        learnt; infinite if they are few.
+    validated : on those, however few.
+    surely : on those, above which a network is worse beyond chance.
+    """
+
+    trained: float
+    held_out: float
+    validated: float
+    surely: float
+
+
+class Rows(NamedTuple):
+    """Rows to validate on: features, whether of the second class, weights or None."""
+
+    X: Any
+    y: np.ndarray
+    w: Array | None
+
+
+class Problem(Protocol):
+    """What is to be learnt from what.
+
+    A split, which rows are held out, is known only to the problem that gave it; None is
+    that none are.
+    """
+
+    @property
+    def classes(self) -> np.ndarray:
+        """Both labels, sorted."""
+
+    @property
+    def network(self) -> Network:
+        """What is trained."""
+
+    @property
+    def units(self) -> Units:
+        """Those of the features while training."""
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The precision to compute in."""
+
+    @property
+    def alpha(self) -> float:
+        """The penalty in the unit of the weights."""
+
+    @property
+    def weight_unit(self) -> float:
+        """The unit of the weights, in the user's."""
+
+    @property
+    def rows_a_weight(self) -> float:
+        """How many rows a weight of one stands for."""
+
+    def with_units(self, units: Units) -> Problem:
+        """The same problem with another feature scaling."""
+
+    def moments(self, factor: Array, origin: Array | None) -> FeatureMoments:
+        """Those of the features times a factor each, from an origin if one is given."""
+
+    def with_hashes(self, seed: int) -> Problem:
+        """The same problem with a number for each row that depends on its values."""
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the features are."""
+
+    def some_rows(self, most: int) -> tuple[np.ndarray, Array]:
+        """Different rows, dense, by their hashes; of each the weight of all its equals.
+
+        most : how many, the same ones wherever the rows are.
+        """
+
+    @property
+    def bin_edges(self) -> list[Array] | None:
+        """The edges of the bins that the network reads beside the features."""
+
+    def with_bins(
+        self, edges: list[Array], scaling: str, units: Units | None
+    ) -> tuple[Problem, Problem]:
+        """This problem, and that of a network that reads bins beside the features.
+
+        Both have the blocks of the second.
+
+        scaling : of the bins.
+        units : those of features and bins, if they are known.
+        """
+
+    def n_different_rows(self, enough: float) -> float:
+        """How many different rows the class with fewer has, in effect; or more.
+
+        enough : from which on it need not be told how many.
+        """
+
+    def n_combinations(self, most: float) -> float:
+        """The product of the numbers of different values of each feature; or more.
+
+        most : beyond which it need not be told how many.
+        """
+
+    def splits(self, bounds: Sequence[tuple[float, float]]) -> list[Any]:
+        """Of each pair of shares, the rows that lie between them in their class."""
+
+    def is_usable(self, split: Any) -> bool:
+        """Whether both classes have weight on both sides."""
+
+    def totals(self, split: Any) -> tuple[Array, Array]:
+        """Of each class, the weight that is trained on and that is held out."""
+
+    def constant_losses(self, given: Rows | None, split: Any) -> Constant:
+        """The losses of one who knows only how frequent the classes are.
+
+        given : the rows that validate; None if they are a part of these, those that are
+            held out. Of few, to be no better than that means nothing: infinity.
+        """
+
+    def labels(self, y: np.ndarray) -> np.ndarray:
+        """Labels as the user writes them."""
+
+    def rows(self, split: Any) -> Rows:
+        """A copy of the rows that are held out."""
+
+    def examples(self) -> Rows:
+        """Rows from which to tell why training failed; their weights without those
+        of the classes.
+        """
+
+    def extremes(self) -> tuple[float, float]:
+        """The least and the greatest entry of X."""
+
+    def contents(self) -> dict[str, str]:
+        """What tells the arrays from others, by their names."""
+
+    def data(
+        self, n_jobs: int | None, batch_size: int | None
+    ) -> AbstractContextManager[Data]:
+        """What to train on, while it lasts."""
+
+
+class LocalProblem(NamedTuple):
+    """A problem whose rows are in this process.
+
+    y : whether a row is of the second class.
+    features : X by blocks.
+    units : those of the features while training.
+    dtype : the precision to compute in.
+    hashes : a number for each row, the same for equal rows; None if not needed.
+    bin_edges : of the bins that the network reads beside the features; None for none.
+    """
+
+    X: Any
+    y: np.ndarray
+    classes: np.ndarray
+    weights: Weights
+    network: Network
+    features: Features
+    units: Units
+    dtype: np.dtype
+    hashes: NDArray[np.uint64] | None = None
+    bin_edges: list[Array] | None = None
+
+    @property
+    def alpha(self) -> float:
+        """The penalty in the unit of the weights."""
+        return self.weights.alpha
+
+    @property
+    def weight_unit(self) -> float:
+        """The unit of the weights, in the user's."""
+        return self.weights.unit
+
+    @property
+    def rows_a_weight(self) -> float:
+        """How many rows a weight of one stands for."""
+        return self.weights.rows_a_weight(self.y)
+
+    def with_units(self, units: Units) -> LocalProblem:
+        """The same problem with another feature scaling."""
+        return self._replace(units=units)
+
+    def moments(self, factor: Array, origin: Array | None) -> FeatureMoments:
+        """Those of the features times a factor each, from an origin if one is given."""
+        return moments(self.X, partial(self.weights.of, self.y), factor, origin)
+
+    def with_hashes(self, seed: int) -> LocalProblem:
+        """The same problem with a number for each row that depends on its values."""
+        return self._replace(hashes=row_hashes(self.X, seed))
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the features are."""
+        return issparse(self.X)
+
+    def some_rows(self, most: int) -> tuple[np.ndarray, Array]:
+        """Different rows, by their hashes, and the weights of all that equal each."""
+        assert self.hashes is not None
+        w = self.weights.of(self.y, slice(None))
+        rows, sums = least_hashes(self.hashes, w, most)
+        return self.X[rows], sums
+
+    def with_bins(
+        self, edges: list[Array], scaling: str, units: Units | None
+    ) -> tuple[LocalProblem, LocalProblem]:
+        """This problem, and that of a network that reads bins beside the features."""
+        bins = bins_of(edges)
+        network = with_features(self.network, self.network.layout.sizes[0] + bins.n)
+        n_rows = block_rows(network, len(self.y), self.dtype.itemsize)
+        alone = self._replace(features=Features(self.X, self.dtype, n_rows))
+        features = Features(self.X, self.dtype, n_rows, bins=bins)
+        if units is None:
+            weights, origin = partial(self.weights.of, self.y), np.zeros(bins.n)
+            with enough_memory(memory_needed(network, features, 1)):
+                of_bins = units_by(
+                    lambda factor: moments(self.X, weights, factor, origin, bins),
+                    bins.n,
+                    scaling,
+                    self.dtype,
+                )
+            units = self.units.beside(of_bins)
+        return alone, self._replace(
+            network=network, features=features, units=units, bin_edges=edges
+        )
+
+    @property
+    def _by_content(self) -> tuple[NDArray[np.uint64], np.ndarray, Array | None]:
+        """What decides on which side a row is: its hash, class and sample weight."""
+        assert self.hashes is not None
+        w = self.weights.sample
+        return self.hashes, self.y, None if w is None else w / unit(w)
+
+    def n_different_rows(self, enough: float) -> float:
+        """How many different rows the class with fewer has, or so many at least."""
+        return n_different_rows(*self._by_content, enough)
+
+    def n_combinations(self, most: float) -> float:
+        """The product of the numbers of different values of each feature; or more."""
+        values = different_values(self.X, self.weights.sample, most)
+        return inf if values is None else n_combinations(values)
+
+    def splits(self, bounds: Sequence[tuple[float, float]]) -> list[NDArray[np.bool_]]:
+        """Of each pair of shares, the rows that lie between them in their class."""
+        return stretches(*self._by_content, bounds)
+
+    def is_usable(self, split: NDArray[np.bool_]) -> bool:
+        """Whether both classes have weight on both sides."""
+        return is_usable(split, self.y, self.weights.sample)
+
+    def totals(self, split: NDArray[np.bool_] | None) -> tuple[Array, Array]:
+        """Of each class, the weight that is trained on and that is held out."""
+        return self.weights.totals(self.y, split)
+
+    def constant_losses(
+        self, given: Rows | None, split: NDArray[np.bool_] | None
+    ) -> Constant:
+        """The losses of one who knows only how frequent the classes are."""
+        known, _ = self.totals(None)
+        y = self.y[:0] if split is None else self.y[split]
+        return constant_losses(known, given, np.bincount(y, minlength=2))
+
+    def labels(self, y: np.ndarray) -> np.ndarray:
+        """Labels as the user writes them."""
+        return self.classes[y.astype(np.intp)]
+
+    def rows(self, split: NDArray[np.bool_]) -> Rows:
+        """A copy of the rows that are held out."""
+        numbers = np.flatnonzero(split)
+        w = None
+        if self.weights.sample is not None or np.ptp(self.weights.by_class):
+            w = self.weights.of(self.y, slice(None))[numbers]
+        return Rows(self.X[numbers], self.y[numbers], w)
+
+    def examples(self) -> Rows:
+        """All rows."""
+        return Rows(self.X, self.y, self.weights.sample)
+
+    def extremes(self) -> tuple[float, float]:
+        """The least and the greatest entry of X."""
+        return self.X.min(), self.X.max()
+
+    def contents(self) -> dict[str, str]:
+        """What tells the arrays from others, by their names."""
+        arrays = {
+            "X": self.X,
+            "y": self.y,
+            "the classes": self.classes,
+            "`sample_weight`": self.weights.sample,
+        }
+        return {name: digest(array) for name, array in arrays.items()}
+
+    @property
+    def _read(self) -> tuple[Network, Features]:
+        """The features that training has parameters for, and the network of these."""
+        reading = self.units.reading
+        if reading is None:
+            return self.network, self.features
+        network = with_features(self.network, len(reading.columns))
+        n_rows = block_rows(network, len(self.y), self.dtype.itemsize, self.is_sparse)
+        return network, Features(self.X, self.dtype, n_rows, reading=reading)
+
+    @contextmanager
+    def data(self, n_jobs: int | None, batch_size: int | None) -> Iterator[LocalData]:
+        """What to train on, while it lasts."""
+        network, features = self._read
+        work = training_work(network, len(self.y), self.dtype.itemsize)
+        n = n_useful_threads(n_jobs, features, work)
+        with (
+            enough_memory(memory_needed(network, features, n)),
+            one_blas_thread(),
+            Threads(n) as threads,
+        ):
+            yield LocalData(
+                network,
+                features,
+                self.y,
+                self.weights.sample,
+                self.weights.by_class,
+                self.units,
+                batch_size,
+                self.hashes,
+                threads,
+            )
+
+
+def with_features(network: Network, n: int) -> Network:
+    """The same network of so many features."""
+    layout = network.layout.with_features(n)
+    return Network(layout, network.activation, network.dropout)
+
+
+def constant_losses(
+    known: Array, given: Rows | None, n_held_out: NDArray[np.intp]
+) -> Constant:
+    """The losses of one who knows only how frequent the classes are.
+
+    known : the class totals.
+    given : the rows that validate, if they are others.
+    n_held_out : how many rows of each class are held out.
+    """
+    totals, n = known, n_held_out
+    if given is not None:
+        totals, n = class_totals(given.y, given.w), np.bincount(given.y, minlength=2)
+    trained, n_rows = constant_loss(known, known), float(n.sum())
+    if not n_rows:
+        return Constant(trained, inf, inf, inf)
+    validated = constant_loss(known, totals)
+    watched = validated - CHANCE / n_rows if n.min() >= ENOUGH_TO_TELL else inf
+    return Constant(trained, watched, validated, validated + BEYOND_CHANCE / n_rows)

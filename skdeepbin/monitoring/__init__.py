@@ -1,0 +1,1 @@
+"""Progress output, callbacks, and the warning of a fit that failed."""

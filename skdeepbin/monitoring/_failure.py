@@ -1,0 +1,220 @@
+"""What a fit says that did not end well: the cause, its evidence, and the remedy.
+
+The diagnosis is imported only where there is something to say: it brings many modules.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skdeepbin.engine._threads import one_blas_thread
+from skdeepbin.inputs._dataset import Constant, Problem
+from skdeepbin.training._loop import IN_BATCHES, Solution
+from skdeepbin.training._penalty import auto_penalty
+from skdeepbin.training._restarts import STUCK
+from skdeepbin.training._stopping import CALLBACK, STOP_REASONS, is_still_falling
+
+if TYPE_CHECKING:
+    from skdeepbin.diagnosis._budget import Budget
+    from skdeepbin.diagnosis._findings import Finding
+
+
+def warn_of_failure(
+    clf: Any,
+    solutions: Sequence[Solution],
+    problem: Problem,
+    constant: Constant,
+    stacklevel: int,
+) -> None:
+    """Warn of the worst that can be said of the networks, if anything can.
+
+    constant : the losses of one who knows only how frequent the classes are.
+
+    A network that has learnt nothing but was on its way when `max_iter` was reached is
+    not diagnosed: more iterations come first. Nor is one that a callback ended.
+    """
+    watched = "validation_loss" if clf.early_stopping else "loss"
+    falling = [
+        s.stop_reason == "max_iter" and is_still_falling(s.history, watched)
+        for s in solutions
+    ]
+    failed = [
+        solution
+        for solution, on_its_way in zip(solutions, falling)
+        if solution.stop_reason == "diverged"
+        or _is_worse(solution, constant)
+        or not (
+            (solution.has_learnt and not _is_constant(solution, constant))
+            or on_its_way
+            or solution.stop_reason == CALLBACK
+        )
+    ]
+    outweighed = []
+    if not failed and _is_suspect(clf, problem):
+        outweighed = [
+            s for s in solutions if s.best and s.best.loss >= constant.trained
+        ]
+    if not (failed or outweighed or any(falling)):
+        return
+    from skdeepbin.diagnosis._findings import LearningWarning, is_heard
+
+    if is_heard():
+        n_passes = sum(len(solution.history["loss"]) for solution in solutions)
+        why = partial(_why, problem=problem, n_passes=n_passes)
+        finding: Finding | None = None
+        if failed:
+            finding = why(clf, failed[0])
+        elif outweighed:
+            finding = _found(clf, problem, n_passes)[0]
+            if finding is not None and not {*finding.change} & SUSPECTS:
+                finding = None
+        if finding is None and any(falling):
+            finding = _unfinished(clf)
+        if finding is not None:
+            warnings.warn(str(finding), LearningWarning, stacklevel=stacklevel + 1)
+
+
+def _is_worse(solution: Solution, constant: Constant) -> bool:
+    """Whether no point validates better than the frequencies of the classes.
+
+    A start is about as good as these are. So of few rows, the last point must also be
+    worse beyond chance: all that was learnt is wrong for them.
+    """
+    losses = solution.history["validation_loss"]
+    losses = losses[np.isfinite(losses)]
+    if not len(losses) or losses.min() < STUCK * constant.validated:
+        return False
+    return bool(losses[-1] > constant.surely)
+
+
+def _is_constant(solution: Solution, constant: Constant) -> bool:
+    """Whether the last steps, on all rows, have left no more than a constant."""
+    best = solution.best
+    if best is None:
+        return False
+    return best.loss - best.penalty >= STUCK * constant.trained
+
+
+# Parameters that are asked about where the point that is kept costs more, penalty
+# included, than no network at all: descent leads away from it. Of penalties, those so
+# many times the one of "auto" are.
+SUSPECTS = {"alpha", "feature_scaling"}
+STRONG = 2.0
+
+
+def _is_suspect(clf: Any, problem: Problem) -> bool:
+    """Whether `alpha` is far above what the rows bear, or the scaling is not "auto"."""
+    if clf.feature_scaling != "auto":
+        return True
+    if isinstance(clf.alpha, str):
+        return False
+    return bool(clf.alpha > STRONG * _auto_penalty(clf, problem)[0])
+
+
+def _auto_penalty(clf: Any, problem: Problem) -> tuple[float, float]:
+    """The strongest penalty that `alpha="auto"` is, and the total weight."""
+    totals = problem.totals(None)[0] * problem.weight_unit
+    rows, power = problem.rows_a_weight, problem.units.power
+    auto = auto_penalty(clf.activation, totals, rows, power)
+    return auto, float(totals.sum())
+
+
+def _found(clf: Any, problem: Problem, n_passes: int) -> tuple[Finding | None, Budget]:
+    """The cause of a failure, if one is found, and what is left of the budget."""
+    from skdeepbin.diagnosis._budget import budget_of_a_fit
+    from skdeepbin.diagnosis._diagnose import cause_of_failure
+    from skdeepbin.diagnosis._evidence import Penalty
+
+    rows, sizes = problem.examples(), problem.units.layout(problem.network.layout).sizes
+    budget = budget_of_a_fit(n_passes, rows.X, sizes, clf.batch_size)
+    n = len(rows.y) if rows.w is None else np.count_nonzero(rows.w)
+    penalty = Penalty(*_auto_penalty(clf, problem), int(n))
+    with warnings.catch_warnings(), one_blas_thread():
+        warnings.simplefilter("ignore")
+        try:
+            return cause_of_failure(clf._alone(), *rows, budget, penalty), budget
+        except (ValueError, ArithmeticError, np.linalg.LinAlgError):
+            return None, budget  # numbers that other models cannot do with
+
+
+def _why(clf: Any, solution: Solution, problem: Problem, n_passes: int) -> Finding:
+    """Why a network has diverged or learnt nothing.
+
+    n_passes : over the rows, that the fit has made.
+    """
+    from skdeepbin.diagnosis._findings import Finding
+
+    found, budget = _found(clf, problem, n_passes)
+    if found is not None:
+        return found
+    more = "; `skdeepbin.diagnosis.diagnose` tries out more, in more time"
+    more *= budget.is_short
+    if solution.stop_reason == "diverged":
+        cause = f"Training diverged: {STOP_REASONS['diverged']}"
+        remedy = "Set a `learning_rate`, of 0.001, and scale X"
+        if clf.learning_rate != "auto":
+            remedy = (
+                "Set learning_rate='auto', or to a tenth of what it is, and scale X"
+            )
+        evidence = {"loss": clf.loss_}
+        return Finding("diverged", "error", None, evidence, cause, remedy + more)
+    entropy = problem.constant_losses(None, None).trained
+    if solution.has_learnt and not _is_constant(
+        solution, problem.constant_losses(None, None)
+    ):
+        least = float(np.fmin.reduce(solution.history["validation_loss"]))
+        cause = (
+            "The loss of the rows that validate did not fall below what the "
+            "frequencies of the classes alone give, while that of training did"
+        )
+        remedy = (
+            "Check that the rows that validate are like those trained on, and that "
+        )
+        remedy += "y depends on X; more rows or fewer features tell more"
+        evidence = {"least validation loss": least, "entropy": entropy}
+        return Finding("overfitting", "error", None, evidence, cause, remedy + more)
+    twice = ", nor from a second start" * (solution.n_starts > 1)
+    cause = (
+        "The log loss did not fall below what the frequencies of the classes alone "
+        f"give{twice}: nothing was learnt"
+    )
+
+    remedy = "Make the network less deep, lower `alpha`, or check that y depends on X"
+    evidence = {"their entropy": entropy}
+    code = "labels_unlearnable"
+    return Finding(code, "error", None, evidence, cause, remedy + more)
+
+
+def _unfinished(clf: Any) -> Finding:
+    """That more iterations would have helped."""
+    from skdeepbin.diagnosis._findings import Finding
+
+    cause = (
+        f"The loss was still falling when training ended after {clf.n_iter_} iterations"
+    )
+    enough = max(4 * clf.max_iter, 200)
+    change = {"max_iter": enough}
+    remedy = f"Set max_iter={enough}, or a larger `tol` if the loss is low enough"
+    evidence = {"loss with the penalty": clf.loss_}
+    code = "too_few_iterations"
+    return Finding(code, "warning", None, evidence, cause, remedy, change)
+
+
+def warn_of_signs(stacklevel: int) -> None:
+    """Warn that "rprop" is given other rows at every step."""
+    from skdeepbin.diagnosis._findings import LearningWarning
+
+    warnings.warn(
+        "The rows of this call of `partial_fit` are others than the last, and "
+        "solver='rprop' halves a step where the sign of its gradient changes: from "
+        "rows to rows signs change by chance, and the steps shrink to nothing. Set "
+        "solver='auto', which is 'adam' here, or another of "
+        f"{', '.join(map(repr, IN_BATCHES))}.",
+        LearningWarning,
+        stacklevel=stacklevel + 1,
+    )

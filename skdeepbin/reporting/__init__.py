@@ -1,0 +1,1 @@
+"""The report on a fitted classifier and its view in a notebook."""

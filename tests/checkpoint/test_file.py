@@ -1,0 +1,282 @@
+"""The file alone; fits that go on from one are in tests/reliability."""
+
+import json
+import os
+import threading
+from hashlib import blake2b
+from io import BytesIO
+from time import monotonic
+from zipfile import ZipFile
+
+import numpy as np
+import pytest
+
+from skdeepbin.checkpoint import _file
+from skdeepbin.checkpoint._file import (
+    DIGEST,
+    Checkpoint,
+    from_bytes,
+    read,
+    to_bytes,
+    write,
+)
+from skdeepbin.checkpoint._serialization import KINDS, living, plain
+from skdeepbin.training._optimizers import Moments
+from skdeepbin.training._resume_state import Journal, Past
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "fit.npz"
+
+
+@pytest.fixture
+def seconds(monkeypatch):
+    """A clock that stands still until it is put forward."""
+    now = [monotonic()]
+    monkeypatch.setattr(_file, "monotonic", lambda: now[0])
+    return now
+
+
+def past(number):
+    return lambda: Past((number,))
+
+
+def kept(path):
+    """The number that was written last."""
+    value = read(path)
+    return value and value["past"].solutions[0]
+
+
+def test_it_is_written_after_an_interval_and_not_before(path, seconds):
+    checkpoint = Checkpoint(path, 10.0, {"of": "this"})
+    for number, later in enumerate((0.0, 9.5, 0.5, 9.5, 0.5)):
+        seconds[0] += later
+        checkpoint.keep(past(number))
+        checkpoint._wait()
+        assert kept(path) == [None, None, 2, 2, 4][number]
+    assert read(path)["of"] == "this"
+
+
+def test_at_once_is_at_once(path, seconds):
+    checkpoint = Checkpoint(path, 10.0, {})
+    checkpoint.keep(past(1), at_once=True)
+    assert kept(path) == 1
+    checkpoint.keep(past(2), at_once=True)
+    assert kept(path) == 2
+    seconds[0] += 9.5
+    checkpoint.keep(past(3))
+    checkpoint.close(is_over=False)
+    assert kept(path) == 2
+
+
+def test_one_write_at_a_time(path):
+    checkpoint = Checkpoint(path, 0.0, {})
+    may_end, asked = threading.Event(), []
+
+    def slow():
+        asked.append(1)
+        may_end.wait()
+        return Past((1,))
+
+    checkpoint.keep(slow)
+    checkpoint.keep(past(2))  # is not waited for
+    may_end.set()
+    checkpoint.keep(past(3), at_once=True)  # waits
+    assert kept(path) == 3
+    assert asked == [1]
+
+
+def test_a_fit_that_is_over_leaves_nothing(path):
+    checkpoint = Checkpoint(path, 0.0, {})
+    checkpoint.keep(past(1))
+    checkpoint.close(is_over=False)
+    assert kept(path) == 1
+    checkpoint.close(is_over=True)
+    assert not list(path.parent.iterdir())
+    checkpoint.close(is_over=True)  # also where there was nothing
+
+
+def test_a_file_that_cannot_be_removed_is_named(path, monkeypatch):
+    checkpoint = Checkpoint(path, 0.0, {})
+    checkpoint.keep(past(1), at_once=True)
+
+    def refused(self, missing_ok=False):
+        raise PermissionError("not yours")
+
+    monkeypatch.setattr(type(path), "unlink", refused)
+    with pytest.warns(RuntimeWarning, match="cannot be written: not yours"):
+        checkpoint.close(is_over=True)
+
+
+def test_it_warns_once(path):
+    checkpoint = Checkpoint(path.parent, 10.0, {})  # a folder
+    checkpoint.keep(past(1), at_once=True)
+    with pytest.warns(RuntimeWarning, match="cannot be written"):
+        checkpoint.keep(past(2), at_once=True)
+    checkpoint.keep(past(3), at_once=True)  # warnings are errors
+    checkpoint.close(is_over=False)
+
+
+def test_what_is_not_a_failure_to_write_is_not_hidden(path, monkeypatch):
+    raised = []
+    monkeypatch.setattr(threading, "excepthook", lambda info: raised.append(info))
+
+    def broken():
+        raise ZeroDivisionError
+
+    Checkpoint(path, 0.0, {}).keep(broken, at_once=True)
+    assert raised[0].exc_type is ZeroDivisionError
+    assert not path.is_file()
+
+
+@pytest.mark.parametrize("step", ["open", "fsync"])
+def test_systems_that_cannot_sync_a_folder(step, path, monkeypatch):
+    whole, closed = getattr(os, step), []
+
+    def refused(what, *rest):
+        is_folder = what == path.parent if step == "open" else bool(path.is_file())
+        if is_folder:
+            raise OSError("not of a folder")
+        return whole(what, *rest)
+
+    close = os.close
+    monkeypatch.setattr(os, step, refused)
+    monkeypatch.setattr(os, "close", lambda fd: (closed.append(fd), close(fd)))
+    write(path, b"content")
+    assert path.read_bytes() == b"content"
+    assert len(closed) == (step == "fsync")
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_a_write_left_that_was_killed_is_removed(path):
+    remains = path.with_name(f".{path.name}.1-2.tmp")
+    others = [path.with_name(f".other{path.name}.1-2.tmp"), path.with_name("1-2.tmp")]
+    for file in (remains, *others):
+        file.write_bytes(b"half")
+    Checkpoint(path, 0.0, {}).remove_remains()
+    assert sorted(path.parent.iterdir()) == sorted(others)
+
+
+def test_a_file_that_cannot_be_opened_is_the_error(path, monkeypatch):
+    def refused(*args):
+        raise PermissionError("not yours")
+
+    monkeypatch.setattr(_file, "open", refused, raising=False)
+    with pytest.raises(PermissionError, match="not yours"):
+        write(path, b"content")
+
+
+def test_a_file_and_its_folder_reach_the_disk(path, monkeypatch):
+    synced, fsync = [], os.fsync
+
+    def noted(descriptor):
+        synced.append((os.fstat(descriptor).st_ino, path.is_file()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    write(path, b"content")
+    file, folder = path.stat().st_ino, path.parent.stat().st_ino
+    assert synced == [(file, False), (folder, True)]
+
+
+def test_the_end_is_a_digest_of_the_rest_and_the_comment_of_the_archive():
+    content = to_bytes({"a": 1})
+    ours = blake2b(content[:-DIGEST], digest_size=32).hexdigest().encode()
+    assert content[-DIGEST:] == ours
+    assert from_bytes(content) == {"a": 1}
+    with pytest.raises(ValueError, match="cut short or altered"):
+        from_bytes(ours)
+    with pytest.raises(ValueError, match="cut short or altered"):
+        from_bytes(b"")
+    empty = blake2b(b"", digest_size=32).hexdigest().encode()
+    with pytest.raises(ValueError, match="cut short or altered"):
+        from_bytes(empty)  # the digest of nothing is no file
+
+
+def sealed(**arrays):
+    """A file as an attacker would write it, with a digest that is right."""
+    file = BytesIO()
+    np.savez(file, **arrays)
+    with ZipFile(file, "a") as archive:
+        archive.comment = b"0" * DIGEST
+    content = file.getvalue()[:-DIGEST]
+    return content + blake2b(content, digest_size=DIGEST // 2).hexdigest().encode()
+
+
+def text(value, form=1):
+    return np.array(json.dumps({"format": form, "value": value}))
+
+
+# Files whose digest is right, and what is wrong with them.
+STRANGE = {
+    "a pickle": ({"text": np.array([{}], object)}, "allow_pickle=False"),
+    "no text": ({"other": np.ones(2)}, "text"),
+    "a kind that is not known": ({"text": text({"kind": "Foe", "of": []})}, "Foe"),
+    "too few fields": ({"text": text({"kind": "Steps", "of": []})}, "missing"),
+    "no such array": ({"text": text({"of": {"a": {"array": 7}}})}, "7"),
+    "of tomorrow": ({"text": text(1, 2)}, "format is 2, and this version reads 1"),
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_a_strange_file_is_refused_by_name(name, path):
+    arrays, message = STRANGE[name]
+    path.write_bytes(sealed(**arrays))
+    with pytest.raises(
+        ValueError, match=f"gone on with: .*{message}.* Delete the file"
+    ):
+        read(path)
+
+
+def test_no_file_is_no_checkpoint(path):
+    assert read(path) is None
+    assert read(path.parent) is None
+
+
+def test_arrays_are_not_mixed_up(rng):
+    arrays = [rng.normal(size=n) for n in (2, 0, 3, 1)]
+    value = {"some": tuple(arrays[:2]), "more": {"deep": (arrays[2], 1, arrays[3])}}
+    again = from_bytes(to_bytes(value))
+    found = [*again["some"], again["more"]["deep"][0], again["more"]["deep"][2]]
+    for array, other in zip(arrays, found, strict=True):
+        np.testing.assert_array_equal(array, other)
+    assert again["more"]["deep"][1] == 1
+
+
+def test_every_kind_survives():
+    for name, kind in KINDS.items():
+        value = kind(*map(float, range(len(kind._fields))))
+        again = living(plain(value))
+        assert type(again).__name__ == name
+        assert again == value
+    inner = Moments(np.float64(0.5), (True, None), {"a": (1,)})
+    assert living(plain(inner)) == inner
+    assert type(living(plain(np.float64(0.5)))) is float
+    assert living(plain(np.bool_(True))) is True
+
+
+def test_a_journal_answers_in_order_then_goes_on_with_the_course():
+    asked, told = [], []
+
+    def solve(objective, theta, stopping, on_step, state, *, course, on_course):
+        asked.append((theta, state, course))
+        on_course(lambda: f"course of {theta}")
+        on_course(lambda: f"end of {theta}", True)
+        return f"solution of {theta}"
+
+    journal = Journal(
+        Past(("one", "two"), "half of it"),
+        lambda past, at_once: told.append((past(), at_once)),
+    )
+    watched = journal.watched(solve)
+    answers = [watched(None, number, None, None, -number) for number in range(4)]
+    assert answers == ["one", "two", "solution of 2", "solution of 3"]
+    assert asked == [(2, -2, "half of it"), (3, -3, None)]
+    before = "one", "two"
+    assert told == [
+        (Past(before, "course of 2"), False),
+        (Past(before, "end of 2"), True),
+        (Past((*before, "solution of 2"), "course of 3"), False),
+        (Past((*before, "solution of 2"), "end of 3"), True),
+    ]

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from copy import copy
 from functools import partial
 from inspect import Parameter, signature
-from itertools import chain, repeat
-from math import inf, log, nan
+from math import nan
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import issparse
 from scipy.special import expit, log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -20,14 +18,21 @@ from sklearn.metrics import check_scoring
 from sklearn.utils import Tags, check_random_state, estimator_html_repr
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skdeepbin.checkpoint._session import Kept, kept
-from skdeepbin.engine._bins import Bins, bins_of
-from skdeepbin.engine._blocks import Features, block_rows, training_work
-from skdeepbin.engine._engine import logits, memory_needed, n_useful_threads
+from skdeepbin._fit import (
+    TrainingConfig,
+    ValidationSet,
+    most_bins,
+    plan,
+    view_of,
+    with_bins,
+)
+from skdeepbin.checkpoint._fingerprint import fingerprint
+from skdeepbin.checkpoint._session import opened
+from skdeepbin.engine._blocks import Features, block_rows
+from skdeepbin.engine._engine import memory_needed
+from skdeepbin.engine._hashing import digest
 from skdeepbin.engine._scaling import Units, units_of
-from skdeepbin.engine._threads import Threads, one_blas_thread
-from skdeepbin.inputs._bin_edges import LEAST_BINS, affordable_bins, column_edges
-from skdeepbin.inputs._dataset import Constant, LocalProblem, Problem, Rows
+from skdeepbin.inputs._dataset import LocalProblem, Problem, Rows
 from skdeepbin.inputs._stream import Stream, next_call, scaling_of
 from skdeepbin.inputs._validation import (
     InvalidParameterError,
@@ -46,6 +51,8 @@ from skdeepbin.inputs._validation import (
     precision,
 )
 from skdeepbin.inputs._weights import check_weights, row_weights
+from skdeepbin.model._fitted import FittedModel, networks_of
+from skdeepbin.model._resume import NetworkState, ResumeState, parameters_digest
 from skdeepbin.model._saving import loaded, saved
 from skdeepbin.monitoring._callbacks import (
     Callbacks,
@@ -56,39 +63,16 @@ from skdeepbin.monitoring._callbacks import (
 from skdeepbin.monitoring._failure import warn_of_failure, warn_of_signs
 from skdeepbin.monitoring._progress import Progress, say
 from skdeepbin.network._activations import ACTIVATIONS
-from skdeepbin.network._initializers import (
-    INITIALIZERS,
-    constant,
-    initialize,
-    step_scales,
-    suited,
-)
 from skdeepbin.network._loss import log_loss
-from skdeepbin.network._network import FEW, Losses, Network, few_logits
-from skdeepbin.network._overflow import mark_overflow, rows_at_once, wide_logits
+from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Array, Layout, Parameters
 from skdeepbin.reporting._notebook import summary
-from skdeepbin.training._ensemble import Member, Validate, View, train_committee
+from skdeepbin.training._ensemble import train_ensemble
 from skdeepbin.training._history import History, Step, joined, mean, together
-from skdeepbin.training._loop import Solution, Solve, one_step_on, solver
-from skdeepbin.training._observer import Watcher, Watchers
-from skdeepbin.training._optimizers import OPTIMIZERS, stream_rate
-from skdeepbin.training._penalty import (
-    balanced_weight,
-    in_stream,
-    with_validation,
-    without_validation,
-)
-from skdeepbin.training._restarts import Training
-from skdeepbin.training._stopping import (
-    CALLBACK,
-    INTERRUPTED,
-    STOP_REASONS,
-    Stopping,
-    training_loss,
-    validation_error,
-    validation_loss,
-)
+from skdeepbin.training._observer import Observer, Observers
+from skdeepbin.training._session import RunResult, one_step_on
+from skdeepbin.training._solvers import IN_STEPS
+from skdeepbin.training._stopping import CALLBACK, INTERRUPTED, STOP_REASONS
 
 
 class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -409,8 +393,6 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     # The public path, so that a pickle does not depend on where this file lies.
     __module__ = "skdeepbin"
-    # None read bins before a fit, or in what an earlier version saved.
-    _bin_units: Units | None = None
     # A fit that a diagnosis tries out warns of nothing and tells nobody.
     _is_trial = False
     # Of a warning in `fit`, to be shown where that is called.
@@ -562,97 +544,44 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """
         callbacks = self._callbacks(X, y, sample_weight)
         with _unchanged_on_error(self):
-            goes_on = self.warm_start and hasattr(self, "coefs_")
-            problem = self._problem(X, y, sample_weight, goes_on)
+            resumed = self._where_it_stands() if self.warm_start else None
+            problem = self._problem(X, y, sample_weight, resumed)
             given = self._given_rows(problem, X_val, y_val, sample_weight_val)
-            with kept(self, problem, given, goes_on) as course:
-                self._draw_split(course.random, goes_on)
-                problems = self._views(problem, given, goes_on)
-                with self._watched(problems, callbacks) as watcher:
-                    solutions, constant = self._fit(
-                        problems, given, goes_on, course, watcher
-                    )
-                    self._keep(solutions, problems, goes_on)
+            config = TrainingConfig.from_params(self._parameters())
+            identity = self._identity(problem, given, resumed)
+            with opened(
+                self.checkpoint,
+                self.checkpoint_interval,
+                identity,
+                check_random_state(self.random_state),
+            ) as (session, random):
+                seed = _split_seed(random, resumed)
+                problems = self._views(config, problem, given, resumed, seed)
+                points = None if resumed is None else resumed.at(config.way)
+                with (
+                    self._observed(problems, callbacks) as observer,
+                    plan(
+                        config,
+                        problems,
+                        self._validation(problems, given),
+                        random,
+                        points,
+                        observer,
+                        session,
+                    ) as (networks, baseline),
+                ):
+                    results = train_ensemble(networks, observer)
+                    _check_finite(results, problem)
+                    self._keep(config, results, problems, seed, resumed)
+                if self.stop_reason_ != INTERRUPTED:
+                    session.finish()
             if not (self.stop_reason_ == INTERRUPTED or self._is_trial):
-                warn_of_failure(self, solutions, problem, constant, self._stacklevel)
+                warn_of_failure(self, results, problem, baseline, self._stacklevel)
         if self.stop_reason_ == INTERRUPTED:
             raise KeyboardInterrupt(
                 "The best weights so far are kept in the classifier."
             )
         return self
-
-    def _fit(
-        self,
-        problems: Sequence[Problem],
-        given: Rows | None,
-        goes_on: bool,
-        course: Kept,
-        watcher: Watcher,
-    ) -> tuple[list[Solution], Constant]:
-        """Train on what is given, checked.
-
-        With the losses of one who knows only how frequent the classes are.
-        """
-        problem, splits = problems[0], self._splits(given)
-        held_out = self._held_out(problem) if splits else [None] * self.n_networks
-        watched = training_loss
-        if self.early_stopping and (given is not None or held_out[0] is not None):
-            watched = validation_loss if self.scoring == "loss" else validation_error
-        patience = self.n_iter_no_change
-        if watched is not training_loss:
-            patience *= ACTIVATIONS[self.activation].patience
-        stopping = Stopping(self.max_iter, self.tol, patience, watched)
-        validate = self._validate(problems, given)
-        constant = problem.constant_losses(given, held_out[0])
-        known = Losses(constant.trained, constant.held_out)
-        trainings = [self._training(p, stopping, known, course) for p in problems]
-        solutions = self._train(
-            problems, held_out, trainings, validate, goes_on, course.random, watcher
-        )
-        return solutions, constant
-
-    def _splits(self, given: Rows | None) -> bool:
-        """Tell whether early stopping is to hold out rows of X."""
-        return bool(self.early_stopping) and given is None
-
-    def _views(
-        self, problem: Problem, given: Rows | None, goes_on: bool
-    ) -> list[Problem]:
-        """Return the problem, and the one with bins if any network reads them."""
-        n_bins = 0 if goes_on else self._most_bins(problem)
-        problem = self._with_hashes(problem, self._splits(given) or n_bins > 0)
-        edges = self._fitted_edges() if goes_on else None
-        if n_bins:
-            edges = column_edges(*problem.some_rows(ROWS_FOR_EDGES), n_bins)
-        return self._with_bins(problem, edges, self._bin_units if goes_on else None)
-
-    def _with_bins(
-        self, problem: Problem, edges: list[Array] | None, units: Units | None
-    ) -> list[Problem]:
-        """Return the problem, and the one with these bins if there are any."""
-        if edges is None or not any(map(len, edges)):
-            return [problem]
-        return [*problem.with_bins(edges, self.feature_scaling, units)]
-
-    def _fitted_edges(self) -> list[Array] | None:
-        """Return the bin edges of the last fit, None if it had none."""
-        return getattr(self, "bin_edges_", None)
-
-    def _most_bins(self, problem: Problem) -> int:
-        """The most bins that `n_bins` means for each feature."""
-        if self.n_bins != "auto":
-            if self.n_bins and problem.is_sparse:
-                raise InvalidParameterError(
-                    f"`n_bins` must be 'auto' or 0 where X is sparse; got "
-                    f"{self.n_bins}: bins would fill it. Leave it out, or give "
-                    "`X.toarray()`."
-                )
-            return int(self.n_bins)
-        if self.n_networks == 1 or problem.is_sparse:
-            return 0
-        n_features = problem.network.layout.sizes[0]
-        most = affordable_bins(BINS, n_features, MOST_FEATURES)
-        return most if most >= LEAST_BINS else 0
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Take one gradient step on the rows of X, from where the last one ended.
@@ -688,42 +617,40 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             If a parameter or an array is not as described; the classifier is then as
             it was before.
         """
-        name = self._solver(is_stream=True)
         with _unchanged_on_error(self):
-            goes_on = hasattr(self, "coefs_")
+            resumed = self._where_it_stands()
             classes = check_classes(classes, getattr(self, "classes_", None))
             if self.solver == "lbfgs":
                 raise InvalidParameterError(
                     "`partial_fit` takes single gradient steps, and solver='lbfgs' has "
-                    f"none. Set `solver` to one of {', '.join(map(repr, OPTIMIZERS))}."
+                    f"none. Set `solver` to one of {', '.join(map(repr, IN_STEPS))}."
                 )
-            problem = self._problem(X, y, sample_weight, goes_on, classes)
-            last = getattr(self, "_stream", None)
-            stream = next_call(problem, last, goes_on)
-            units = scaling_of(stream, problem, self.feature_scaling)
+            problem = self._problem(X, y, sample_weight, resumed, classes)
+            config = TrainingConfig.from_params(self._parameters(), is_stream=True)
+            last = None if resumed is None else resumed.stream
+            stream = next_call(problem, last, resumed is not None)
+            units = scaling_of(stream, problem, config.feature_scaling)
             problem = problem.with_units(units)
-            rng = check_random_state(self.random_state)
-            self._draw_split(rng, goes_on)
-            problem = self._with_hashes(problem, is_needed=False)
-            edges = self._fitted_edges() if goes_on else None
-            problems = self._with_bins(problem, edges, self._bin_units)
-            stopping = Stopping(max_iter=0, tol=0, n_iter_no_change=1)
-            held_out = [None] * self.n_networks
-            trainings = [
-                self._training(
-                    p, stopping, Losses(inf, inf), rows_change=stream.changes
-                )
-                for p in problems
-            ]
-            solutions = self._train(
-                problems, held_out, trainings, None, goes_on, rng, Watcher(), True
-            )
-            solutions = [one_step_on(solution) for solution in solutions]
-            if not all(np.isfinite(solution.theta).all() for solution in solutions):
+            random = check_random_state(self.random_state)
+            seed = _split_seed(random, resumed)
+            if config.hashes_rows:
+                problem = problem.with_hashes(seed)
+            problems = [problem]
+            if resumed is not None:
+                problems = with_bins(config, problem, resumed, self.bin_edges_)
+            points = None if resumed is None else resumed.at(config.way)
+            nothing = ValidationSet(None, None)
+            with plan(
+                config, problems, nothing, random, points, stream_changes=stream.changes
+            ) as (networks, _):
+                results = train_ensemble(networks, Observer())
+            _check_finite(results, problem)
+            results = [one_step_on(result) for result in results]
+            if not all(np.isfinite(result.theta).all() for result in results):
                 raise _too_large("weights are", "after the step", problem)
-            self._keep(solutions, problems, goes_on, ahead=1)
-            self._stream: Stream | None = stream
-        if name == "rprop" and stream.changes and not (last and last.changes):
+            self._keep(config, results, problems, seed, resumed, 1, stream)
+        signs = config.solver_name == "rprop" and stream.changes
+        if signs and not (last and last.changes):
             warn_of_signs(self._stacklevel - 1)
         if self.verbose:
             say(f"Iteration {self.n_iter_}: loss {self.loss_:.5f} before it")
@@ -748,7 +675,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         check_columns(X)
         with np.errstate(over="ignore", invalid="ignore"):  # it adds X up
             X = check_features(validate_data(self, X, reset=False, **_ACCEPTED))
-        return self._logits(X, self._fitted_networks())
+        return self.model_.logits(X, self.n_jobs)
 
     def predict(self, X):
         """The more probable label of each row.
@@ -803,11 +730,12 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         X: Any,
         y: Any,
         sample_weight: Any,
-        goes_on: bool,
+        resumed: ResumeState | None,
         classes: np.ndarray | None = None,
     ) -> Problem:
-        """What is given, checked.
+        """Return the training data, checked.
 
+        resumed : where an earlier training stands, if it is gone on with.
         classes : both, where `y` may hold only one of them.
         """
         check_parameters(self._parameters())
@@ -816,7 +744,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         check_not_masked(X=X, y=y)
         check_columns(X)
         with np.errstate(over="ignore", invalid="ignore"):  # it adds X up
-            X, y = validate_data(self, X, y, reset=not goes_on, **_ACCEPTED)
+            X, y = validate_data(self, X, y, reset=resumed is None, **_ACCEPTED)
         check_features(X)
         both = classes is None
         classes, y = encode_labels(y, classes)
@@ -825,7 +753,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         )
         hidden = hidden_sizes(self.hidden_layer_sizes, self.depth)
         layout = Layout((X.shape[1], *hidden, 1))
-        if goes_on:
+        if resumed is not None:
             check_same_problem(self, classes, layout.sizes, self.n_networks)
         dtype = precision(self.dtype, [X.dtype])
         network = Network(layout, ACTIVATIONS[self.activation], self.dropout)
@@ -834,8 +762,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         )
 
         def units_in(dtype: np.dtype) -> Units:
-            if goes_on:
-                return self._units
+            if resumed is not None:
+                return resumed.scaling
             return units_of(X, partial(weights.of, y), self.feature_scaling, dtype)
 
         with enough_memory(memory_needed(network, features, 1)):  # else X is not read
@@ -843,7 +771,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             if self.dtype == "auto" and not units.suit(dtype):
                 dtype = np.dtype(np.float64)
                 units = units_in(dtype)
-        if issparse(X) and not goes_on:
+        if issparse(X) and resumed is None:
             units = units.without_constant()
         features = Features(
             X, dtype, block_rows(network, len(y), dtype.itemsize, issparse(X))
@@ -857,11 +785,6 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     def _alone(self) -> DeepBinaryClassifier:
         """The classifier for a fit in memory."""
         return self
-
-    def _draw_split(self, rng: np.random.RandomState, goes_on: bool) -> None:
-        """The first number that is drawn decides which rows validate."""
-        seed = int(rng.randint(2**31))
-        self._split_seed: int = self._split_seed if goes_on else seed
 
     def _given_rows(
         self, problem: Problem, X_val: Any, y_val: Any, sample_weight_val: Any
@@ -881,308 +804,101 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         weights = check_weights(sample_weight_val, len(y), name="sample_weight_val")
         return Rows(check_features(X), second, weights)
 
-    def _with_hashes(self, problem: Problem, is_needed: bool) -> Problem:
-        """The problem with what decides by the content of rows, if that is needed."""
-        if not (is_needed or self.batch_size or self.dropout):
-            return problem
-        return problem.with_hashes(self._split_seed)
+    def _views(
+        self,
+        config: TrainingConfig,
+        problem: Problem,
+        given: Rows | None,
+        resumed: ResumeState | None,
+        seed: int,
+    ) -> list[Problem]:
+        """Return the problem, and the one with bins if any network reads them."""
+        n_bins = 0 if resumed is not None else most_bins(config, problem)
+        splits = config.early_stopping is not False and given is None
+        if splits or n_bins or config.hashes_rows:
+            problem = problem.with_hashes(seed)
+        edges = getattr(self, "bin_edges_", None)
+        return with_bins(config, problem, resumed, edges)
 
-    def _held_out(self, problem: Problem) -> list[Any]:
-        """For each network, which rows validate it; None if too few are different."""
-        k = self.n_networks
-        auto, enough = self.early_stopping == "auto", ROWS_TO_HOLD_OUT
-        if auto and (
-            problem.n_different_rows(enough) < enough or self._repeats_itself(problem)
-        ):
-            return [None] * k
-        bounds = [(0, self.validation_fraction)]
-        if k > 1:
-            bounds = [(number / k, (number + 1) / k) for number in range(k)]
-        splits = problem.splits(bounds)
-        if all(map(problem.is_usable, splits)):
-            return splits
-        if auto:
-            return [None] * k
-        raise ValueError(
-            "`early_stopping=True` needs more different rows of each class in X, to "
-            "train on and to hold out `validation_fraction` or one of `n_networks` "
-            "parts. Set `early_stopping=False`, or give `X_val` and `y_val`."
-        )
+    def _identity(
+        self, problem: Problem, given: Rows | None, resumed: ResumeState | None
+    ) -> dict[str, str]:
+        """Return what tells the fit from others; nothing if no checkpoint is kept."""
+        if self.checkpoint is None:
+            return {}
+        names = "`X_val`", "`y_val`", "`sample_weight_val`"
+        others = zip(names, map(digest, given or (None, None, None)))
+        start = "none"
+        if resumed is not None:
+            points = ", ".join(digest(theta) for theta, *_ in resumed.networks)
+            start = f"{points}, {resumed.split_seed}"
+        return {
+            **fingerprint(self._parameters(), problem.contents() | dict(others)),
+            "the fit before": start,
+        }
 
-    def _repeats_itself(self, problem: Problem) -> bool:
-        """Tell tables in which each possible row stands several times.
-
-        Held-out rows are others than those that are trained on, and here there are no
-        others to come.
-        """
-        weight = float(sum(problem.totals(None)[0])) * problem.weight_unit
-        most = min(weight * problem.rows_a_weight / REPEATED, MOST_COMBINATIONS)
-        return problem.n_combinations(most) <= most
-
-    def _validate(
+    def _validation(
         self, problems: Sequence[Problem], given: Rows | None
-    ) -> Validate | None:
-        """What validates a point beyond the loss of held-out rows; None if nothing."""
+    ) -> ValidationSet:
+        """Return how points are validated beyond the loss of held-out rows."""
         if given is None and self.scoring == "loss":
-            return None
-        problem, snapshot = problems[0], copy(self)
-        snapshot.__dict__.pop("feature_names_in_", None)  # it is given no names
-        snapshot.classes_ = problem.classes
-        snapshot._fitted_activation = self.activation
-        snapshot.bin_edges_ = _edges_of(problems)
-        rows_of: dict[int, Rows | None] = {}
+            return ValidationSet(None, None)
         scorer = None if self.scoring == "loss" else check_scoring(self, self.scoring)
-
-        def validate(theta: Array, member: Member) -> tuple[float, float]:
-            split, loss, score = member.held_out, nan, nan
-            if id(split) not in rows_of:
-                held_out = None if split is None else problem.rows(split)
-                rows_of[id(split)] = given or held_out
-            rows = rows_of[id(split)]
-            if rows is None:
-                return loss, score
-            X, y, w = rows
-            layout = problems[member.view].network.layout
-            parameters = layout.views(theta.astype(problem.dtype))
-            snapshot.coefs_, snapshot.intercepts_ = map(list, parameters)
-            if given is not None:
-                losses, _ = log_loss(snapshot.decision_function(X), y)
-                loss = float(np.average(losses, weights=w))
-            if scorer is not None:
-                weights = {} if w is None else {"sample_weight": w}
-                score = float(scorer(snapshot, X, problem.labels(y), **weights))
-            return loss, score
-
-        return validate
-
-    def _training(
-        self,
-        problem: Problem,
-        stopping: Stopping,
-        constant: Losses,
-        course: Kept | None = None,
-        rows_change: bool = False,
-    ) -> Training:
-        """How to train.
-
-        constant : the losses of what has learnt nothing.
-        course : where the descents are kept; None for a step of a stream.
-        rows_change : whether its rows are others than those of the step before.
-        """
-        name, rate = self._solver(is_stream=course is None), None
-        if self.learning_rate != "auto":
-            rate = float(self.learning_rate)
-        elif course is None and rows_change:
-            rate = stream_rate(OPTIMIZERS[name], problem.units.power)
-        layout = problem.units.layout(problem.network.layout)
-        way = partial(
-            solver,
-            name,
-            rate,
-            self.momentum,
-            self.dropout > 0,
-            layout.slices,
-            scales=step_scales(problem.network, layout),
+        snapshot = copy(self)
+        snapshot.__dict__.pop("feature_names_in_", None)  # it is given no names
+        snapshot.classes_ = problems[0].classes
+        snapshot._fitted_activation = self.activation
+        snapshot.bin_edges_ = problems[-1].bin_edges
+        return ValidationSet(
+            given, partial(ModelValidator, snapshot, scorer, given is not None)
         )
-        if course is None:
-            return Training(way, stopping, constant)
 
-        def watched(*settings: Any, **options: Any) -> Solve:
-            return course.watched(way(*settings, **options))
+    def _where_it_stands(self) -> ResumeState | None:
+        """Return where the training stands; None before the first fit.
 
-        return Training(watched, stopping, constant)
-
-    def _train(
-        self,
-        problems: Sequence[Problem],
-        splits: Sequence[Any],
-        trainings: Sequence[Training],
-        validate: Validate | None,
-        goes_on: bool,
-        rng: np.random.RandomState,
-        watcher: Watcher,
-        is_stream: bool = False,
-    ) -> list[Solution]:
-        """Train every network of the committee."""
-        members = []
-        for number, split in enumerate(splits):
-            view = _view(number, len(problems))
-            problem, training = problems[view], trainings[view]
-            trained, watched = problem.totals(split)
-            sums = Losses(float(trained.sum()), float(watched.sum()))
-            if not sums.trained:
-                raise ValueError(
-                    "Some rows must have a weight above zero; got none. Check "
-                    "`sample_weight` and `class_weight`."
-                )
-            start = self._random_start(problem, trained, rng, is_stream)
-            state, stage = None, 0
-            if goes_on:
-                start, state, stage = self._last_point(number, is_stream)
-            alphas, finish = self._alphas(problem, trained, training, is_stream)
-            stage = min(stage, len(alphas) - 1)
-            members.append(
-                Member(start, split, sums, state, alphas, stage, finish, view)
-            )
-        with (
-            ExitStack() as stack,
-            np.errstate(over="ignore", invalid="ignore"),  # `stopping` looks for them
-        ):
-            views = []
-            for problem, training in zip(problems, trainings):
-                while_it_lasts = problem.data(self.n_jobs, self.batch_size)
-                data = stack.enter_context(while_it_lasts)
-                views.append(View(problem.network, data, training))
-            alpha = problems[0].alpha
-            solutions = train_committee(views, members, alpha, validate, watcher)
-        if any(solution.best is None for solution in solutions):
-            raise _too_large("loss is", "at the starting weights", problems[0])
-        return solutions
-
-    def _alphas(
-        self, problem: Problem, totals: Array, training: Training, is_stream: bool
-    ) -> tuple[tuple[float, ...], float]:
-        """The penalties to train with, and that of the last steps on all rows.
-
-        As multiples of that of the problem.
-
-        totals : of each class the weight that is trained on.
+        If the fitted parameters were replaced or changed, it stands at these.
         """
-        if self.alpha != "auto":
-            return (1.0,), 1.0
-        activation = ACTIVATIONS[self.activation]
-        rows = problem.rows_a_weight
-        weight = rows * problem.weight_unit
-        weight *= balanced_weight(totals) if totals.all() else float(totals.sum())
-        power = problem.units.power
-        if self.feature_scaling == "none":  # it says nothing of the features then
-            power = float(problem.network.layout.sizes[0])
-        if is_stream:
-            return (in_stream(activation.alpha, weight, power) / rows,), 1.0
-        one = without_validation(activation.alpha, weight, power) / rows
-        if training.stopping.watched is training_loss:
-            return (one,), one
-        alphas = with_validation(activation.alphas, weight, power / activation.stretch)
-        return tuple(alpha / rows for alpha in alphas), max(one, alphas[-1] / rows)
-
-    def _random_start(
-        self,
-        problem: Problem,
-        totals: Array,
-        rng: np.random.RandomState,
-        is_stream: bool,
-    ) -> Callable[[], Array]:
-        """Other random weights at each call; the logit of the class frequencies.
-
-        With a small output layer only at the first: it can be too near to no network at
-        all, which a strong penalty does not let it leave. Constant features have no
-        weight, but in a stream: there they may vary later.
-        """
-        layout, activation = problem.network.layout, problem.network.activation
-        logit = log(totals[1] / totals[0]) if totals.all() else 0.0
-        is_auto = self.init == "auto"
-        name = activation.init if is_auto else self.init
-        rule = INITIALIZERS[name] if isinstance(name, str) else constant(float(name))
-        scales = chain([activation.output_scale if is_auto else 1.0], repeat(1.0))
-
-        def start() -> Array:
-            theta = initialize(layout, rule, rng, logit, next(scales))
-            if is_auto:
-                suited(theta, layout, activation, rng)
-            return theta if is_stream else problem.units.start(theta, layout)
-
-        return start
-
-    def _last_point(
-        self, number: int, is_stream: bool
-    ) -> tuple[Callable[[], Array], Any, int]:
-        """Where the last fit of a network ended, what its optimiser knew, the stage."""
-        theta, state, *stage = self._resume[number]
-        if self._way(is_stream) != self._fitted_way:
-            state = None
-        return lambda: theta, state, stage[0] if stage else 0
-
-    def _solver(self, is_stream: bool) -> str:
-        """The solver that `solver` means."""
-        if self.solver != "auto":
-            return self.solver
-        return "rprop" if self.batch_size is None and not is_stream else "adam"
-
-    def _way(self, is_stream: bool = False) -> tuple[str, bool]:
-        """What kind of state the descent has."""
-        return self._solver(is_stream), self.batch_size is None
-
-    def _fitted_networks(self) -> list[Parameters]:
-        """The parameters of each network of the committee."""
-        if self.coefs_[0].ndim == 2:
-            return [Parameters(self.coefs_, self.intercepts_)]
-        networks: list[Parameters] = []
-        for (W, *weights), biases in zip(zip(*self.coefs_), zip(*self.intercepts_)):
-            reads_bins = _view(len(networks), 2)
-            first = W if reads_bins else W[: self.n_features_in_]
-            networks.append(Parameters([first, *weights], biases))
-        return networks
-
-    def _bins_for(self, parameters: Parameters) -> Bins | None:
-        """Return the bins that a network reads beside the features, None for none."""
-        if len(parameters.weights[0]) == self.n_features_in_:
+        if not hasattr(self, "coefs_"):
             return None
-        return bins_of(self.bin_edges_ or [])
+        found = parameters_digest([*self.coefs_, *self.intercepts_])
+        state: ResumeState | None = getattr(self, "_resume", None)
+        if state is not None and state.digest == found:
+            return state
+        if state is None:
+            n = self.n_features_in_
+            units = Units(np.zeros(n), np.ones(n))
+            state = ResumeState((), units, None, ("", True), 0, 0, None, found)
+        points = []
+        for parameters in self.model_.networks:
+            layout = Layout((len(parameters.weights[0]), *map(len, parameters.biases)))
+            reads_bins = layout.sizes[0] > self.n_features_in_
+            scaling = state.bin_scaling if reads_bins else state.scaling
+            assert scaling is not None
+            theta = layout.pack(parameters).astype(np.float64)
+            points.append(NetworkState(scaling.from_user(theta, layout)))
+        return state._replace(networks=tuple(points), digest=found)
 
-    def _logits(self, X: Any, networks: Sequence[Parameters]) -> Array:
-        """The mean of the networks' logits, finite for rows that are."""
-        overflowed = np.zeros(X.shape[0], bool)
-        with np.errstate(over="ignore", invalid="ignore"):
-            z = self._logits_in_range(X, networks[0], overflowed)
-            for parameters in networks[1:]:
-                z += self._logits_in_range(X, parameters, overflowed)
-            if len(networks) > 1:
-                mark_overflow(z[np.newaxis], overflowed)
-                z /= z.dtype.type(len(networks))
-        if overflowed.any():
-            activation = ACTIVATIONS[self._fitted_activation]
-            rows, n = np.flatnonzero(overflowed), rows_at_once(networks[0])
-            features = Features(X, z.dtype, n)
-            for some in (rows[at : at + n] for at in range(0, len(rows), n)):
-                of_these = features.some(some).X
-                inputs = [self._input(of_these, network) for network in networks]
-                z[some] = wide_logits(networks, activation, inputs, z.dtype)
-        return z
-
-    def _logits_in_range(
-        self, X: Any, parameters: Parameters, overflowed: NDArray[np.bool_]
-    ) -> Array:
-        """The logits of one network.
-
-        overflowed : is set, in place, for rows of which a number is not finite.
-        """
-        activation = ACTIVATIONS[self._fitted_activation]
-        if X.shape[0] * sum(W.size for W in parameters.weights) < FEW:
-            X = self._input(X, parameters)
-            return few_logits(parameters, activation, X, overflowed)
-        sizes = len(parameters.weights[0]), *map(len, parameters.biases)
-        network = Network(Layout(sizes), activation)
-        theta = network.layout.pack(parameters)
-        size = block_rows(network, X.shape[0], theta.itemsize)
-        features = Features(X, theta.dtype, size, bins=self._bins_for(parameters))
-        work = training_work(network, X.shape[0], theta.itemsize) / 3  # forward only
-        n = n_useful_threads(self.n_jobs, features, work)
-        with one_blas_thread(), Threads(n) as threads:
-            return logits(network, theta, features, threads, overflowed)
-
-    def _input(self, X: Any, parameters: Parameters) -> Any:
-        """Return the input of the first layer: X, or X with its bins in float64."""
-        bins = self._bins_for(parameters)
-        if bins is None:
-            return X
-        return bins.beside(X.toarray() if issparse(X) else X)
+    @property
+    def model_(self) -> FittedModel:
+        """The fitted model: what predictions, exports and pictures read."""
+        check_is_fitted(self)
+        return FittedModel(
+            self.classes_,
+            self.n_features_in_,
+            ACTIVATIONS[self._fitted_activation],
+            networks_of(self.coefs_, self.intercepts_, self.n_features_in_),
+            self.bin_edges_,
+        )
 
     def _keep(
         self,
-        solutions: Sequence[Solution],
+        config: TrainingConfig,
+        results: Sequence[RunResult],
         problems: Sequence[Problem],
-        goes_on: bool,
+        split_seed: int,
+        resumed: ResumeState | None,
         ahead: int = 0,
+        stream: Stream | None = None,
     ) -> None:
         """Set the fitted attributes.
 
@@ -1190,29 +906,27 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """
         problem = problems[0]
         layout, dtype = problems[-1].network.layout, problem.dtype
-        best = [solution.best for solution in solutions if solution.best is not None]
-        self._stream = None
+        best = [result.best for result in results if result.best is not None]
         thetas = np.empty((len(best), layout.n_parameters), dtype)
         for number, step in enumerate(best):
-            view = problems[_view(number, len(problems))]
+            view = problems[view_of(number, len(problems))]
             theta = view.units.to_user(step.theta, view.network.layout)
             thetas[number] = view.network.layout.widened(theta, layout)
         self.classes_ = problem.classes
-        self.bin_edges_ = _edges_of(problems)
+        self.bin_edges_ = problems[-1].bin_edges
         parameters = layout.views(thetas[0] if len(thetas) == 1 else thetas)
         self.coefs_, self.intercepts_ = map(list, parameters)
-        history = together([solution.history for solution in solutions])
-        if goes_on:
-            history = joined(self.history_, history, common=1 - self._ahead)
+        history = together([result.history for result in results])
+        if resumed is not None:
+            history = joined(self.history_, history, common=1 - resumed.ahead)
         self.history_: History = history
-        self._ahead: int = ahead
         losses = self.history_["loss"]
         mean_losses = losses if losses.ndim == 1 else mean(losses)
         self.loss_curve_ = mean_losses[1:].tolist()
         self.n_iter_ = len(self.loss_curve_) + ahead
         self.loss_ = float(np.mean([step.loss for step in best]))
-        alphas = [solution.alpha for solution in solutions]
-        of_each = np.array(alphas) * (1.0 if self.alpha == "auto" else self.alpha)
+        alphas = np.array([result.alpha for result in results])
+        of_each = alphas * (1.0 if config.alpha is None else config.alpha)
         self.alpha_ = float(of_each[0]) if len(of_each) == 1 else of_each
         self.best_loss_ = float(np.fmin.reduce(mean_losses))
         scores = -self.history_["validation_loss"]
@@ -1221,20 +935,44 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.validation_scores_ = None if np.isnan(scores).all() else scores
         self.n_layers_ = len(layout.sizes)
         self.out_activation_ = "logistic"
-        reasons = {solution.stop_reason for solution in solutions}
+        reasons = {result.stop_reason for result in results}
         self.stop_reason_ = next(word for word in STOP_REASONS if word in reasons)
-        self.n_starts_ = max(solution.n_starts for solution in solutions)
+        self.n_starts_ = max(result.n_starts for result in results)
         self._fitted_activation = self.activation
-        self._units = problem.units
-        self._bin_units = problems[1].units if len(problems) > 1 else None
-        self._fitted_way = self._way(is_stream=bool(ahead))
         # Training that had not come to its end goes on; else from the best point.
-        self._resume = [
-            (solution.theta, solution.state, solution.stage)
-            if solution.stop_reason in ("max_iter", CALLBACK, INTERRUPTED)
-            else (step.theta, None, solution.best_stage)
-            for solution, step in zip(solutions, best)
+        points = [
+            NetworkState(result.theta, result.state, result.stage)
+            if result.stop_reason in ("max_iter", CALLBACK, INTERRUPTED)
+            else NetworkState(step.theta, None, result.best_stage)
+            for result, step in zip(results, best)
         ]
+        self._resume: ResumeState = ResumeState(
+            tuple(points),
+            problem.units,
+            problems[1].units if len(problems) > 1 else None,
+            config.way,
+            split_seed,
+            ahead,
+            stream,
+            parameters_digest([*self.coefs_, *self.intercepts_]),
+        )
+
+    def _fitted_networks(self) -> Sequence[Parameters]:
+        return self.model_.networks
+
+    def _bins_for(self, parameters: Parameters) -> Any:
+        return self.model_.bins_for(parameters)
+
+    def _logits(self, X: Any, networks: Sequence[Parameters]) -> Array:
+        return self.model_.logits(X, self.n_jobs, networks)
+
+    @property
+    def _units(self) -> Any:
+        return self._resume.scaling
+
+    @property
+    def _bin_units(self) -> Any:
+        return self._resume.bin_scaling
 
     def _callbacks(self, X: Any, y: Any, sample_weight: Any) -> Callbacks | None:
         """What tells the callbacks of a fit, if there are any."""
@@ -1245,18 +983,18 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         return Callbacks(self, X, y, weights)
 
     @contextmanager
-    def _watched(
+    def _observed(
         self, problems: Sequence[Problem], callbacks: Callbacks | None
-    ) -> Iterator[Watcher]:
-        """Who watches the training, from its begin to the fitted classifier."""
+    ) -> Iterator[Observer]:
+        """Yield the observer of the training, and tell it of the fitted estimator."""
         progress = None
         if self.verbose:
             progress = Progress(self.n_networks, self.max_iter, self.verbose > 1)
         if callbacks is not None:
             callbacks.on_fit_begin(partial(self._attributes_at, problems))
-        watchers = [w for w in (progress, callbacks) if w is not None]
+        observers = [w for w in (progress, callbacks) if w is not None]
         try:
-            yield Watchers(watchers) if watchers else Watcher()
+            yield Observers(observers) if observers else Observer()
         finally:
             if progress is not None:
                 progress.leave_line()
@@ -1269,7 +1007,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             callbacks.on_fit_end()
 
     def _attributes_at(self, problems: Sequence[Problem], step: Step) -> dict[str, Any]:
-        """The fitted attributes of one network that stands at a step."""
+        """Return the fitted attributes of one network that stands at a step."""
         problem = next(
             p
             for p in problems
@@ -1284,40 +1022,69 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             "intercepts_": intercepts,
             "n_iter_": step.iteration,
             "loss_": step.loss,
-            "bin_edges_": _edges_of(problems),
+            "bin_edges_": problems[-1].bin_edges,
             "n_layers_": len(layout.sizes),
             "out_activation_": "logistic",
             "_fitted_activation": self.activation,
         }
 
 
-def _view(number: int, n_views: int) -> int:
-    """Number of what a network of a committee reads: every other one reads bins."""
-    return 0 if number % 2 else n_views - 1
+class ModelValidator:
+    """Loss and score of a validation set at each point of a training.
+
+    Parameters
+    ----------
+    snapshot : DeepBinaryClassifier
+        Takes the parameters of each point for a scorer.
+    scorer : callable or None
+        ``scorer(estimator, X, y)``.
+    has_loss : bool
+        Whether the loss is asked for: that of held-out rows is known anyway.
+    problem : Problem
+        The data as the network reads them.
+    rows : Rows
+        The validation set.
+    """
+
+    def __init__(
+        self,
+        snapshot: DeepBinaryClassifier,
+        scorer: Callable[..., float] | None,
+        has_loss: bool,
+        problem: Problem,
+        rows: Rows,
+    ) -> None:
+        self._snapshot, self._scorer, self._has_loss = snapshot, scorer, has_loss
+        self._problem, self._rows = problem, rows
+
+    def __call__(self, theta: Array) -> tuple[float, float]:
+        problem, (X, y, w) = self._problem, self._rows
+        layout, loss, score = problem.network.layout, nan, nan
+        theta = problem.units.to_user(theta, layout).astype(problem.dtype)
+        snapshot = self._snapshot
+        snapshot.coefs_, snapshot.intercepts_ = map(list, layout.views(theta))
+        if self._has_loss:
+            losses, _ = log_loss(snapshot.model_.logits(X, snapshot.n_jobs), y)
+            loss = float(np.average(losses, weights=w))
+        if self._scorer is not None:
+            weights = {} if w is None else {"sample_weight": w}
+            score = float(self._scorer(snapshot, X, problem.labels(y), **weights))
+        return loss, score
 
 
-def _edges_of(problems: Sequence[Problem]) -> list[Array] | None:
-    """The edges of the bins that networks read; None if none do."""
-    return problems[-1].bin_edges
+def _split_seed(random: np.random.RandomState, resumed: ResumeState | None) -> int:
+    """Draw, as the first number, the seed that decides which rows validate."""
+    seed = int(random.randint(2**31))
+    return seed if resumed is None else resumed.split_seed
 
 
-# With n_bins="auto", the bins of each feature of a committee, and the most columns that
-# they and the features make up. The edges are quantiles of so many different rows.
-BINS, MOST_FEATURES = 8, 1000
-ROWS_FOR_EDGES = 2**14
+def _check_finite(results: Sequence[RunResult], problem: Problem) -> None:
+    """Raise a ValueError if a loss was not finite even at the start."""
+    if any(result.best is None for result in results):
+        raise _too_large("loss is", "at the starting weights", problem)
+
 
 _ACCEPTED = {"accept_sparse": "csr", "dtype": "numeric"}
-
-# Different rows that each class must have, in effect, for early_stopping="auto" to hold
-# some out: on fewer the validation is worse than none, and there is little to overfit.
-ROWS_TO_HOLD_OUT = 20
-
-
-# Rows for each combination of the values of the features from which on
-# early_stopping="auto" holds none out.
-REPEATED = 4
-# Of more, weights tell nothing: those of a survey may sum to a nation.
-MOST_COMBINATIONS = 2.0**16
 
 
 def _too_large(what: str, where: str, problem: Problem) -> ValueError:

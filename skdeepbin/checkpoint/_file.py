@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from glob import escape
 from hashlib import blake2b
 from io import BytesIO
@@ -21,8 +21,8 @@ from zipfile import ZipFile
 
 import numpy as np
 
-from skdeepbin.checkpoint._serialization import living, plain
-from skdeepbin.training._resume_state import Past
+from skdeepbin.checkpoint._serialization import deserialize, serialize
+from skdeepbin.training._session import FitState
 
 # Of the layout of the file. Another is not read.
 FORMAT = 1
@@ -33,7 +33,7 @@ DIGEST = 64
 def to_bytes(value: Any) -> bytes:
     """The file of a value."""
     arrays: list[np.ndarray] = []
-    text = json.dumps({"format": FORMAT, "value": _numbered(plain(value), arrays)})
+    text = json.dumps({"format": FORMAT, "value": _numbered(serialize(value), arrays)})
     named: dict[str, Any] = {str(number): array for number, array in enumerate(arrays)}
     file = BytesIO()
     np.savez(file, **named, text=np.array(text))
@@ -53,7 +53,7 @@ def from_bytes(content: bytes) -> Any:
             raise ValueError(
                 f"its format is {tree['format']}, and this version reads {FORMAT}"
             )
-        return living(_filled(tree["value"], archive))
+        return deserialize(_filled(tree["value"], archive))
 
 
 def _digest(content: bytes) -> bytes:
@@ -134,14 +134,17 @@ class Checkpoint:
         self._error: Exception | None = None
         self._has_warned = False
 
-    def keep(self, past: Callable[[], Past], at_once: bool = False) -> None:
-        """Write what is given, if it is time to."""
-        is_busy = self._writer is not None and self._writer.is_alive()
-        is_time = monotonic() - self._last >= self.interval
+    @property
+    def is_due(self) -> bool:
+        """True if it is time to write, and the last write has ended."""
+        if monotonic() - self._last < self.interval:
+            return False
+        return self._writer is None or not self._writer.is_alive()
+
+    def save(self, past: FitState, at_once: bool = False) -> None:
+        """Write the progress of the fit in the background; `at_once` waits for it."""
         if at_once:
             self._wait()
-        elif is_busy or not is_time:
-            return
         self._warn()
         self._last = monotonic()
         self._writer = Thread(target=self._write, args=(past,))
@@ -167,9 +170,9 @@ class Checkpoint:
         for remains in self.path.parent.glob(f".{escape(self.path.name)}.*.tmp"):
             remains.unlink(missing_ok=True)
 
-    def _write(self, past: Callable[[], Past]) -> None:
+    def _write(self, past: FitState) -> None:
         try:
-            write(self.path, to_bytes({**self.heading, "past": past()}))
+            write(self.path, to_bytes({**self.heading, "past": past}))
         except (OSError, MemoryError) as error:
             self._error = error
 

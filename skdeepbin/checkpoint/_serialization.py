@@ -1,4 +1,4 @@
-"""What a training is made of, as plain lists, dicts and arrays, and back.
+"""The state of a training as plain lists, dicts and arrays, and back.
 
 So that what is saved depends on names alone, not on where a class lies, and whoever
 loads it need trust no class.
@@ -13,27 +13,32 @@ import numpy as np
 
 from skdeepbin.engine._scaling import FeatureMoments, Units
 from skdeepbin.training._history import Step
-from skdeepbin.training._loop import Solution
 from skdeepbin.training._objective import Evaluation
 from skdeepbin.training._optimizers import Epoch, Moments, Search, Steps
-from skdeepbin.training._resume_state import Course, Measured, Past, Replay
+from skdeepbin.training._session import (
+    Evaluations,
+    FitState,
+    Point,
+    RunResult,
+    RunState,
+)
 from skdeepbin.training._stopping import Progress
 
 # By their names. An entry that is renamed, or has other fields, is another format.
 KINDS: dict[str, Callable[..., Any]] = {
     kind.__name__: kind
     for kind in (
-        Course,
         Epoch,
         Evaluation,
+        Evaluations,
         FeatureMoments,
-        Measured,
+        FitState,
         Moments,
-        Past,
+        Point,
         Progress,
-        Replay,
+        RunResult,
+        RunState,
         Search,
-        Solution,
         Step,
         Steps,
         Units,
@@ -41,23 +46,23 @@ KINDS: dict[str, Callable[..., Any]] = {
 }
 
 
-def plain(value: Any) -> Any:
-    """The value in lists, dicts, arrays, texts and numbers."""
+def serialize(value: Any) -> Any:
+    """Return the value in lists, dicts, arrays, texts and numbers."""
     if isinstance(value, np.generic):
         return value.item()
     if value is None or isinstance(value, (bool, int, float, str, np.ndarray)):
         return value
     if isinstance(value, Mapping):
-        return {"of": {str(key): plain(part) for key, part in value.items()}}
+        return {"of": {str(key): serialize(part) for key, part in value.items()}}
     kind = type(value).__name__ if hasattr(value, "_fields") else ""
-    return {"kind": kind, "of": [plain(part) for part in value]}
+    return {"kind": kind, "of": [serialize(part) for part in value]}
 
 
-def living(value: Any) -> Any:
-    """What ``plain`` was made from, with tuples in the place of lists."""
+def deserialize(value: Any, kinds: Mapping[str, Callable[..., Any]] = KINDS) -> Any:
+    """Return the value that was serialised, with tuples in the place of lists."""
     if not isinstance(value, dict):
         return value
     if "kind" not in value:
-        return {key: living(part) for key, part in value["of"].items()}
-    parts = tuple(living(part) for part in value["of"])
-    return KINDS[value["kind"]](*parts) if value["kind"] else parts
+        return {key: deserialize(part, kinds) for key, part in value["of"].items()}
+    parts = tuple(deserialize(part, kinds) for part in value["of"])
+    return kinds[value["kind"]](*parts) if value["kind"] else parts

@@ -25,6 +25,7 @@ from skdeepbin.inputs._validation import (
     check_solver,
     hidden_sizes,
 )
+from skdeepbin.model._resume import ResumeState
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Layout
@@ -315,12 +316,12 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
         X: Any,
         y: Any,
         sample_weight: Any,
-        goes_on: bool,
+        resumed: ResumeState | None,
         classes: np.ndarray | None = None,
     ) -> Problem:
-        """What is given, checked: where `partial_fit` is given it, also in memory."""
+        """Return the training data, checked; for `partial_fit` also in memory."""
         if classes is not None and not is_dask(X):
-            return super()._problem(X, y, sample_weight, goes_on, classes)
+            return super()._problem(X, y, sample_weight, resumed, classes)
         check_parameters(self._parameters())
         check_solver(self.solver, self.batch_size, self.dropout)
         self._check_is_in_reach()
@@ -333,13 +334,15 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
         if given.is_held and n_bytes > MOST_COPIED * memory:
             crew.stay_where_they_are()
         described = crew.each(describe)
-        validate_data(self, _like(described), reset=not goes_on, skip_check_array=True)
+        validate_data(
+            self, _like(described), reset=resumed is None, skip_check_array=True
+        )
         hidden = hidden_sizes(self.hidden_layer_sizes, self.depth)
         layout = Layout((self.n_features_in_, *hidden, 1))
         network = Network(layout, ACTIVATIONS[self.activation], self.dropout)
-        units = self._units if goes_on else None
+        units = None if resumed is None else resumed.scaling
         problem = problem_of(crew, self, described, network, units, classes)
-        if goes_on:
+        if resumed is not None:
             check_same_problem(self, problem.classes, layout.sizes, self.n_networks)
         return problem
 

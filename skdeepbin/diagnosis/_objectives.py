@@ -61,10 +61,10 @@ def of_the_classifier(clf: Any, X: Any, y: Any) -> tuple[Loss, Gradients, list[A
     theta = np.concatenate([pair.ravel() for pair in pairs]).astype(np.float64)
     theta = units.from_user(theta, layout)
     threads = Threads(1)
-    total = units.total(Engine(network, rows, threads), layout)
+    engine = Engine(network, rows, threads)
     alpha = float(np.ravel(clf.alpha_)[0])
     sums = Losses(float(X.shape[0]), 0.0)
-    objective = Objective(total, sums, alpha, layout.biases)
+    objective = Objective(engine, sums, alpha, units.conversion(layout))
 
     def at(params: list[Array]) -> Array:
         return np.concatenate([p.ravel() for p in params])

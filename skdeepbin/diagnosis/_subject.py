@@ -18,7 +18,7 @@ from skdeepbin.engine._bins import Bins
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import INITIALIZERS, xavier
 from skdeepbin.network._parameters import Array
-from skdeepbin.training._optimizers import OPTIMIZERS
+from skdeepbin.training._solvers import IN_STEPS, SOLVERS
 
 EXPECTED = (
     "a fitted DeepBinaryClassifier, a fitted MLPClassifier of scikit-learn for two "
@@ -87,9 +87,9 @@ class Subject:
         solver = self.parameters["solver"]
         if not self.scales_itself:
             return MLP_RATES.get(solver)
-        if solver not in OPTIMIZERS:
+        if solver not in IN_STEPS:
             return None
-        return OPTIMIZERS[solver].auto or PLAIN_RATE
+        return SOLVERS[solver].rate or PLAIN_RATE
 
     @property
     def rate(self) -> float | None:
@@ -98,7 +98,7 @@ class Subject:
         if self.usual_rate is None:
             return None
         if isinstance(value, str):
-            return OPTIMIZERS[self.parameters["solver"]].auto
+            return SOLVERS[self.parameters["solver"]].rate
         return float(value)
 
     @property

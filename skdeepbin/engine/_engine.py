@@ -12,7 +12,7 @@ of the tree, and then the next; whoever has both halves of a node adds them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,6 +95,9 @@ class Sums(NamedTuple):
     part: Part | None = None
 
 
+Task: TypeAlias = tuple[Node, "TreeSum[Sums]"]
+
+
 class Engine:
     """The sum of weighted losses of a network over rows, and its gradient.
 
@@ -119,12 +122,22 @@ class Engine:
         self._groups = {node: [*cut(node, most)] for node in nodes}
         # What a thread takes at a time.
         self.groups = [group for groups in self._groups.values() for group in groups]
-        self._desks = [Desk(network, rows, most) for _ in range(threads.n)]
-        self._spare = [desk.new_part() for desk in self._desks]
+        self._workspaces = [
+            ThreadWorkspace(network, rows, most) for _ in range(threads.n)
+        ]
+        self._V: Sequence[Array] = ()
+        self._r: Draw = []
+        self._spare = [workspace.new_part() for workspace in self._workspaces]
 
     def __call__(self, theta: Array) -> tuple[Losses, Array]:
-        """The sums over all rows at ``theta``, and a float64 gradient."""
-        (total,) = self.sums(theta)
+        """Return the sums over all rows at ``theta``, with a float64 gradient."""
+        totals, tasks = self._begin(theta)
+        if self.threads.n == 1:
+            for task in tasks:
+                self._sum(0, task)
+        else:
+            self.threads.run(self._sum, tasks)
+        (total,) = self._end(totals)
         gradient = total.gradient
         if gradient.nbytes > LARGE:
             self._spare.clear()
@@ -134,23 +147,16 @@ class Engine:
         return total.losses, gradient
 
     def sums(self, theta: Array) -> list[Sums]:
-        """The sums over each node, in memory that is to be given back."""
-        r = draw(theta, self.network.hidden) if self.network.dropout else []
-        V = self.network.layout.layers(theta.astype(self.dtype, copy=False))
-        for desk in self._desks:
-            desk.V = V
-        try:
-            return self._sums(r)
-        finally:
-            for desk in self._desks:
-                desk.V = ()
+        """Return the sums over each node, in memory that is to be given back."""
+        totals, tasks = self._begin(theta)
+        self.threads.run(self._sum, tasks)
+        return self._end(totals)
 
-    def _sums(self, r: Draw) -> list[Sums]:
-        """The sums over each node."""
-        if len(self.groups) == 1:  # nothing to add up
-            part = self._take(self._desks[0])
-            losses = self._desks[0].sum(self.groups[0], part, r)
-            return [Sums(losses, part.flat, part)]
+    def _begin(self, theta: Array) -> tuple[list[TreeSum[Sums]], list[Task]]:
+        """Give all threads the parameters; return the sums to come, and the tasks."""
+        self._V = self.network.layout.layers(theta.astype(self.dtype, copy=False))
+        if self.network.dropout:
+            self._r = draw(theta, self.network.hidden)
         totals = [
             TreeSum(node, groups, self._plus) for node, groups in self._groups.items()
         ]
@@ -159,19 +165,23 @@ class Engine:
             for total, groups in zip(totals, self._groups.values())
             for group in groups
         ]
+        return totals, tasks
 
-        def work(thread: int, task: tuple[Node, TreeSum[Sums]]) -> None:
-            group, total = task
-            desk = self._desks[thread]
-            part = self._take(desk)
-            losses = desk.sum(group, part, r)
-            total.add(group, Sums(losses, part.flat, part))
-
-        self.threads.run(work, tasks)
+    def _end(self, totals: Sequence[TreeSum[Sums]]) -> list[Sums]:
+        """Return the sums, and let the parameters go."""
+        self._V = ()
         return [total.value for total in totals]
 
+    def _sum(self, thread: int, task: Task) -> None:
+        """Sum over one group of blocks, on one thread."""
+        group, total = task
+        workspace = self._workspaces[thread]
+        part = self._take(workspace)
+        losses = workspace.sum(group, part, self._V, self._r)
+        total.add(group, Sums(losses, part.flat, part))
+
     def give_back(self, total: Sums) -> None:
-        """That its gradient was read."""
+        """Take the memory of a sum back, which was read."""
         if total.part is not None:
             self._spare.append(total.part)
 
@@ -182,49 +192,46 @@ class Engine:
         self._spare.extend(part for part in used if part is not None)
         return total
 
-    def _take(self, desk: Desk) -> Part:
+    def _take(self, workspace: ThreadWorkspace) -> Part:
         try:
             return self._spare.pop()
         except IndexError:
-            return desk.new_part()
+            return workspace.new_part()
 
 
-class Desk:
-    """Where one thread works: a workspace, and a gradient, for one block at a time."""
+class ThreadWorkspace:
+    """Memory of one thread, for one block at a time: activations and gradients."""
 
     def __init__(self, network: Network, rows: Blocks, most: int) -> None:
         self.network, self.rows = network, rows
-        self.V: Sequence[Array] = ()
         self._parts = [self.new_part() for _ in range(depth(most))]
         self._memory: dict[int, tuple[Workspace, Block | None]] = {}
         for n in rows.sizes:
             self._memory[n] = network.workspace(n, rows.dtype), rows.memory(n)
 
     def new_part(self) -> Part:
-        """Memory for one more gradient."""
+        """Return memory for one more gradient."""
         flat = np.empty(self.network.layout.n_parameters, self.rows.dtype)
         return Part(flat, self.network.layout.views(flat))
 
-    def sum(self, node: Node, into: Part, r: Draw, level: int = 0) -> Losses:
-        """The losses of a group of blocks; its gradient in place in ``into``.
+    def sum(
+        self, node: Node, into: Part, V: Sequence[Array], r: Draw, level: int = 0
+    ) -> Losses:
+        """Return the losses of a group of blocks; its gradient is in place in ``into``.
 
-        r : what dropout draws, if there is any.
+        r : the random numbers of dropout, if there is any.
         level : of the node below the group.
         """
         if node.size == 1:
-            return self._block(node.start, into, r)
+            workspace, memory = self._memory[self.rows.size(node.start)]
+            block = self.rows.load(node.start, memory)
+            return self.network.loss_and_gradient(V, block, workspace, into.layers, r)
         left, right = node.halves
         part = self._parts[level]
-        losses = self.sum(left, into, r, level + 1)
-        others = self.sum(right, part, r, level + 1)
+        losses = self.sum(left, into, V, r, level + 1)
+        others = self.sum(right, part, V, r, level + 1)
         np.add(into.flat, part.flat, out=into.flat)
         return plus_losses(losses, others)
-
-    def _block(self, number: int, into: Part, r: Draw) -> Losses:
-        workspace, memory = self._memory[self.rows.size(number)]
-        block = self.rows.load(number, memory)
-        layers = into.layers
-        return self.network.loss_and_gradient(self.V, block, workspace, layers, r)
 
 
 def plus(node: Node, left: Sums, right: Sums) -> Sums:

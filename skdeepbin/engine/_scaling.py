@@ -141,57 +141,73 @@ class Units(NamedTuple):
             return slice(None), self.shift
         return some, self.shift[some]
 
+    def conversion(self, layout: Layout) -> Conversion:
+        """Return what converts parameters at every step, for a layout of all features.
+
+        It is between these units and those of the rows as training reads them.
+        """
+        if self.read is None:
+            return Conversion(self, layout)
+        shift, scale = self._of_read[:2]
+        units = Units(shift / scale, np.ones_like(scale))
+        return Conversion(units, self.layout(layout))
+
     def total(
         self, total: Callable[[Array], tuple[Losses, Array]], layout: Layout
     ) -> Callable[[Array], tuple[Losses, Array]]:
-        """A sum over the rows as a function of the parameters in these units.
+        """Return a sum over the rows as a function of the parameters in these units.
 
         total : as one of the user's, or of those for rows as they are read.
         """
-        if self.read is not None:
-            shift, scale = self._of_read[:2]
-            return Units(shift / scale, np.ones_like(scale)).total(
-                total, self.layout(layout)
-            )
-        if self.are_the_users:
-            return total
-        if (self.scale == 1).all() and not len(self.constant):
-            return self._shifted(total, layout)
-
-        some, shift = self._moved
+        conversion = self.conversion(layout)
 
         def in_these_units(theta: Array) -> tuple[Losses, Array]:
-            losses, gradient = total(self.to_user(theta, layout))
-            V = layout.layers(gradient)[0]
-            V[:-1][some] -= np.outer(shift, V[-1])
-            V[:-1] /= self.scale[:, np.newaxis]
-            V[self.constant] = 0
-            return losses, gradient
+            losses, gradient = total(conversion.to_rows(theta))
+            return losses, conversion.gradient(gradient)
 
         return in_these_units
 
-    def _shifted(
-        self, total: Callable[[Array], tuple[Losses, Array]], layout: Layout
-    ) -> Callable[[Array], tuple[Losses, Array]]:
-        """The same where there is nothing to convert but the biases.
 
-        They are, in the vector that is given, while the sum is made.
-        """
-        some, shift = self._moved
+class Conversion:
+    """Conversion of parameters and gradients between scaled features and the rows.
 
-        def in_these_units(theta: Array) -> tuple[Losses, Array]:
-            V = layout.layers(theta)[0]
-            b = V[-1].copy()
-            V[-1] -= shift @ V[:-1][some]
-            try:
-                losses, gradient = total(theta)
-            finally:
-                V[-1] = b
-            V = layout.layers(gradient)[0]
-            V[:-1][some] -= np.outer(shift, V[-1])
-            return losses, gradient
+    Parameters
+    ----------
+    units : Units
+        Of the features that training reads.
+    layout : Layout
+        Of the parameters.
+    """
 
-        return in_these_units
+    def __init__(self, units: Units, layout: Layout) -> None:
+        self.layout, self._constant = layout, units.constant
+        self._is_needed = not units.are_the_users
+        self._scale = units.scale[:, np.newaxis]
+        self._is_scaled = bool((units.scale != 1).any())
+        self._some, self._shift = units._moved
+
+    def to_rows(self, theta: Array) -> Array:
+        """Return the parameters for the rows as they are."""
+        if not self._is_needed:
+            return theta
+        theta = theta.copy()
+        V = self.layout.layers(theta)[0]
+        if self._is_scaled:
+            V[:-1] /= self._scale
+        V[self._constant] = 0
+        V[-1] -= self._shift @ V[:-1][self._some]
+        return theta
+
+    def gradient(self, gradient: Array) -> Array:
+        """Convert a gradient by the parameters for the rows, in place."""
+        if not self._is_needed:
+            return gradient
+        V = self.layout.layers(gradient)[0]
+        V[:-1][self._some] -= np.outer(self._shift, V[-1])
+        if self._is_scaled:
+            V[:-1] /= self._scale
+        V[self._constant] = 0
+        return gradient
 
 
 def least_scale(dtype: DTypeLike) -> float:

@@ -14,16 +14,13 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import LabelBinarizer
 
 from skdeepbin._classifier import DeepBinaryClassifier
-from skdeepbin.engine._scaling import Units
 from skdeepbin.export._networks import check_fitted, one_network, reads_bins
 from skdeepbin.network._parameters import Layout, Parameters
 from skdeepbin.training._history import BY_LAYER, COLUMNS, History
+from skdeepbin.training._solvers import SOLVERS
 
 # Parameters of the same name and meaning.
 SHARED = ("max_iter", "random_state", "tol", "verbose", "warm_start")
-# MLPClassifier's name of each solver; "rprop" it has not, and "adam" is the nearest.
-SOLVERS = dict.fromkeys(["gd", "momentum", "nesterov"], "sgd")
-SOLVERS |= {"auto": "adam", "adam": "adam", "rprop": "adam", "lbfgs": "lbfgs"}
 # What its batch_size="auto" is, on more rows than that.
 MLP_BATCH = 200
 
@@ -133,7 +130,9 @@ def _for_mlp(clf: DeepBinaryClassifier) -> dict[str, Any]:
     parameters = {name: getattr(clf, name) for name in SHARED}
     parameters["activation"] = clf._fitted_activation
     parameters["alpha"] = float(np.mean(clf.alpha_))
-    parameters["solver"] = SOLVERS[clf.solver]
+    parameters["solver"] = SOLVERS[
+        "adam" if clf.solver == "auto" else clf.solver
+    ].in_mlp
     parameters["n_iter_no_change"] = clf.n_iter_no_change
     parameters["validation_fraction"] = clf.validation_fraction
     parameters["early_stopping"] = clf.early_stopping not in ("auto", False)
@@ -221,16 +220,9 @@ def from_mlp(mlp: MLPClassifier) -> DeepBinaryClassifier:
     clf.n_starts_ = 1
     clf.out_activation_ = "logistic"
     clf.stop_reason_ = _stop_reason(mlp)
-    # What a warm start asks for: the descent stands at theta, in the units of X.
     clf._fitted_activation = mlp.activation
-    clf.bin_edges_, clf._bin_units = None, None
-    clf._units = Units(np.zeros(layout.sizes[0]), np.ones(layout.sizes[0]))
-    clf._resume = [(theta.astype(np.float64), None, 0)]
-    clf._fitted_way = clf._way()
-    clf._stream = None
+    clf.bin_edges_ = None
     clf.alpha_ = float(mlp.alpha)
-    clf._split_seed = 0
-    clf._ahead = 0
     return clf
 
 

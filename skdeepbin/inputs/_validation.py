@@ -22,8 +22,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from skdeepbin.engine._blocks import row_slices
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import INITIALIZERS
-from skdeepbin.training._loop import IN_BATCHES, SOLVERS
-from skdeepbin.training._optimizers import OPTIMIZERS
+from skdeepbin.training._solvers import IN_BATCHES, IN_STEPS, SOLVERS
 
 
 class InvalidParameterError(ValueError, TypeError):
@@ -234,7 +233,7 @@ def check_solver(solver: str, batch_size: int | None, dropout: float) -> None:
         raise InvalidParameterError(
             f"`dropout` must be 0 with solver='lbfgs'; got {dropout}. Its line search "
             "compares values of the loss, and dropout draws them anew. Set `solver` to "
-            f"one of {', '.join(map(repr, OPTIMIZERS))}."
+            f"one of {', '.join(map(repr, IN_STEPS))}."
         )
     if batch_size is not None and solver not in ("auto", *IN_BATCHES):
         raise InvalidParameterError(

@@ -1,4 +1,4 @@
-"""A classifier as it is saved: plain attributes, and the version that wrote them."""
+"""The attributes of a classifier as they are saved: plain, with the version."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from skdeepbin._version import __version__
-from skdeepbin.checkpoint._serialization import living, plain
+from skdeepbin.checkpoint._serialization import KINDS, deserialize, serialize
 from skdeepbin.inputs._stream import Stream
+from skdeepbin.model._resume import NetworkState, ResumeState
 
-# Attributes that hold more than lists, numbers, texts and arrays.
-COMPOUND = ("_units", "_bin_units", "_resume", "_stream")
+# The attribute that holds more than lists, numbers, texts and arrays.
+RESUME = "_resume"
+SAVED_KINDS = KINDS | {k.__name__: k for k in (NetworkState, ResumeState, Stream)}
 WRITER = "_skdeepbin_version"
 
 
 def saved(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """What is written for the attributes of a classifier."""
-    names = [name for name in COMPOUND if name in attributes]
-    compound = {name: plain(attributes[name]) for name in names}
-    if attributes.get("_stream"):
-        compound["_stream"] = plain(tuple(attributes["_stream"]))
-    return {**attributes, **compound, WRITER: __version__}
+    """Return what is written for the attributes of a classifier."""
+    state = {**attributes, WRITER: __version__}
+    if RESUME in state:
+        state[RESUME] = serialize(state[RESUME])
+    return state
 
 
 def loaded(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes; a ValueError if a later version wrote them."""
+    """Return the attributes; raise a ValueError if a later version wrote them."""
     attributes = dict(state)
     writer = attributes.pop(WRITER, __version__)
     if _release(writer) > _release(__version__):
@@ -32,13 +33,11 @@ def loaded(state: Mapping[str, Any]) -> dict[str, Any]:
             f"This classifier was saved by skdeepbin {writer}, and this is "
             f"{__version__}, which may read it wrongly. Install skdeepbin>={writer}."
         )
-    names = [name for name in COMPOUND if name in attributes]
-    compound = {name: living(attributes[name]) for name in names}
-    if compound.get("_stream"):
-        compound["_stream"] = Stream(*compound["_stream"])
-    return {**attributes, **compound}
+    if RESUME in attributes:
+        attributes[RESUME] = deserialize(attributes[RESUME], SAVED_KINDS)
+    return attributes
 
 
 def _release(version: str) -> tuple[int, ...]:
-    """The first two numbers: within a release nothing that is saved changes."""
+    """Return the first two numbers: within a release what is saved stays the same."""
     return tuple(int(part) for part in version.split(".")[:2])

@@ -14,7 +14,7 @@ from functools import wraps
 from typing import Any
 
 from skdeepbin.training._history import Step
-from skdeepbin.training._observer import Watcher
+from skdeepbin.training._observer import Observer
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -38,7 +38,7 @@ def has_callbacks(clf: Any) -> bool:
     return bool(getattr(clf, "_skl_callbacks", ()))
 
 
-class Callbacks(Watcher):
+class Callbacks(Observer):
     """Tells the callbacks of an estimator of its fit.
 
     Parameters

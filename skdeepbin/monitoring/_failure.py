@@ -14,9 +14,10 @@ import numpy as np
 
 from skdeepbin.engine._threads import one_blas_thread
 from skdeepbin.inputs._dataset import Constant, Problem
-from skdeepbin.training._loop import IN_BATCHES, Solution
 from skdeepbin.training._penalty import auto_penalty
 from skdeepbin.training._restarts import STUCK
+from skdeepbin.training._session import RunResult
+from skdeepbin.training._solvers import IN_BATCHES
 from skdeepbin.training._stopping import CALLBACK, STOP_REASONS, is_still_falling
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 def warn_of_failure(
     clf: Any,
-    solutions: Sequence[Solution],
+    solutions: Sequence[RunResult],
     problem: Problem,
     constant: Constant,
     stacklevel: int,
@@ -79,7 +80,7 @@ def warn_of_failure(
             warnings.warn(str(finding), LearningWarning, stacklevel=stacklevel + 1)
 
 
-def _is_worse(solution: Solution, constant: Constant) -> bool:
+def _is_worse(solution: RunResult, constant: Constant) -> bool:
     """Whether no point validates better than the frequencies of the classes.
 
     A start is about as good as these are. So of few rows, the last point must also be
@@ -92,7 +93,7 @@ def _is_worse(solution: Solution, constant: Constant) -> bool:
     return bool(losses[-1] > constant.surely)
 
 
-def _is_constant(solution: Solution, constant: Constant) -> bool:
+def _is_constant(solution: RunResult, constant: Constant) -> bool:
     """Whether the last steps, on all rows, have left no more than a constant."""
     best = solution.best
     if best is None:
@@ -142,7 +143,7 @@ def _found(clf: Any, problem: Problem, n_passes: int) -> tuple[Finding | None, B
             return None, budget  # numbers that other models cannot do with
 
 
-def _why(clf: Any, solution: Solution, problem: Problem, n_passes: int) -> Finding:
+def _why(clf: Any, solution: RunResult, problem: Problem, n_passes: int) -> Finding:
     """Why a network has diverged or learnt nothing.
 
     n_passes : over the rows, that the fit has made.

@@ -15,7 +15,7 @@ from math import isnan
 from time import perf_counter
 
 from skdeepbin.training._history import Step
-from skdeepbin.training._observer import Watcher
+from skdeepbin.training._observer import Observer
 
 LOGGER = logging.getLogger("skdeepbin")
 EVERY = 10
@@ -24,7 +24,7 @@ INTERVAL = 0.1
 TO_THE_START, CLEAR = "\r", "\x1b[K"
 
 
-class Progress(Watcher):
+class Progress(Observer):
     """Prints what is measured.
 
     Parameters

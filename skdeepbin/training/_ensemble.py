@@ -1,7 +1,7 @@
-"""Train the networks of a committee, one after the other, on the same rows.
+"""The networks of an ensemble: what each is trained on, and its last steps.
 
 Each has a start of its own and, with early stopping, its own held-out rows. One network
-is a committee of one.
+is an ensemble of one.
 
 Held-out rows are not lost: from the weights that did best on them, ``FINISH`` small
 steps on all rows end the training. On 29 real tables that raised the mean AUC, on the
@@ -12,143 +12,138 @@ loss from 0.94 to 0.95, for a twentieth of the time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from dataclasses import dataclass
 from math import sqrt
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from skdeepbin.engine._data import Batches, Data, Total
+from skdeepbin.engine._data import Batches, Data
+from skdeepbin.engine._scaling import Conversion
 from skdeepbin.network._initializers import width_factor
 from skdeepbin.network._network import Losses, Network
-from skdeepbin.network._parameters import Array, Layout
-from skdeepbin.training._loop import Solution, descend
-from skdeepbin.training._objective import Evaluation, Objective, ObjectiveFunction
-from skdeepbin.training._observer import Watcher
+from skdeepbin.network._parameters import Array
+from skdeepbin.training._loop import minimize
+from skdeepbin.training._objective import Objective, Validator
+from skdeepbin.training._observer import Observer
 from skdeepbin.training._optimizers import rprop
-from skdeepbin.training._restarts import Stage, Training, interrupted, train
+from skdeepbin.training._restarts import (
+    Stage,
+    Training,
+    interrupted,
+    is_stuck,
+    restarted,
+    train_network,
+)
+from skdeepbin.training._session import RunResult
 from skdeepbin.training._stopping import AT_REST, INTERRUPTED, Stopping
 
 
-class View(NamedTuple):
-    """What networks of a committee read: the features, or bins of them beside them.
-
-    training : how to train those that do.
-    """
-
-    network: Network
-    data: Data
-    training: Training
-
-    @property
-    def layout(self) -> Layout:
-        """Where the parameters of training lie."""
-        return self.data.units.layout(self.network.layout)
-
-
 class Member(NamedTuple):
-    """One network of a committee.
+    """One network of an ensemble.
 
-    start : gives a starting point, in the units of training, at each call.
-    held_out : which rows it is not trained on but watched by, None if no row; said as
-        the data want to be told.
+    start : gives a starting point for scaled features at each call.
+    held_out : the rows that it is not trained on but validated by, None if no row; in
+        the form that the data want.
     weights : the sums of the weights of the rows of either kind.
-    state : of the optimiser, where an earlier training is gone on with.
+    validator : validates each point, if that is not by the loss of held-out rows alone.
+    state : of the optimiser, where an earlier training is resumed.
     alphas : the penalties to train with, one after the other, as multiples of that of
-        the committee.
+        the ensemble.
     stage : number of the penalty to begin with.
     finish : the penalty of the last steps, as such a multiple.
-    view : number of what it reads.
     """
 
     start: Callable[[], Array]
     held_out: Any
     weights: Losses
+    validator: Validator | None = None
     state: Any = None
     alphas: Sequence[float] = (1.0,)
     stage: int = 0
     finish: float = 1.0
-    view: int = 0
 
 
-# Of an epoch by its number, what is minimised on each mini-batch.
-Objectives = Callable[[int], Iterator[Objective]]
+@dataclass(frozen=True)
+class View:
+    """The training data as some networks of an ensemble read them.
 
-# Of parameters in the user's units, the loss and the score that validate them.
-Validate = Callable[[Array, Member], tuple[float, float]]
-
-
-def train_committee(
-    views: Sequence[View],
-    members: Sequence[Member],
-    alpha: float,
-    validate: Validate | None,
-    watcher: Watcher,
-) -> list[Solution]:
-    """The solution of each member, in the units of training.
-
-    At Ctrl-C of those that were begun; the last then has the stop reason INTERRUPTED.
-    Also of those alone where the watcher ends the training.
+    network : of all features, and bins if they are read.
+    alpha : the penalty of the ensemble.
     """
 
-    def objective(view: View, total: Total, weights: Losses, alpha: float) -> Objective:
-        total = view.data.units.total(total, view.network.layout)
-        return Objective(total, weights, alpha, view.layout.biases)
+    network: Network
+    data: Data
+    alpha: float
 
-    def mini_batches(
-        view: View, member: Member, batches: Batches, alpha: float
-    ) -> Objectives:
-        def of_an_epoch(number: int) -> Iterator[Objective]:
-            for weight, total in batches(number):
-                share = weight / member.weights.trained
-                yield objective(view, total, Losses(weight, 0.0), share * alpha)
+    @property
+    def conversion(self) -> Conversion:
+        """From the parameters for scaled features to those for the rows."""
+        return self.data.units.conversion(self.network.layout)
 
-        return of_an_epoch
-
-    def trained(number: int, member: Member) -> Solution:
-        view = views[member.view]
-        total, batches = view.data.sums(member.held_out)
-        stages = []
+    def stages(self, member: Member) -> list[Stage]:
+        """Return the objectives that a network is trained with, one after the other."""
+        total, batches = self.data.sums(member.held_out)
+        conversion, stages = self.conversion, []
         for factor in member.alphas:
-            evaluate: ObjectiveFunction
-            evaluate = objective(view, total, member.weights, factor * alpha)
-            if validate is not None:
-                evaluate = _validated(evaluate, view, member, validate)
+            alpha = factor * self.alpha
+            objective = Objective(
+                total, member.weights, alpha, conversion, member.validator
+            )
             steps = None
-            if view.data.batch_size is not None:
-                steps = mini_batches(view, member, batches, factor * alpha)
-            stages.append(Stage(evaluate, steps))
-        course = view.training._replace(on_step=partial(watcher.on_step, number))
-        solution = train(stages, member.start, course, member.state, member.stage)
-        return solution._replace(alpha=member.alphas[solution.best_stage])
+            if self.data.batch_size is not None:
+                steps = BatchObjectives(batches, objective)
+            stages.append(Stage(objective, steps))
+        return stages
 
-    def finished(member: Member, solution: Solution) -> Solution:
-        if member.held_out is None or solution.best is None:
-            return solution
-        view = views[member.view]
+    def on_all_rows(self, member: Member) -> Objective:
+        """Return the objective of the last steps of a network."""
+        total, _ = self.data.sums(None)
         weights = Losses(sum(member.weights), 0.0)
-        total, _ = view.data.sums(None)
-        return _finished(
-            solution,
-            objective(view, total, weights, member.finish * alpha),
-            solution.alpha / member.finish if member.finish else 1.0,
-            FINISH_STEP * sqrt(width_factor(view.network.layout.sizes[0])),
-        )
+        return Objective(total, weights, member.finish * self.alpha, self.conversion)
 
-    solutions: list[Solution] = []
-    for number, member in enumerate(members):
+
+@dataclass(frozen=True)
+class BatchObjectives:
+    """The objective of each mini-batch of an epoch, by its number."""
+
+    batches: Batches
+    whole: Objective
+
+    def __call__(self, epoch: int) -> Iterator[Objective]:
+        for weight, total in self.batches(epoch):
+            alpha = weight / self.whole.weights.trained * self.whole.alpha
+            weights = Losses(weight, 0.0)
+            yield Objective(total, weights, alpha, self.whole.conversion)
+
+
+def train_ensemble(
+    members: Sequence[tuple[View, Member, Training]], observer: Observer
+) -> list[RunResult]:
+    """Return the result of each network, in the units of training.
+
+    At Ctrl-C of those that were begun; the last then has the stop reason INTERRUPTED.
+    Also of those alone where the observer ends the training.
+    """
+    results: list[RunResult] = []
+    for number, (view, member, training) in enumerate(members):
         try:
-            solutions.append(trained(number, member))
-            if solutions[-1].stop_reason != INTERRUPTED:
-                solutions[-1] = finished(member, solutions[-1])
-            is_over = watcher.on_network_end(number)
+            stages = view.stages(member)
+            result = train_network(
+                stages, member.start(), training, member.state, member.stage
+            )
+            if member.state is None and is_stuck(result):
+                result = restarted(result, stages, member.start(), training)
+            result = result._replace(alpha=member.alphas[result.best_stage])
+            results.append(result)
+            if result.stop_reason != INTERRUPTED and member.held_out is not None:
+                results[-1] = finished(result, view, member)
+            is_over = observer.on_network_end(number)
         except KeyboardInterrupt:
-            if not solutions:
+            if not results:
                 raise
-            solutions[-1] = interrupted(solutions[-1])
-        if solutions[-1].stop_reason == INTERRUPTED or is_over:
+            results[-1] = interrupted(results[-1])
+        if results[-1].stop_reason == INTERRUPTED or is_over:
             break
-    return solutions
+    return results
 
 
 # Small steps on all rows at the end, and how small they start. Twice as many, or steps
@@ -158,46 +153,29 @@ def train_committee(
 FINISH, FINISH_STEP = 10, 0.001
 
 
-def _finished(
-    solution: Solution, objective: Objective, ratio: float, first_step: float
-) -> Solution:
-    """The solution with its best point after the last steps on all rows.
+def finished(result: RunResult, view: View, member: Member) -> RunResult:
+    """Return the result with its best point after the last steps on all rows.
 
     Their penalty is a safe one, as no rows validate them.
-
-    ratio : of the solution's penalty to that of the objective.
     """
-    assert solution.best is not None
-    end = descend(
-        objective,
-        solution.best.theta,
+    if result.best is None:
+        return result
+    first_step = FINISH_STEP * sqrt(width_factor(view.network.layout.sizes[0]))
+    end = minimize(
+        view.on_all_rows(member),
+        result.best.theta,
         Stopping(FINISH, tol=0, n_iter_no_change=FINISH),
         lambda step: False,
         optimizer=rprop(first_step, 10 * first_step),
     )
     if end.stop_reason == INTERRUPTED:
-        return interrupted(solution)
+        return interrupted(result)
     best = end.best
-    if best is not None:  # what is said of it is with the penalty of the solution
+    if best is not None:  # what is said of it is with the penalty of the result
+        ratio = result.alpha / member.finish if member.finish else 1.0
         penalty = ratio * best.penalty
         loss = best.loss - best.penalty + penalty
         best = best._replace(loss=loss, penalty=penalty)
-        if solution.stop_reason in AT_REST:  # else it may go on from elsewhere
-            solution = solution._replace(theta=best.theta, next=(best.theta, None))
-    return solution._replace(best=best)
-
-
-def _validated(
-    objective: ObjectiveFunction, view: View, member: Member, validate: Validate
-) -> ObjectiveFunction:
-    """The objective with what `validate` says of every point."""
-
-    def evaluate(theta: Array) -> Evaluation:
-        evaluation = objective(theta)
-        theta = view.data.units.to_user(theta, view.network.layout)
-        loss, score = validate(theta, member)
-        if np.isnan(loss):
-            loss = evaluation.validation_loss
-        return evaluation._replace(validation_loss=loss, validation_score=score)
-
-    return evaluate
+        if result.stop_reason in AT_REST:  # else it may go on from elsewhere
+            result = result._replace(theta=best.theta, next=(best.theta, None))
+    return result._replace(best=best)

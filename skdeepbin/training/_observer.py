@@ -1,4 +1,4 @@
-"""Who is told of the course of a training, and may end it."""
+"""Observers of a training: they see every step, and may end it."""
 
 from __future__ import annotations
 
@@ -7,28 +7,38 @@ from collections.abc import Sequence
 from skdeepbin.training._history import Step
 
 
-class Watcher:
-    """Is told of every step. This one has nothing to say."""
+class Observer:
+    """Observer of a training. This one does nothing."""
 
     def on_step(self, network: int, step: Step) -> bool:
-        """Whether to end the training of this network of the committee."""
+        """See a step; true ends the training of this network of the ensemble."""
         return False
 
     def on_network_end(self, network: int) -> bool:
-        """Whether to end the training of the committee."""
+        """See the end of a network; true ends the training of the ensemble."""
         return False
 
+    def on_fit_end(self) -> None:
+        """See the end of the fit; the estimator has its attributes."""
 
-class Watchers(Watcher):
-    """Several watchers, each told of everything."""
 
-    def __init__(self, watchers: Sequence[Watcher]) -> None:
-        self._watchers = watchers
+NO_OBSERVER = Observer()
+
+
+class Observers(Observer):
+    """Several observers, each of which sees everything."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = observers
 
     def on_step(self, network: int, step: Step) -> bool:
-        ends = [watcher.on_step(network, step) for watcher in self._watchers]
+        ends = [observer.on_step(network, step) for observer in self._observers]
         return any(ends)
 
     def on_network_end(self, network: int) -> bool:
-        ends = [watcher.on_network_end(network) for watcher in self._watchers]
+        ends = [observer.on_network_end(network) for observer in self._observers]
         return any(ends)
+
+    def on_fit_end(self) -> None:
+        for observer in self._observers:
+            observer.on_fit_end()

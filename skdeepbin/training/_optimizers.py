@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from math import frexp, isfinite, ldexp
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,8 +140,6 @@ FASTER, SLOWER = 1.2, 0.5
 FACTORS = np.array([SLOWER, 1.0, FASTER])
 PART = 2**16  # looked up at a time
 SMALLEST_STEP = 1e-10
-# The largest step, in first ones.
-LARGEST = 8
 
 
 class Steps(NamedTuple):
@@ -299,6 +297,10 @@ def _rounded(size: float) -> float:
     return ldexp(round(mantissa * 256) / 256, exponent)
 
 
+# Number of an epoch -> the objective of each of its mini-batches.
+Batches: TypeAlias = Callable[[int], Iterable[ObjectiveFunction]]
+
+
 class Epoch(NamedTuple):
     """The number of epochs so far, and the state of the optimiser of their steps."""
 
@@ -306,13 +308,8 @@ class Epoch(NamedTuple):
     state: Any
 
 
-def in_mini_batches(
-    optimizer: Optimizer, batches: Callable[[int], Iterable[ObjectiveFunction]]
-) -> Optimizer:
-    """The optimiser whose one step is an epoch: a step on each mini-batch of rows.
-
-    batches : number of the epoch -> the objective of each mini-batch.
-    """
+def in_mini_batches(optimizer: Optimizer, batches: Batches) -> Optimizer:
+    """The optimiser whose one step is an epoch: a step on each mini-batch of rows."""
 
     def init(theta: Array) -> Epoch:
         return Epoch(0, optimizer.init(theta))
@@ -325,50 +322,3 @@ def in_mini_batches(
         return move._replace(state=Epoch(epoch.number + 1, move.state))
 
     return Optimizer(init, step)
-
-
-class Descent(NamedTuple):
-    """How an optimiser is made from the parameters of the estimator.
-
-    make : ``(learning_rate, momentum) -> Optimizer``.
-    auto : the learning rate that "auto" means, None where it is found by itself.
-    auto_in_batches : the same for mini-batches, None where those cannot be used. On
-        four tables three times as much was too much for one of them.
-    moves_by_rate : whether a step is about the rate itself, whatever the gradient.
-    """
-
-    make: Callable[..., Optimizer]
-    auto: float | None
-    auto_in_batches: float | None
-    moves_by_rate: bool = False
-
-
-def _descent(learning_rate: float | None, momentum: float) -> Optimizer:
-    if learning_rate is None:
-        return barzilai_borwein()
-    return gradient_descent(learning_rate)
-
-
-OPTIMIZERS = {
-    "gd": Descent(_descent, None, 0.3),
-    "momentum": Descent(momentum, 0.1, 0.03),
-    "nesterov": Descent(nesterov, 0.1, 0.03),
-    "adam": Descent(lambda rate, momentum: adam(rate), 0.01, 0.01, True),
-    "rprop": Descent(
-        lambda rate, momentum: rprop(rate, LARGEST * rate), 0.006, None, True
-    ),
-}
-
-# The mean squared norm of a row up to which a multiple of its gradient is safe.
-SAFE_POWER = 10
-
-
-def stream_rate(descent: Descent, power: float) -> float | None:
-    """The learning rate for steps on other rows each time; None if that is "auto".
-
-    power : the mean squared norm of a scaled row: so curved is the loss of one row.
-    """
-    rate = descent.auto_in_batches
-    if rate is None or descent.moves_by_rate:
-        return None
-    return rate * min(1.0, SAFE_POWER / max(power, SAFE_POWER))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import inf, isfinite, isnan
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -35,6 +35,9 @@ EXPLODED = 100
 AT_REST = ("converged", "early_stopping")
 
 
+Monitor: TypeAlias = Callable[[Step], float]
+
+
 def training_loss(step: Step) -> float:
     """What is minimised."""
     return step.loss
@@ -51,10 +54,10 @@ def validation_error(step: Step) -> float:
 
 
 class Progress(NamedTuple):
-    """The best step so far, and how long what is watched has not fallen by ``tol``.
+    """The best step so far, and how long what is monitored has not fallen by ``tol``.
 
     first : the loss at the start.
-    best : the step with the least of what is watched.
+    best : the step with the least of what is monitored.
     reference : what the next must undercut by more than ``tol``.
     waited : iterations since it was set.
     """
@@ -69,13 +72,13 @@ class Progress(NamedTuple):
 class Stopping:
     """The rules of the parameters ``max_iter``, ``tol`` and ``n_iter_no_change``.
 
-    watched : what should fall, the loss or something that validates.
+    monitor : what should fall, the loss or something that validates.
     """
 
     max_iter: int
     tol: float
     n_iter_no_change: int
-    watched: Callable[[Step], float] = training_loss
+    monitor: Monitor = training_loss
 
     def at_most(self, max_iter: int) -> Stopping:
         """The same rules for fewer iterations."""
@@ -85,7 +88,7 @@ class Stopping:
         """The progress after one more step."""
         first, best, reference, waited = progress
         first = step.loss if first is None else first
-        value = self.watched(step)
+        value = self.monitor(step)
         if isnan(value):  # a score that cannot be computed
             value = inf
         if isfinite(step.loss) and (best is None or self.rank(step) < self.rank(best)):
@@ -99,8 +102,8 @@ class Stopping:
         return self.rank(step)[0] < self.rank(best)[0] - self.tol
 
     def rank(self, step: Step) -> tuple[float, float]:
-        """What is watched, and where that is the same or missing, the loss."""
-        value = self.watched(step)
+        """What is monitored, and where that is the same or missing, the loss."""
+        value = self.monitor(step)
         return inf if isnan(value) else value, step.loss
 
     def reason(self, progress: Progress, step: Step) -> str | None:
@@ -109,7 +112,7 @@ class Stopping:
         if isnan(step.gradient_norm) or not isfinite(step.loss) or step.loss > limit:
             return "diverged"
         if progress.waited >= self.n_iter_no_change:
-            return "converged" if self.watched is training_loss else "early_stopping"
+            return "converged" if self.monitor is training_loss else "early_stopping"
         if step.iteration >= self.max_iter:
             return "max_iter"
         return None
@@ -119,9 +122,9 @@ class Stopping:
 STILL_FALLING = 0.01
 
 
-def is_still_falling(history: History, watched: str) -> bool:
-    """Whether more iterations would have helped, by what is watched if it was."""
-    values = history[watched]
+def is_still_falling(history: History, monitor: str) -> bool:
+    """Whether more iterations would have helped, by what is monitored if it was."""
+    values = history[monitor]
     if np.isnan(values).any():
         values = history["loss"]
     tenth = max(1, len(values) // 10)

@@ -10,6 +10,7 @@ from zipfile import ZipFile
 
 import numpy as np
 import pytest
+from skdeepbin.training._resume_state import Journal, Past
 
 from skdeepbin.checkpoint import _file
 from skdeepbin.checkpoint._file import (
@@ -22,7 +23,6 @@ from skdeepbin.checkpoint._file import (
 )
 from skdeepbin.checkpoint._serialization import KINDS, living, plain
 from skdeepbin.training._optimizers import Moments
-from skdeepbin.training._resume_state import Journal, Past
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from skdeepbin.training._resume_state import Past
 
 from skdeepbin import DeepBinaryClassifier
 from skdeepbin.checkpoint import _file
@@ -19,7 +20,6 @@ from skdeepbin.checkpoint._fingerprint import fingerprint
 from skdeepbin.engine._hashing import digest
 from skdeepbin.training import _loop
 from skdeepbin.training._objective import Objective
-from skdeepbin.training._resume_state import Past
 from tests.reliability.fits import COMMON, FITS, X, Y, bits
 from tests.reliability.kills import survived
 

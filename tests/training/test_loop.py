@@ -4,6 +4,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from scipy.optimize import rosen, rosen_der
+from skdeepbin.training._resume_state import Replay
 
 from skdeepbin.training import _loop
 from skdeepbin.training._history import BY_LAYER, COLUMNS, joined, mean, together
@@ -25,7 +26,6 @@ from skdeepbin.training._optimizers import (
     in_mini_batches,
     momentum,
 )
-from skdeepbin.training._resume_state import Replay
 from skdeepbin.training._stopping import (
     CALLBACK,
     INTERRUPTED,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from inspect import Parameter, signature
-from math import nan
 from typing import Any
 
 import numpy as np
@@ -21,16 +21,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skdeepbin._fit import (
     TrainingConfig,
     ValidationSet,
-    most_bins,
     plan,
-    view_of,
-    with_bins,
+    views,
 )
-from skdeepbin.checkpoint._fingerprint import fingerprint
+from skdeepbin.checkpoint._fingerprint import identity
 from skdeepbin.checkpoint._session import opened
 from skdeepbin.engine._blocks import Features, block_rows
 from skdeepbin.engine._engine import memory_needed
-from skdeepbin.engine._hashing import digest
 from skdeepbin.engine._scaling import Units, units_of
 from skdeepbin.inputs._dataset import LocalProblem, Problem, Rows
 from skdeepbin.inputs._stream import Stream, next_call, scaling_of
@@ -51,9 +48,11 @@ from skdeepbin.inputs._validation import (
     precision,
 )
 from skdeepbin.inputs._weights import check_weights, row_weights
+from skdeepbin.model._attributes import FitResult, attributes_at
 from skdeepbin.model._fitted import FittedModel, networks_of
-from skdeepbin.model._resume import NetworkState, ResumeState, parameters_digest
+from skdeepbin.model._resume import ResumeState, parameters_digest, standing_at
 from skdeepbin.model._saving import loaded, saved
+from skdeepbin.model._validator import ModelValidator
 from skdeepbin.monitoring._callbacks import (
     Callbacks,
     CallbackSupportMixin,
@@ -61,18 +60,18 @@ from skdeepbin.monitoring._callbacks import (
     with_callbacks,
 )
 from skdeepbin.monitoring._failure import warn_of_failure, warn_of_signs
-from skdeepbin.monitoring._progress import Progress, say
+from skdeepbin.monitoring._observers import observed
+from skdeepbin.monitoring._progress import say
 from skdeepbin.network._activations import ACTIVATIONS
-from skdeepbin.network._loss import log_loss
 from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Array, Layout, Parameters
 from skdeepbin.reporting._notebook import summary
 from skdeepbin.training._ensemble import train_ensemble
-from skdeepbin.training._history import History, Step, joined, mean, together
-from skdeepbin.training._observer import Observer, Observers
+from skdeepbin.training._history import History
+from skdeepbin.training._observer import Observer
 from skdeepbin.training._session import RunResult, one_step_on
 from skdeepbin.training._solvers import IN_STEPS
-from skdeepbin.training._stopping import CALLBACK, INTERRUPTED, STOP_REASONS
+from skdeepbin.training._stopping import INTERRUPTED
 
 
 class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -548,35 +547,33 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             problem = self._problem(X, y, sample_weight, resumed)
             given = self._given_rows(problem, X_val, y_val, sample_weight_val)
             config = TrainingConfig.from_params(self._parameters())
-            identity = self._identity(problem, given, resumed)
             with opened(
                 self.checkpoint,
                 self.checkpoint_interval,
-                identity,
+                self._identity(problem, given, resumed),
                 check_random_state(self.random_state),
             ) as (session, random):
                 seed = _split_seed(random, resumed)
-                problems = self._views(config, problem, given, resumed, seed)
+                edges = getattr(self, "bin_edges_", None)
+                is_split = config.splits(given)
+                problems = views(config, problem, is_split, seed, resumed, edges)
                 points = None if resumed is None else resumed.at(config.way)
+                validation = self._validation(given)
+                at = partial(
+                    attributes_at, problems=problems, activation=self.activation
+                )
                 with (
-                    self._observed(problems, callbacks) as observer,
+                    observed(self, callbacks, at) as observer,
                     plan(
-                        config,
-                        problems,
-                        self._validation(problems, given),
-                        random,
-                        points,
-                        observer,
-                        session,
+                        config, problems, validation, random, points, observer, session
                     ) as (networks, baseline),
                 ):
-                    results = train_ensemble(networks, observer)
-                    _check_finite(results, problem)
-                    self._keep(config, results, problems, seed, resumed)
+                    runs = train_ensemble(networks, observer)
+                    self._keep(config, runs, problems, seed, resumed)
                 if self.stop_reason_ != INTERRUPTED:
                     session.finish()
             if not (self.stop_reason_ == INTERRUPTED or self._is_trial):
-                warn_of_failure(self, results, problem, baseline, self._stacklevel)
+                warn_of_failure(self, runs, problem, baseline, self._stacklevel)
         if self.stop_reason_ == INTERRUPTED:
             raise KeyboardInterrupt(
                 "The best weights so far are kept in the classifier."
@@ -633,22 +630,20 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             problem = problem.with_units(units)
             random = check_random_state(self.random_state)
             seed = _split_seed(random, resumed)
-            if config.hashes_rows:
-                problem = problem.with_hashes(seed)
-            problems = [problem]
-            if resumed is not None:
-                problems = with_bins(config, problem, resumed, self.bin_edges_)
+            edges = self.bin_edges_ if resumed is not None else None
+            no_bins = replace(config, n_bins=0)
+            problems = views(no_bins, problem, False, seed, resumed, edges)
             points = None if resumed is None else resumed.at(config.way)
             nothing = ValidationSet(None, None)
             with plan(
                 config, problems, nothing, random, points, stream_changes=stream.changes
             ) as (networks, _):
-                results = train_ensemble(networks, Observer())
-            _check_finite(results, problem)
-            results = [one_step_on(result) for result in results]
-            if not all(np.isfinite(result.theta).all() for result in results):
+                runs = train_ensemble(networks, Observer())
+            _check_finite(runs, problem)
+            runs = [one_step_on(run) for run in runs]
+            if not all(np.isfinite(run.theta).all() for run in runs):
                 raise _too_large("weights are", "after the step", problem)
-            self._keep(config, results, problems, seed, resumed, 1, stream)
+            self._keep(config, runs, problems, seed, resumed, 1, stream)
         signs = config.solver_name == "rprop" and stream.changes
         if signs and not (last and last.changes):
             warn_of_signs(self._stacklevel - 1)
@@ -804,53 +799,28 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         weights = check_weights(sample_weight_val, len(y), name="sample_weight_val")
         return Rows(check_features(X), second, weights)
 
-    def _views(
-        self,
-        config: TrainingConfig,
-        problem: Problem,
-        given: Rows | None,
-        resumed: ResumeState | None,
-        seed: int,
-    ) -> list[Problem]:
-        """Return the problem, and the one with bins if any network reads them."""
-        n_bins = 0 if resumed is not None else most_bins(config, problem)
-        splits = config.early_stopping is not False and given is None
-        if splits or n_bins or config.hashes_rows:
-            problem = problem.with_hashes(seed)
-        edges = getattr(self, "bin_edges_", None)
-        return with_bins(config, problem, resumed, edges)
-
     def _identity(
         self, problem: Problem, given: Rows | None, resumed: ResumeState | None
     ) -> dict[str, str]:
         """Return what tells the fit from others; nothing if no checkpoint is kept."""
         if self.checkpoint is None:
             return {}
-        names = "`X_val`", "`y_val`", "`sample_weight_val`"
-        others = zip(names, map(digest, given or (None, None, None)))
-        start = "none"
+        points, seed = None, None
         if resumed is not None:
-            points = ", ".join(digest(theta) for theta, *_ in resumed.networks)
-            start = f"{points}, {resumed.split_seed}"
-        return {
-            **fingerprint(self._parameters(), problem.contents() | dict(others)),
-            "the fit before": start,
-        }
+            points = [network.theta for network in resumed.networks]
+            seed = resumed.split_seed
+        contents = problem.contents()
+        return identity(self._parameters(), contents, given, points, seed)
 
-    def _validation(
-        self, problems: Sequence[Problem], given: Rows | None
-    ) -> ValidationSet:
+    def _validation(self, given: Rows | None) -> ValidationSet:
         """Return how points are validated beyond the loss of held-out rows."""
         if given is None and self.scoring == "loss":
             return ValidationSet(None, None)
         scorer = None if self.scoring == "loss" else check_scoring(self, self.scoring)
-        snapshot = copy(self)
-        snapshot.__dict__.pop("feature_names_in_", None)  # it is given no names
-        snapshot.classes_ = problems[0].classes
-        snapshot._fitted_activation = self.activation
-        snapshot.bin_edges_ = problems[-1].bin_edges
+        clf = copy(self)
+        clf._fitted_activation = self.activation
         return ValidationSet(
-            given, partial(ModelValidator, snapshot, scorer, given is not None)
+            given, partial(ModelValidator, clf, scorer, given is not None)
         )
 
     def _where_it_stands(self) -> ResumeState | None:
@@ -864,19 +834,18 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         state: ResumeState | None = getattr(self, "_resume", None)
         if state is not None and state.digest == found:
             return state
-        if state is None:
-            n = self.n_features_in_
-            units = Units(np.zeros(n), np.ones(n))
-            state = ResumeState((), units, None, ("", True), 0, 0, None, found)
-        points = []
-        for parameters in self.model_.networks:
-            layout = Layout((len(parameters.weights[0]), *map(len, parameters.biases)))
-            reads_bins = layout.sizes[0] > self.n_features_in_
-            scaling = state.bin_scaling if reads_bins else state.scaling
-            assert scaling is not None
-            theta = layout.pack(parameters).astype(np.float64)
-            points.append(NetworkState(scaling.from_user(theta, layout)))
-        return state._replace(networks=tuple(points), digest=found)
+        return standing_at(self.model_, state, found)
+
+    coefs_: list[np.ndarray]
+    intercepts_: list[np.ndarray]
+    classes_: np.ndarray
+    bin_edges_: list[np.ndarray] | None
+    history_: History
+    n_iter_: int
+    loss_: float
+    stop_reason_: str
+    _fitted_activation: str
+    _resume: ResumeState
 
     @property
     def model_(self) -> FittedModel:
@@ -893,69 +862,28 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     def _keep(
         self,
         config: TrainingConfig,
-        results: Sequence[RunResult],
+        runs: Sequence[RunResult],
         problems: Sequence[Problem],
-        split_seed: int,
+        seed: int,
         resumed: ResumeState | None,
         ahead: int = 0,
         stream: Stream | None = None,
     ) -> None:
-        """Set the fitted attributes.
-
-        ahead : steps that were taken since the last evaluation.
-        """
-        problem = problems[0]
-        layout, dtype = problems[-1].network.layout, problem.dtype
-        best = [result.best for result in results if result.best is not None]
-        thetas = np.empty((len(best), layout.n_parameters), dtype)
-        for number, step in enumerate(best):
-            view = problems[view_of(number, len(problems))]
-            theta = view.units.to_user(step.theta, view.network.layout)
-            thetas[number] = view.network.layout.widened(theta, layout)
-        self.classes_ = problem.classes
-        self.bin_edges_ = problems[-1].bin_edges
-        parameters = layout.views(thetas[0] if len(thetas) == 1 else thetas)
-        self.coefs_, self.intercepts_ = map(list, parameters)
-        history = together([result.history for result in results])
-        if resumed is not None:
-            history = joined(self.history_, history, common=1 - resumed.ahead)
-        self.history_: History = history
-        losses = self.history_["loss"]
-        mean_losses = losses if losses.ndim == 1 else mean(losses)
-        self.loss_curve_ = mean_losses[1:].tolist()
-        self.n_iter_ = len(self.loss_curve_) + ahead
-        self.loss_ = float(np.mean([step.loss for step in best]))
-        alphas = np.array([result.alpha for result in results])
-        of_each = alphas * (1.0 if config.alpha is None else config.alpha)
-        self.alpha_ = float(of_each[0]) if len(of_each) == 1 else of_each
-        self.best_loss_ = float(np.fmin.reduce(mean_losses))
-        scores = -self.history_["validation_loss"]
-        if self.scoring != "loss":
-            scores = self.history_["validation_score"]
-        self.validation_scores_ = None if np.isnan(scores).all() else scores
-        self.n_layers_ = len(layout.sizes)
-        self.out_activation_ = "logistic"
-        reasons = {result.stop_reason for result in results}
-        self.stop_reason_ = next(word for word in STOP_REASONS if word in reasons)
-        self.n_starts_ = max(result.n_starts for result in results)
-        self._fitted_activation = self.activation
-        # Training that had not come to its end goes on; else from the best point.
-        points = [
-            NetworkState(result.theta, result.state, result.stage)
-            if result.stop_reason in ("max_iter", CALLBACK, INTERRUPTED)
-            else NetworkState(step.theta, None, result.best_stage)
-            for result, step in zip(results, best)
-        ]
-        self._resume: ResumeState = ResumeState(
-            tuple(points),
-            problem.units,
-            problems[1].units if len(problems) > 1 else None,
+        """Set the fitted attributes from the results of all networks."""
+        _check_finite(runs, problems[0])
+        result = FitResult(
+            runs,
+            problems,
+            self.activation,
+            1.0 if config.alpha is None else config.alpha,
+            self.scoring == "loss",
             config.way,
-            split_seed,
+            seed,
+            resumed,
             ahead,
             stream,
-            parameters_digest([*self.coefs_, *self.intercepts_]),
         )
+        self.__dict__.update(result.attributes(getattr(self, "history_", None)))
 
     def _fitted_networks(self) -> Sequence[Parameters]:
         return self.model_.networks
@@ -981,95 +909,6 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         check_parameters(self._parameters())
         weights = None if sample_weight is None else {"sample_weight": sample_weight}
         return Callbacks(self, X, y, weights)
-
-    @contextmanager
-    def _observed(
-        self, problems: Sequence[Problem], callbacks: Callbacks | None
-    ) -> Iterator[Observer]:
-        """Yield the observer of the training, and tell it of the fitted estimator."""
-        progress = None
-        if self.verbose:
-            progress = Progress(self.n_networks, self.max_iter, self.verbose > 1)
-        if callbacks is not None:
-            callbacks.on_fit_begin(partial(self._attributes_at, problems))
-        observers = [w for w in (progress, callbacks) if w is not None]
-        try:
-            yield Observers(observers) if observers else Observer()
-        finally:
-            if progress is not None:
-                progress.leave_line()
-        if progress is not None:
-            if self.n_starts_ > 1:
-                say("Nothing was learnt from the first start; this is the second.")
-            sentence = STOP_REASONS[self.stop_reason_]
-            say(f"Stopped after {self.n_iter_} iterations: {sentence}.")
-        if callbacks is not None:
-            callbacks.on_fit_end()
-
-    def _attributes_at(self, problems: Sequence[Problem], step: Step) -> dict[str, Any]:
-        """Return the fitted attributes of one network that stands at a step."""
-        problem = next(
-            p
-            for p in problems
-            if p.units.layout(p.network.layout).n_parameters == len(step.theta)
-        )
-        layout = problem.network.layout
-        theta = problem.units.to_user(step.theta, layout).astype(problem.dtype)
-        coefs, intercepts = map(list, layout.views(theta))
-        return {
-            "classes_": problem.classes,
-            "coefs_": coefs,
-            "intercepts_": intercepts,
-            "n_iter_": step.iteration,
-            "loss_": step.loss,
-            "bin_edges_": problems[-1].bin_edges,
-            "n_layers_": len(layout.sizes),
-            "out_activation_": "logistic",
-            "_fitted_activation": self.activation,
-        }
-
-
-class ModelValidator:
-    """Loss and score of a validation set at each point of a training.
-
-    Parameters
-    ----------
-    snapshot : DeepBinaryClassifier
-        Takes the parameters of each point for a scorer.
-    scorer : callable or None
-        ``scorer(estimator, X, y)``.
-    has_loss : bool
-        Whether the loss is asked for: that of held-out rows is known anyway.
-    problem : Problem
-        The data as the network reads them.
-    rows : Rows
-        The validation set.
-    """
-
-    def __init__(
-        self,
-        snapshot: DeepBinaryClassifier,
-        scorer: Callable[..., float] | None,
-        has_loss: bool,
-        problem: Problem,
-        rows: Rows,
-    ) -> None:
-        self._snapshot, self._scorer, self._has_loss = snapshot, scorer, has_loss
-        self._problem, self._rows = problem, rows
-
-    def __call__(self, theta: Array) -> tuple[float, float]:
-        problem, (X, y, w) = self._problem, self._rows
-        layout, loss, score = problem.network.layout, nan, nan
-        theta = problem.units.to_user(theta, layout).astype(problem.dtype)
-        snapshot = self._snapshot
-        snapshot.coefs_, snapshot.intercepts_ = map(list, layout.views(theta))
-        if self._has_loss:
-            losses, _ = log_loss(snapshot.model_.logits(X, snapshot.n_jobs), y)
-            loss = float(np.average(losses, weights=w))
-        if self._scorer is not None:
-            weights = {} if w is None else {"sample_weight": w}
-            score = float(self._scorer(snapshot, X, problem.labels(y), **weights))
-        return loss, score
 
 
 def _split_seed(random: np.random.RandomState, resumed: ResumeState | None) -> int:

@@ -16,11 +16,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skdeepbin.engine._scaling import Units
 from skdeepbin.inputs._bin_edges import LEAST_BINS, affordable_bins, column_edges
 from skdeepbin.inputs._dataset import Constant, Problem, Rows
 from skdeepbin.inputs._validation import InvalidParameterError
-from skdeepbin.model._fitted import reads_bins
+from skdeepbin.model._attributes import view_of
 from skdeepbin.model._resume import NetworkState, ResumeState
 from skdeepbin.network._activations import ACTIVATIONS, Activation
 from skdeepbin.network._initializers import (
@@ -145,10 +144,9 @@ class TrainingConfig:
         """Solver, and whether its steps are on all rows: the kind of its state."""
         return self.solver_name, self.batch_size is None
 
-    @property
-    def hashes_rows(self) -> bool:
-        """True if training decides by the content of rows."""
-        return bool(self.batch_size or self.dropout)
+    def splits(self, given: Rows | None) -> bool:
+        """Tell if rows are to be held out, where the user gave these or none."""
+        return self.early_stopping is not False and given is None
 
 
 class ValidationSet(NamedTuple):
@@ -205,21 +203,30 @@ def _repeats_itself(problem: Problem) -> bool:
     return problem.n_combinations(most) <= most
 
 
-def with_bins(
-    config: TrainingConfig, problem: Problem, resumed: ResumeState | None, edges: Any
+def views(
+    config: TrainingConfig,
+    problem: Problem,
+    is_split: bool,
+    seed: int,
+    resumed: ResumeState | None,
+    edges: Any = None,
 ) -> list[Problem]:
     """Return the problem and, if any network reads bins, the one with bins beside it.
 
-    edges : of the last fit, if it is resumed.
+    is_split : whether rows are to be held out.
+    seed : of the hashes that decide by the content of rows.
+    edges : of the bins of the last fit, if it is resumed.
     """
+    n_bins = most_bins(config, problem) if resumed is None else 0
+    if is_split or n_bins or config.batch_size or config.dropout:
+        problem = problem.with_hashes(seed)
     if resumed is None:
-        n_bins = most_bins(config, problem)
         edges = None
         if n_bins:
             edges = column_edges(*problem.some_rows(ROWS_FOR_EDGES), n_bins)
     if edges is None or not any(map(len, edges)):
         return [problem]
-    units: Units | None = None if resumed is None else resumed.bin_scaling
+    units = None if resumed is None else resumed.bin_scaling
     return [*problem.with_bins(edges, config.feature_scaling, units)]
 
 
@@ -361,7 +368,7 @@ def plan(
     problem, is_stream = problems[0], stream_changes is not None
     k, given = config.n_networks, validation.given
     splits: list[Any] = [None] * k
-    if config.early_stopping is not False and given is None and not is_stream:
+    if config.splits(given) and not is_stream:
         splits = split_rows(config, problem)
     validates = config.early_stopping is not False and not is_stream
     validates = validates and (given is not None or splits[0] is not None)
@@ -422,8 +429,3 @@ def plan(
             training = replace(trainings[view], network=number, session=session)
             networks.append((views[view], member, training))
         yield Plan(networks, baseline)
-
-
-def view_of(number: int, n_views: int) -> int:
-    """Return which of the views a network reads."""
-    return n_views - 1 if reads_bins(number) else 0

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import scipy
 
 from skdeepbin._version import __version__
+from skdeepbin.engine._hashing import digest
+from skdeepbin.network._parameters import Array
 
 # Parameters that change nothing in what is learnt.
 OF_NO_CONSEQUENCE = {"n_jobs", "verbose", "checkpoint", "checkpoint_interval"}
@@ -31,6 +33,30 @@ def fingerprint(
             if name not in OF_NO_CONSEQUENCE
         },
         **contents,
+    }
+
+
+def identity(
+    parameters: Mapping[str, Any],
+    contents: Mapping[str, str],
+    given: Sequence[Any] | None,
+    resumed: Sequence[Array] | None,
+    split_seed: int | None,
+) -> dict[str, str]:
+    """Return what tells a fit from others.
+
+    contents : digests of the training data.
+    given : the validation set: features, labels and weights.
+    resumed : the points that an earlier training stands at, and its seed.
+    """
+    names = "`X_val`", "`y_val`", "`sample_weight_val`"
+    others = zip(names, map(digest, given or (None, None, None)))
+    start = "none"
+    if resumed is not None:
+        start = f"{', '.join(map(digest, resumed))}, {split_seed}"
+    return {
+        **fingerprint(parameters, {**contents, **dict(others)}),
+        "the fit before": start,
     }
 
 

@@ -1,0 +1,138 @@
+"""The fitted attributes of a classifier, from what training has found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skdeepbin.inputs._dataset import Problem
+from skdeepbin.inputs._stream import Stream
+from skdeepbin.model._fitted import reads_bins
+from skdeepbin.model._resume import NetworkState, ResumeState, parameters_digest
+from skdeepbin.training._history import History, Step, joined, mean, together
+from skdeepbin.training._session import RunResult
+from skdeepbin.training._stopping import CALLBACK, INTERRUPTED, STOP_REASONS
+
+
+class FitResult(NamedTuple):
+    """The end of a fit.
+
+    runs : of each network.
+    problems : the training data, with and without bins.
+    activation : name of that of the hidden layers.
+    alpha : the penalty that `runs` give multiples of.
+    scores_by_loss : whether points are validated by the loss.
+    way : the solver, and whether its steps are on all rows.
+    split_seed : of the hashes that decide which rows validate.
+    resumed : where the training stood before, if it was gone on with.
+    ahead : steps that were taken since the last evaluation.
+    stream : of `partial_fit`; None after a `fit`.
+    """
+
+    runs: Sequence[RunResult]
+    problems: Sequence[Problem]
+    activation: str
+    alpha: float
+    scores_by_loss: bool
+    way: tuple[str, bool]
+    split_seed: int
+    resumed: ResumeState | None = None
+    ahead: int = 0
+    stream: Stream | None = None
+
+    @property
+    def is_interrupted(self) -> bool:
+        """True if it ended at Ctrl-C."""
+        return self.runs[-1].stop_reason == INTERRUPTED
+
+    def attributes(self, before: History | None) -> dict[str, Any]:
+        """Return the fitted attributes.
+
+        before : the history of the training that was gone on with.
+        """
+        problem, runs = self.problems[0], self.runs
+        layout = self.problems[-1].network.layout
+        best = [run.best for run in runs if run.best is not None]
+        thetas = np.empty((len(best), layout.n_parameters), problem.dtype)
+        for number, step in enumerate(best):
+            view = self.problems[view_of(number, len(self.problems))]
+            theta = view.units.to_user(step.theta, view.network.layout)
+            thetas[number] = view.network.layout.widened(theta, layout)
+        parameters = layout.views(thetas[0] if len(thetas) == 1 else thetas)
+        coefs, intercepts = map(list, parameters)
+        history = together([run.history for run in runs])
+        if self.resumed is not None and before is not None:
+            history = joined(before, history, common=1 - self.resumed.ahead)
+        losses = history["loss"] if history["loss"].ndim == 1 else mean(history["loss"])
+        alphas = np.array([run.alpha for run in runs]) * self.alpha
+        scores = -history["validation_loss"]
+        if not self.scores_by_loss:
+            scores = history["validation_score"]
+        reasons = {run.stop_reason for run in runs}
+        # Training that had not come to its end goes on; else from the best point.
+        points = [
+            NetworkState(run.theta, run.state, run.stage)
+            if run.stop_reason in ("max_iter", CALLBACK, INTERRUPTED)
+            else NetworkState(step.theta, None, run.best_stage)
+            for run, step in zip(runs, best)
+        ]
+        return {
+            "classes_": problem.classes,
+            "bin_edges_": self.problems[-1].bin_edges,
+            "coefs_": coefs,
+            "intercepts_": intercepts,
+            "history_": history,
+            "loss_curve_": losses[1:].tolist(),
+            "n_iter_": len(losses) - 1 + self.ahead,
+            "loss_": float(np.mean([step.loss for step in best])),
+            "alpha_": float(alphas[0]) if len(alphas) == 1 else alphas,
+            "best_loss_": float(np.fmin.reduce(losses)),
+            "validation_scores_": None if np.isnan(scores).all() else scores,
+            "n_layers_": len(layout.sizes),
+            "out_activation_": "logistic",
+            "stop_reason_": next(word for word in STOP_REASONS if word in reasons),
+            "n_starts_": max(run.n_starts for run in runs),
+            "_fitted_activation": self.activation,
+            "_resume": ResumeState(
+                tuple(points),
+                problem.units,
+                self.problems[1].units if len(self.problems) > 1 else None,
+                self.way,
+                self.split_seed,
+                self.ahead,
+                self.stream,
+                parameters_digest([*coefs, *intercepts]),
+            ),
+        }
+
+
+def attributes_at(
+    step: Step, problems: Sequence[Problem], activation: str
+) -> dict[str, Any]:
+    """Return the fitted attributes of one network that stands at a step."""
+    problem = next(
+        p
+        for p in problems
+        if p.units.layout(p.network.layout).n_parameters == len(step.theta)
+    )
+    layout = problem.network.layout
+    theta = problem.units.to_user(step.theta, layout).astype(problem.dtype)
+    coefs, intercepts = map(list, layout.views(theta))
+    return {
+        "classes_": problem.classes,
+        "coefs_": coefs,
+        "intercepts_": intercepts,
+        "n_iter_": step.iteration,
+        "loss_": step.loss,
+        "bin_edges_": problems[-1].bin_edges,
+        "n_layers_": len(layout.sizes),
+        "out_activation_": "logistic",
+        "_fitted_activation": activation,
+    }
+
+
+def view_of(number: int, n_views: int) -> int:
+    """Return which view of the data a network of an ensemble reads."""
+    return n_views - 1 if reads_bins(number) else 0

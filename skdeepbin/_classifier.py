@@ -903,7 +903,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         return self._resume.bin_scaling
 
     def _callbacks(self, X: Any, y: Any, sample_weight: Any) -> Callbacks | None:
-        """What tells the callbacks of a fit, if there are any."""
+        """Return the callbacks of a fit as an observer, if there are any."""
         if self._is_trial or not has_callbacks(self):
             return None
         check_parameters(self._parameters())

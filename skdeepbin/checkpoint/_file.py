@@ -195,7 +195,7 @@ class Checkpoint:
 
 
 def read(path: str | os.PathLike) -> Any:
-    """What a checkpoint holds; None if there is none. A ValueError if it is damaged."""
+    """Read a checkpoint; None if there is none, a ValueError if it is damaged."""
     path = Path(path)
     if not path.is_file():
         return None

@@ -1,4 +1,4 @@
-"""What tells a fit from others: the same fingerprint, the same bits at the end."""
+"""Fingerprints of fits: with the same one a fit ends with the same bits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OF_NO_CONSEQUENCE = {"n_jobs", "verbose", "checkpoint", "checkpoint_interval"}
 def fingerprint(
     parameters: Mapping[str, Any], contents: Mapping[str, str]
 ) -> dict[str, str]:
-    """Of each library, parameter and array by its name what tells it from others.
+    """Return, by its name, a text for each library, parameter and array.
 
     contents : of the arrays.
     """
@@ -77,7 +77,7 @@ def _words(value: Any) -> str:
 
 
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """What differs, in words."""
+    """Return the differences of two fingerprints, in words."""
     return [
         f"{name} was {_short(before.get(name, 'missing'))} and is "
         f"{_short(now.get(name, 'missing'))}"

@@ -155,7 +155,7 @@ def as_read(X: Any, reading: Reading, dtype: DTypeLike) -> Any:
 
 
 def are_kept(shape: tuple[int, int], dtype: np.dtype) -> bool:
-    """Whether the blocks of so many rows are kept once they are made."""
+    """Tell if the blocks of so many rows are kept once they are made."""
     n_rows, n_features = shape
     return n_rows * (n_features + 4) * dtype.itemsize <= KEPT_BYTES
 

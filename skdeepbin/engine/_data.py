@@ -1,4 +1,4 @@
-"""What a network is trained on, wherever its rows are: sums over them, and no row."""
+"""Sums over the rows that a network is trained on, wherever these are."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Batches: TypeAlias = Callable[[int], Iterator[tuple[float, Total]]]
 
 
 class Data(Protocol):
-    """What is trained on.
+    """Rows that can be summed over.
 
     `LocalData` has the rows in this process.
     """
 
     @property
     def units(self) -> Units:
-        """Those of the features while training."""
+        """The scaling of the features in training."""
 
     @property
     def batch_size(self) -> int | None:

@@ -61,12 +61,12 @@ class Units(NamedTuple):
     read: NDArray[np.intp] | None = None
 
     def suit(self, dtype: DTypeLike) -> bool:
-        """Whether weights for X as it is do not leave the range of the precision."""
+        """Tell if weights for X as it is stay in the range of the precision."""
         varying = np.delete(self.scale, self.constant)
         return bool((varying > least_scale(dtype)).all())
 
     def beside(self, others: Units) -> Units:
-        """Those of these features and, after them, of others."""
+        """Return the scaling of these features and, after them, of others."""
         return Units(
             np.append(self.shift, others.shift),
             np.append(self.scale, others.scale),
@@ -81,19 +81,19 @@ class Units(NamedTuple):
         return is_same and not len(self.constant)
 
     def without_constant(self) -> Units:
-        """The same, where training has no parameters for constant features."""
+        """Return the scaling by which training has no parameters for constant features."""
         read = np.delete(np.arange(len(self.scale)), self.constant)
         is_less = 0 < len(read) < len(self.scale)
         return self._replace(read=read if is_less else None)
 
     @property
     def _of_read(self) -> Units:
-        """Those of the features that are read, alone."""
+        """The scaling of the features that are read."""
         return Units(self.shift[self.read], self.scale[self.read])
 
     @property
     def reading(self) -> Reading | None:
-        """What training reads of the rows; None if all as it is."""
+        """The columns that training reads, and their divisors; None for rows as they are."""
         return None if self.read is None else Reading(self.read, self.scale[self.read])
 
     def layout(self, layout: Layout) -> Layout:
@@ -308,7 +308,7 @@ class FeatureMoments(NamedTuple):
             )
 
     def times(self, factor: float) -> FeatureMoments:
-        """Those of rows whose weights are so many times as large."""
+        """Return the moments of rows whose weights are so many times as large."""
         return FeatureMoments(
             factor * self.weight,
             factor * self.first,

@@ -50,7 +50,7 @@ def row_hashes(X: Any, seed: int) -> NDArray[np.uint64]:
 
 
 def _sums_of_dense(X: np.ndarray, factors: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Of each row the sum of its mixed bits times their factors."""
+    """Return the sum of the mixed bits of each row times their factors."""
     return np.einsum("ij,j->i", _bits(X), factors)  # faster than @, which has no BLAS
 
 
@@ -112,7 +112,7 @@ def held_out(
     start: float,
     stop: float,
 ) -> NDArray[np.bool_]:
-    """Whether each row validates."""
+    """Return a mask of the rows that validate."""
     (mask,) = stretches(hashes, second, weights, [(start, stop)])
     return mask
 
@@ -123,7 +123,7 @@ def stretches(
     weights: Array | None,
     bounds: Sequence[tuple[float, float]],
 ) -> list[NDArray[np.bool_]]:
-    """Of each pair of shares, whether each row validates.
+    """Return, for each pair of shares, a mask of the rows that validate.
 
     Those do whose middle, in the order of the hashes and by weight, lies between the
     shares of their class. Rows of weight zero do not count.
@@ -186,7 +186,7 @@ def n_combinations(values: Sequence[np.ndarray]) -> float:
 def is_usable(
     mask: NDArray[np.bool_], second: NDArray[np.bool_], weights: Array | None
 ) -> bool:
-    """Whether both classes have weight on both sides of a split."""
+    """Tell if both classes have weight on both sides of a split."""
     sides = np.bincount(2 * mask.astype(np.intp) + second, weights, minlength=4)
     return bool(sides.all())
 

@@ -37,7 +37,7 @@ def blas_threads() -> int:
 
 
 def n_threads(n_jobs: int | None) -> int:
-    """What scikit-learn's `n_jobs` means: -1 is all cores, -2 all but one."""
+    """Return the number of threads that `n_jobs` means: -1 is all cores."""
     if n_jobs is None:
         return blas_threads()
     return n_jobs if n_jobs > 0 else max(1, cpu_count() + 1 + n_jobs)

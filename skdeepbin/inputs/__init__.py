@@ -1,1 +1,1 @@
-"""What the user gives, checked: parameters, labels, weights, the data of a fit."""
+"""Inputs of a fit, checked: parameters, labels, weights and the training data."""

@@ -1,4 +1,4 @@
-"""What is to be learnt from what: a contract, and the one that is met in memory.
+"""The training data of a fit: the contract, and its fulfilment in memory.
 
 The estimator asks a problem for what it needs to know of the rows, and never for all of
 them. So it does not know where they are.
@@ -76,7 +76,7 @@ class Rows(NamedTuple):
 
 
 class Problem(Protocol):
-    """What is to be learnt from what.
+    """Training data of one fit.
 
     A split, which rows are held out, is known only to the problem that gave it; None is
     that none are.
@@ -88,11 +88,11 @@ class Problem(Protocol):
 
     @property
     def network(self) -> Network:
-        """What is trained."""
+        """The network that is trained, without its parameters."""
 
     @property
     def units(self) -> Units:
-        """Those of the features while training."""
+        """The scaling of the features in training."""
 
     @property
     def dtype(self) -> np.dtype:
@@ -111,17 +111,17 @@ class Problem(Protocol):
         """How many rows a weight of one stands for."""
 
     def with_units(self, units: Units) -> Problem:
-        """The same problem with another feature scaling."""
+        """Return the data with another feature scaling."""
 
     def moments(self, factor: Array, origin: Array | None) -> FeatureMoments:
-        """Those of the features times a factor each, from an origin if one is given."""
+        """Return the moments of the features times a factor, about an origin if given."""
 
     def with_hashes(self, seed: int) -> Problem:
-        """The same problem with a number for each row that depends on its values."""
+        """Return the data with a hash of each row, which depends on its values alone."""
 
     @property
     def is_sparse(self) -> bool:
-        """Whether the features are."""
+        """True if the features are sparse."""
 
     def some_rows(self, most: int) -> tuple[np.ndarray, Array]:
         """Different rows, dense, by their hashes; of each the weight of all its equals.
@@ -157,13 +157,13 @@ class Problem(Protocol):
         """
 
     def splits(self, bounds: Sequence[tuple[float, float]]) -> list[Any]:
-        """Of each pair of shares, the rows that lie between them in their class."""
+        """Return, for each pair of shares, the rows between them in their class."""
 
     def is_usable(self, split: Any) -> bool:
-        """Whether both classes have weight on both sides."""
+        """Tell if both classes have weight on both sides of a split."""
 
     def totals(self, split: Any) -> tuple[Array, Array]:
-        """Of each class, the weight that is trained on and that is held out."""
+        """Return the weight of each class that is trained on, and that is held out."""
 
     def constant_losses(self, given: Rows | None, split: Any) -> Constant:
         """The losses of one who knows only how frequent the classes are.
@@ -187,12 +187,12 @@ class Problem(Protocol):
         """The least and the greatest entry of X."""
 
     def contents(self) -> dict[str, str]:
-        """What tells the arrays from others, by their names."""
+        """Return a digest of each array, by its name."""
 
     def data(
         self, n_jobs: int | None, batch_size: int | None
     ) -> AbstractContextManager[Data]:
-        """What to train on, while it lasts."""
+        """Return the sums over the rows, in a context that they need."""
 
 
 class LocalProblem(NamedTuple):
@@ -233,20 +233,20 @@ class LocalProblem(NamedTuple):
         return self.weights.rows_a_weight(self.y)
 
     def with_units(self, units: Units) -> LocalProblem:
-        """The same problem with another feature scaling."""
+        """Return the data with another feature scaling."""
         return self._replace(units=units)
 
     def moments(self, factor: Array, origin: Array | None) -> FeatureMoments:
-        """Those of the features times a factor each, from an origin if one is given."""
+        """Return the moments of the features times a factor, about an origin if given."""
         return moments(self.X, partial(self.weights.of, self.y), factor, origin)
 
     def with_hashes(self, seed: int) -> LocalProblem:
-        """The same problem with a number for each row that depends on its values."""
+        """Return the data with a hash of each row, which depends on its values alone."""
         return self._replace(hashes=row_hashes(self.X, seed))
 
     @property
     def is_sparse(self) -> bool:
-        """Whether the features are."""
+        """True if the features are sparse."""
         return issparse(self.X)
 
     def some_rows(self, most: int) -> tuple[np.ndarray, Array]:
@@ -281,7 +281,7 @@ class LocalProblem(NamedTuple):
 
     @property
     def _by_content(self) -> tuple[NDArray[np.uint64], np.ndarray, Array | None]:
-        """What decides on which side a row is: its hash, class and sample weight."""
+        """Hashes, classes and weights of the rows, by which they are split."""
         assert self.hashes is not None
         w = self.weights.sample
         return self.hashes, self.y, None if w is None else w / unit(w)
@@ -296,15 +296,15 @@ class LocalProblem(NamedTuple):
         return inf if values is None else n_combinations(values)
 
     def splits(self, bounds: Sequence[tuple[float, float]]) -> list[NDArray[np.bool_]]:
-        """Of each pair of shares, the rows that lie between them in their class."""
+        """Return, for each pair of shares, the rows between them in their class."""
         return stretches(*self._by_content, bounds)
 
     def is_usable(self, split: NDArray[np.bool_]) -> bool:
-        """Whether both classes have weight on both sides."""
+        """Tell if both classes have weight on both sides of a split."""
         return is_usable(split, self.y, self.weights.sample)
 
     def totals(self, split: NDArray[np.bool_] | None) -> tuple[Array, Array]:
-        """Of each class, the weight that is trained on and that is held out."""
+        """Return the weight of each class that is trained on, and that is held out."""
         return self.weights.totals(self.y, split)
 
     def constant_losses(
@@ -336,7 +336,7 @@ class LocalProblem(NamedTuple):
         return self.X.min(), self.X.max()
 
     def contents(self) -> dict[str, str]:
-        """What tells the arrays from others, by their names."""
+        """Return a digest of each array, by its name."""
         arrays = {
             "X": self.X,
             "y": self.y,
@@ -357,7 +357,7 @@ class LocalProblem(NamedTuple):
 
     @contextmanager
     def data(self, n_jobs: int | None, batch_size: int | None) -> Iterator[LocalData]:
-        """What to train on, while it lasts."""
+        """Return the sums over the rows, in a context that they need."""
         network, features = self._read
         work = training_work(network, len(self.y), self.dtype.itemsize)
         n = n_useful_threads(n_jobs, features, work)
@@ -380,7 +380,7 @@ class LocalProblem(NamedTuple):
 
 
 def with_features(network: Network, n: int) -> Network:
-    """The same network of so many features."""
+    """Return the network for another number of features."""
     layout = network.layout.with_features(n)
     return Network(layout, network.activation, network.dropout)
 

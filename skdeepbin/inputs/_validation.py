@@ -30,7 +30,7 @@ class InvalidParameterError(ValueError, TypeError):
 
 
 class Rule(NamedTuple):
-    """What a parameter must be, as a sentence part and as a test.
+    """Rule for a parameter: a part of a sentence, and a test.
 
     words : the allowed words, for a guess at what a misspelt one was meant to be.
     hints : what to do instead of a value that other libraries have.
@@ -420,7 +420,7 @@ def check_classes(classes: Any, fitted: np.ndarray | None) -> np.ndarray:
 
 
 def precision(dtype: str, of_features: Sequence[np.dtype]) -> np.dtype:
-    """What to compute in: what is asked for, else float32 where all features are."""
+    """Return the precision: the one asked for, else float32 if all features are."""
     if dtype == "auto":
         is_single = all(each == np.float32 for each in of_features)
         dtype = "float32" if is_single else "float64"

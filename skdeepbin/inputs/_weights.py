@@ -43,7 +43,7 @@ class Weights(NamedTuple):
     def totals(
         self, y: NDArray[np.bool_], held_out: NDArray[np.bool_] | None
     ) -> tuple[Array, Array]:
-        """Of each class, the sum over the rows that are trained on and held out."""
+        """Return the sums of each class over the rows trained on, and held out."""
         sums = self.whole_sums(y, held_out)
         trained, watched = as_floats(sums).reshape(2, 2)
         return trained, watched
@@ -66,7 +66,7 @@ class Weights(NamedTuple):
     def whole_sums(
         self, y: NDArray[np.bool_], held_out: NDArray[np.bool_] | None
     ) -> list[int]:
-        """The same as whole numbers: of the classes trained on, then held out."""
+        """Return these sums as whole numbers: trained on, then held out."""
         sums = [0] * 4
         for rows in row_slices(len(y), ROWS):
             group = y[rows].view(np.uint8)

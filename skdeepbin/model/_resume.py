@@ -1,4 +1,4 @@
-"""What a warm start or `partial_fit` goes on from."""
+"""The state from which a warm start or `partial_fit` resumes."""
 
 from __future__ import annotations
 

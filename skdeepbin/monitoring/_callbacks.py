@@ -34,7 +34,7 @@ except ImportError:
 
 
 def has_callbacks(clf: Any) -> bool:
-    """Whether an estimator has callbacks to be told of its fit."""
+    """Tell if an estimator has callbacks."""
     return bool(getattr(clf, "_skl_callbacks", ()))
 
 

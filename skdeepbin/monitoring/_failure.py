@@ -1,4 +1,4 @@
-"""What a fit says that did not end well: the cause, its evidence, and the remedy.
+"""The warning of a fit that failed: the cause, its evidence, and the remedy.
 
 The diagnosis is imported only where there is something to say: it brings many modules.
 """
@@ -81,7 +81,7 @@ def warn_of_failure(
 
 
 def _is_worse(solution: RunResult, constant: Constant) -> bool:
-    """Whether no point validates better than the frequencies of the classes.
+    """Tell if no point validates better than the class frequencies.
 
     A start is about as good as these are. So of few rows, the last point must also be
     worse beyond chance: all that was learnt is wrong for them.
@@ -94,7 +94,7 @@ def _is_worse(solution: RunResult, constant: Constant) -> bool:
 
 
 def _is_constant(solution: RunResult, constant: Constant) -> bool:
-    """Whether the last steps, on all rows, have left no more than a constant."""
+    """Tell if the last steps, on all rows, have left no more than a constant."""
     best = solution.best
     if best is None:
         return False
@@ -109,7 +109,7 @@ STRONG = 2.0
 
 
 def _is_suspect(clf: Any, problem: Problem) -> bool:
-    """Whether `alpha` is far above what the rows bear, or the scaling is not "auto"."""
+    """Tell if `alpha` is far too strong for the rows, or the scaling not "auto"."""
     if clf.feature_scaling != "auto":
         return True
     if isinstance(clf.alpha, str):
@@ -192,7 +192,7 @@ def _why(clf: Any, solution: RunResult, problem: Problem, n_passes: int) -> Find
 
 
 def _unfinished(clf: Any) -> Finding:
-    """That more iterations would have helped."""
+    """Return the finding that more iterations would have helped."""
     from skdeepbin.diagnosis._findings import Finding
 
     cause = (

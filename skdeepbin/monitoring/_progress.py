@@ -1,4 +1,4 @@
-"""What `verbose` prints of the course of a fit.
+"""Progress of a fit, as `verbose` prints it.
 
 On a terminal one line that is rewritten; else a line at every tenth iteration, or at
 every one. Where a logger "skdeepbin" has a handler and lets information through, it is
@@ -62,7 +62,7 @@ class Progress(Observer):
         return False
 
     def leave_line(self) -> None:
-        """What is printed next has a line of its own."""
+        """Begin a new line for what is printed next."""
         if self._line:
             _rewrite(self._line)
             print()
@@ -109,7 +109,7 @@ def _is_logged() -> bool:
 
 
 def _is_terminal() -> bool:
-    """Whether what is written goes to a terminal that can rewrite a line."""
+    """Tell if output goes to a terminal that can rewrite a line."""
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 

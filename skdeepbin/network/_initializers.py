@@ -47,7 +47,7 @@ INITIALIZERS: dict[str, StandardDeviation] = {"he": he, "xavier": xavier}
 
 
 def constant(value: float) -> StandardDeviation:
-    """The same standard deviation for every layer."""
+    """Return the rule of one standard deviation for every layer."""
     return lambda fan_in, fan_out: value
 
 

@@ -49,7 +49,7 @@ def mark_overflow(Z: Array, overflowed: NDArray[np.bool_]) -> None:
 
 
 def rows_at_once(parameters: Parameters) -> int:
-    """Of how many rows to compute the `wide_logits` together."""
+    """Return how many rows to compute the `wide_logits` of together."""
     return max(AT_ONCE // max(map(len, parameters.weights)), 1)
 
 

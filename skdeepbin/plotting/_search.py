@@ -274,7 +274,7 @@ class SearchDisplay:
         return self
 
     def _cell(self, i, j):
-        """What stands in a cell."""
+        """Return the text of a cell."""
         score = self.scores[i][j]
         if not np.isfinite(score):
             return "–"
@@ -288,7 +288,7 @@ class SearchDisplay:
 
 
 class Candidate(NamedTuple):
-    """What was tried: parameters, without the resource of a halving search.
+    """Parameters that a search tried, without the resource of a halving search.
 
     resources : what a halving search gave it; nan for others.
     """
@@ -299,12 +299,12 @@ class Candidate(NamedTuple):
     resources: float
 
     def has(self, name: str | None, keys: Sequence[str] | None) -> bool:
-        """Whether its value of a parameter is one of some."""
+        """Tell if its value of a parameter is one of some."""
         return name is None or keys is None or _key(self.params.get(name)) in keys
 
     @property
     def rank(self) -> tuple[float, float]:
-        """What the best has most of: it lasted longest, then its score."""
+        """Rank by how long it lasted in the search, then by its score."""
         resources = -np.inf if np.isnan(self.resources) else self.resources
         return resources, -np.inf if np.isnan(self.score) else self.score
 
@@ -349,7 +349,7 @@ def _candidates(
 
 
 def _key(value: Any) -> str:
-    """What tells values apart, which need not be hashable."""
+    """Return a key that tells values apart, which need not be hashable."""
     return repr(value.item() if isinstance(value, np.generic) else value)
 
 
@@ -437,7 +437,7 @@ def _readable(image: Any, score: float) -> str:
 
 
 def _score_name(search: Any, metric: str) -> str:
-    """What the score is, in words."""
+    """Return the name of the score, in words."""
     if metric != "score":
         return metric.replace("_", " ")
     if isinstance(search.scoring, str):

@@ -1,4 +1,4 @@
-"""What the displays share: axes, text and styles, and what they take."""
+"""Helpers of all displays: axes, text and styles, and checks of their input."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def axes(ax: Any) -> Any:
 
 
 def axes_of_iterations(ax: Any) -> Any:
-    """The same for pictures over iterations, which are whole numbers."""
+    """Return axes for pictures over iterations, which are whole numbers."""
     if ax is not None:
         return axes(ax)
     ax = axes(None)

@@ -125,7 +125,7 @@ class Section(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """What `report` has gathered; a notebook shows it, `print` gives it as text.
+    """Report on a fitted classifier; a notebook shows it, `print` gives its text.
 
     Parameters
     ----------

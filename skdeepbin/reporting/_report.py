@@ -140,7 +140,7 @@ def report(
 
 
 def _findings(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Section:
-    """What a diagnosis says."""
+    """Return the findings of a diagnosis."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         diagnosis = diagnose(estimator, X, y, sample_weight)
@@ -349,7 +349,7 @@ def _data(
     second: np.ndarray,
     weights: np.ndarray | None,
 ) -> Section:
-    """What the rows are."""
+    """Return a description of the rows."""
     table = _columns(estimator, X)
     rows = [
         ["Rows", f"{len(second):,}"],
@@ -380,7 +380,7 @@ class Columns(NamedTuple):
 
 
 def _columns(estimator: Any, X: Any) -> Columns:
-    """What is to be said of the features as they are given, before any pipeline."""
+    """Describe the features as they are given, before any pipeline."""
     if hasattr(X, "columns"):
         names = [str(name) for name in X.columns]
         columns = [np.asarray(X[name]) for name in X.columns]
@@ -492,7 +492,7 @@ def _labelled(name: str, caption: str, svg: str) -> Picture:
 
 
 def _drawn(draw: Callable[[Any], Any]) -> tuple[Any, str]:
-    """What a function makes that draws on axes, and its picture as SVG.
+    """Return the result of a function that draws on axes, and the picture as SVG.
 
     The same for whatever style the user has set, and without a figure of pyplot.
     """

@@ -1,4 +1,4 @@
-"""What happened at each iteration."""
+"""The measurements of each iteration."""
 
 from __future__ import annotations
 

@@ -39,17 +39,17 @@ Monitor: TypeAlias = Callable[[Step], float]
 
 
 def training_loss(step: Step) -> float:
-    """What is minimised."""
+    """Return the penalised training loss."""
     return step.loss
 
 
 def validation_loss(step: Step) -> float:
-    """The loss of rows that are not trained on."""
+    """Return the validation loss."""
     return step.validation_loss
 
 
 def validation_error(step: Step) -> float:
-    """The score of rows that are not trained on, turned around: less is better."""
+    """Return the negative validation score: less is better."""
     return -step.validation_score
 
 
@@ -81,7 +81,7 @@ class Stopping:
     monitor: Monitor = training_loss
 
     def at_most(self, max_iter: int) -> Stopping:
-        """The same rules for fewer iterations."""
+        """Return the rules for fewer iterations."""
         return replace(self, max_iter=max_iter)
 
     def follow(self, progress: Progress, step: Step) -> Progress:
@@ -98,11 +98,11 @@ class Stopping:
         return Progress(first, best, reference, waited + 1)
 
     def gains(self, step: Step, best: Step) -> bool:
-        """Whether a step is better than the best one by more than `tol`."""
+        """Tell if a step is better than the best one by more than `tol`."""
         return self.rank(step)[0] < self.rank(best)[0] - self.tol
 
     def rank(self, step: Step) -> tuple[float, float]:
-        """What is monitored, and where that is the same or missing, the loss."""
+        """Return the monitored metric and the loss, which decides between equals."""
         value = self.monitor(step)
         return inf if isnan(value) else value, step.loss
 
@@ -123,7 +123,7 @@ STILL_FALLING = 0.01
 
 
 def is_still_falling(history: History, monitor: str) -> bool:
-    """Whether more iterations would have helped, by what is monitored if it was."""
+    """Tell if more iterations would have helped, by the monitored metric."""
     values = history[monitor]
     if np.isnan(values).any():
         values = history["loss"]

@@ -81,7 +81,7 @@ class Units(NamedTuple):
         return is_same and not len(self.constant)
 
     def without_constant(self) -> Units:
-        """Return the scaling by which training has no parameters for constant features."""
+        """Return the scaling without parameters of training for constant features."""
         read = np.delete(np.arange(len(self.scale)), self.constant)
         is_less = 0 < len(read) < len(self.scale)
         return self._replace(read=read if is_less else None)
@@ -93,7 +93,7 @@ class Units(NamedTuple):
 
     @property
     def reading(self) -> Reading | None:
-        """The columns that training reads, and their divisors; None for rows as they are."""
+        """The columns that training reads, and their divisors; None for all as is."""
         return None if self.read is None else Reading(self.read, self.scale[self.read])
 
     def layout(self, layout: Layout) -> Layout:

@@ -114,10 +114,10 @@ class Problem(Protocol):
         """Return the data with another feature scaling."""
 
     def moments(self, factor: Array, origin: Array | None) -> FeatureMoments:
-        """Return the moments of the features times a factor, about an origin if given."""
+        """Return the moments of the features times a factor, about an origin."""
 
     def with_hashes(self, seed: int) -> Problem:
-        """Return the data with a hash of each row, which depends on its values alone."""
+        """Return the data with a hash of the values of each row."""
 
     @property
     def is_sparse(self) -> bool:
@@ -237,11 +237,11 @@ class LocalProblem(NamedTuple):
         return self._replace(units=units)
 
     def moments(self, factor: Array, origin: Array | None) -> FeatureMoments:
-        """Return the moments of the features times a factor, about an origin if given."""
+        """Return the moments of the features times a factor, about an origin."""
         return moments(self.X, partial(self.weights.of, self.y), factor, origin)
 
     def with_hashes(self, seed: int) -> LocalProblem:
-        """Return the data with a hash of each row, which depends on its values alone."""
+        """Return the data with a hash of the values of each row."""
         return self._replace(hashes=row_hashes(self.X, seed))
 
     @property

@@ -11,7 +11,6 @@ from inspect import Parameter, signature
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
 from scipy.special import expit, log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import check_scoring
@@ -26,10 +25,7 @@ from skdeepbin._fit import (
 )
 from skdeepbin.checkpoint._fingerprint import identity
 from skdeepbin.checkpoint._session import opened
-from skdeepbin.engine._blocks import Features, block_rows
-from skdeepbin.engine._engine import memory_needed
-from skdeepbin.engine._scaling import Units, units_of
-from skdeepbin.inputs._dataset import LocalProblem, Problem, Rows
+from skdeepbin.inputs._dataset import Problem, Rows, local_problem
 from skdeepbin.inputs._stream import Stream, next_call, scaling_of
 from skdeepbin.inputs._validation import (
     InvalidParameterError,
@@ -43,9 +39,7 @@ from skdeepbin.inputs._validation import (
     check_same_problem,
     check_solver,
     encode_labels,
-    enough_memory,
     hidden_sizes,
-    precision,
 )
 from skdeepbin.inputs._weights import check_weights, row_weights
 from skdeepbin.model._attributes import FitResult, attributes_at
@@ -750,28 +744,11 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         layout = Layout((X.shape[1], *hidden, 1))
         if resumed is not None:
             check_same_problem(self, classes, layout.sizes, self.n_networks)
-        dtype = precision(self.dtype, [X.dtype])
         network = Network(layout, ACTIVATIONS[self.activation], self.dropout)
-        features = Features(
-            X, dtype, block_rows(network, len(y), dtype.itemsize, issparse(X))
+        units = None if resumed is None else resumed.scaling
+        return local_problem(
+            X, y, classes, weights, network, self.dtype, self.feature_scaling, units
         )
-
-        def units_in(dtype: np.dtype) -> Units:
-            if resumed is not None:
-                return resumed.scaling
-            return units_of(X, partial(weights.of, y), self.feature_scaling, dtype)
-
-        with enough_memory(memory_needed(network, features, 1)):  # else X is not read
-            units = units_in(dtype)
-            if self.dtype == "auto" and not units.suit(dtype):
-                dtype = np.dtype(np.float64)
-                units = units_in(dtype)
-        if issparse(X) and resumed is None:
-            units = units.without_constant()
-        features = Features(
-            X, dtype, block_rows(network, len(y), dtype.itemsize, issparse(X))
-        )
-        return LocalProblem(X, y, classes, weights, network, features, units, dtype)
 
     def _parameters(self) -> dict[str, Any]:
         """The parameters that a fit depends on."""

@@ -21,7 +21,13 @@ from skdeepbin.engine._blocks import Features, block_rows, training_work
 from skdeepbin.engine._data import Data, LocalData
 from skdeepbin.engine._engine import memory_needed, n_useful_threads
 from skdeepbin.engine._hashing import digest
-from skdeepbin.engine._scaling import FeatureMoments, Units, moments, units_by
+from skdeepbin.engine._scaling import (
+    FeatureMoments,
+    Units,
+    moments,
+    units_by,
+    units_of,
+)
 from skdeepbin.engine._split import (
     different_values,
     is_usable,
@@ -32,7 +38,7 @@ from skdeepbin.engine._split import (
     stretches,
 )
 from skdeepbin.engine._threads import Threads, one_blas_thread
-from skdeepbin.inputs._validation import enough_memory
+from skdeepbin.inputs._validation import enough_memory, precision
 from skdeepbin.inputs._weights import Weights, class_totals, constant_loss, unit
 from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Array
@@ -377,6 +383,43 @@ class LocalProblem(NamedTuple):
                 self.hashes,
                 threads,
             )
+
+
+def local_problem(
+    X: Any,
+    y: np.ndarray,
+    classes: np.ndarray,
+    weights: Weights,
+    network: Network,
+    dtype: str,
+    feature_scaling: str,
+    units: Units | None,
+) -> LocalProblem:
+    """Return training data in memory, with their precision and feature scaling.
+
+    X, y : checked rows, and whether they are of the second class.
+    dtype : the parameter; "auto" is that of X where the scaling suits it.
+    units : the feature scaling, if it is that of an earlier fit.
+    """
+    is_sparse, kind = issparse(X), precision(dtype, [X.dtype])
+
+    def blocks(kind: np.dtype) -> Features:
+        n_rows = block_rows(network, len(y), kind.itemsize, is_sparse)
+        return Features(X, kind, n_rows)
+
+    if units is None:
+        w = partial(weights.of, y)
+        with enough_memory(memory_needed(network, blocks(kind), 1)):  # else unread
+            units = units_of(X, w, feature_scaling, kind)
+            if dtype == "auto" and not units.suit(kind):
+                kind = np.dtype(np.float64)
+                units = units_of(X, w, feature_scaling, kind)
+        if is_sparse:
+            units = units.without_constant()
+    elif dtype == "auto" and not units.suit(kind):
+        kind = np.dtype(np.float64)
+    features = blocks(kind)
+    return LocalProblem(X, y, classes, weights, network, features, units, kind)
 
 
 def with_features(network: Network, n: int) -> Network:

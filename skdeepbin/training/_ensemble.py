@@ -24,7 +24,7 @@ from skdeepbin.network._parameters import Array
 from skdeepbin.training._loop import minimize
 from skdeepbin.training._objective import Objective, Validator
 from skdeepbin.training._observer import Observer
-from skdeepbin.training._optimizers import rprop
+from skdeepbin.training._optimizers import Rprop
 from skdeepbin.training._restarts import (
     Stage,
     Training,
@@ -166,7 +166,7 @@ def finished(result: RunResult, view: View, member: Member) -> RunResult:
         result.best.theta,
         Stopping(FINISH, tol=0, n_iter_no_change=FINISH),
         lambda step: False,
-        optimizer=rprop(first_step, 10 * first_step),
+        optimizer=Rprop(first_step, 10 * first_step),
     )
     if end.stop_reason == INTERRUPTED:
         return interrupted(result)

@@ -1,16 +1,16 @@
-"""Ways to go down: from a point, its value and its gradient to the next point.
+"""Optimisers: from a point, its value and its gradient to the next point.
 
-An optimiser is a pair of functions. ``init(theta)`` gives its state; ``step(theta,
-value, gradient, state)`` is told what was found at ``theta`` and answers with a
-``Move``: the point to evaluate next. A line search needs no more than that: where it
-does not accept a point, it moves back towards the last one that it did.
+An optimiser has two methods. ``init(theta)`` gives its state; ``step(theta, value,
+gradient, state)`` is told what was found at ``theta`` and answers with a ``Move``: the
+point to evaluate next. A line search needs no more than that: where it does not accept
+a point, it moves back towards the last one that it did.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from math import frexp, isfinite, ldexp
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,27 +35,31 @@ class Move(NamedTuple):
     accepted: bool = True
 
 
-class Optimizer(NamedTuple):
-    """``init(theta) -> state`` and ``step(theta, value, gradient, state) -> Move``."""
+class Optimizer(Protocol):
+    """Optimiser: a state, and steps from one point to the next."""
 
-    init: Callable[[Array], Any]
-    step: Callable[[Array, float, Array, Any], Move]
+    def init(self, theta: Array) -> Any:
+        """Return the state before the first step."""
+
+    def step(self, theta: Array, value: float, gradient: Array, state: Any) -> Move:
+        """Return the next point, from what was found at this one."""
 
 
-def _stateless(theta: Array) -> None:
-    return None
-
-
-def gradient_descent(learning_rate: float) -> Optimizer:
+class GradientDescent(NamedTuple):
     """``theta - learning_rate * gradient``."""
 
-    def step(theta: Array, value: float, gradient: Array, state: None) -> Move:
-        return Move(theta - learning_rate * gradient, None, learning_rate)
+    learning_rate: float
 
-    return Optimizer(_stateless, step)
+    def init(self, theta: Array) -> None:
+        """Return no state."""
+        return
+
+    def step(self, theta: Array, value: float, gradient: Array, state: None) -> Move:
+        """Step down the gradient."""
+        return Move(theta - self.learning_rate * gradient, None, self.learning_rate)
 
 
-def momentum(learning_rate: float, momentum: float) -> Optimizer:
+class Momentum(NamedTuple):
     """Polyak's heavy ball::
 
         v <- momentum v - learning_rate gradient,    theta <- theta + v
@@ -66,14 +70,22 @@ def momentum(learning_rate: float, momentum: float) -> Optimizer:
     https://doi.org/10.1016/0041-5553(64)90137-5.
     """
 
-    def step(theta: Array, value: float, gradient: Array, velocity: Array) -> Move:
-        velocity = momentum * velocity - learning_rate * gradient
-        return Move(theta + velocity, velocity, learning_rate)
+    learning_rate: float
+    momentum: float
 
-    return Optimizer(np.zeros_like, step)
+    def init(self, theta: Array) -> Array:
+        """Return a velocity of zero."""
+        return np.zeros_like(theta)
+
+    def step(
+        self, theta: Array, value: float, gradient: Array, velocity: Array
+    ) -> Move:
+        """Step by the velocity."""
+        velocity = self.momentum * velocity - self.learning_rate * gradient
+        return Move(theta + velocity, velocity, self.learning_rate)
 
 
-def nesterov(learning_rate: float, momentum: float) -> Optimizer:
+class Nesterov(NamedTuple):
     """Momentum with the gradient taken where the momentum leads.
 
     In the form whose ``theta`` is that point, as in Sutskever and others::
@@ -87,12 +99,21 @@ def nesterov(learning_rate: float, momentum: float) -> Optimizer:
     momentum in deep learning, https://proceedings.mlr.press/v28/sutskever13.html.
     """
 
-    def step(theta: Array, value: float, gradient: Array, velocity: Array) -> Move:
-        velocity = momentum * velocity - learning_rate * gradient
-        theta = theta + momentum * velocity - learning_rate * gradient
-        return Move(theta, velocity, learning_rate)
+    learning_rate: float
+    momentum: float
 
-    return Optimizer(np.zeros_like, step)
+    def init(self, theta: Array) -> Array:
+        """Return a velocity of zero."""
+        return np.zeros_like(theta)
+
+    def step(
+        self, theta: Array, value: float, gradient: Array, velocity: Array
+    ) -> Move:
+        """Step to where the momentum leads from the next point."""
+        rate = self.learning_rate
+        velocity = self.momentum * velocity - rate * gradient
+        theta = theta + self.momentum * velocity - rate * gradient
+        return Move(theta, velocity, rate)
 
 
 class Moments(NamedTuple):
@@ -103,13 +124,10 @@ class Moments(NamedTuple):
     n: int
 
 
-def adam(
-    learning_rate: float | Array,
-    beta_1: float = 0.9,
-    beta_2: float = 0.999,
-    epsilon: float = 1e-8,
-) -> Optimizer:
-    """Adam: a step per parameter, in units of the root mean square of its gradient.
+class Adam(NamedTuple):
+    """A step per parameter, in units of the root mean square of its gradient.
+
+    learning_rate : one, or one for each parameter.
 
     References
     ----------
@@ -117,21 +135,26 @@ def adam(
     https://arxiv.org/abs/1412.6980.
     """
 
-    mean_rate = float(np.mean(learning_rate))
+    learning_rate: float | Array
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
 
-    def init(theta: Array) -> Moments:
+    def init(self, theta: Array) -> Moments:
+        """Return moments of zero."""
         return Moments(np.zeros_like(theta), np.zeros_like(theta), 0)
 
-    def step(theta: Array, value: float, gradient: Array, state: Moments) -> Move:
-        first = beta_1 * state.first + (1 - beta_1) * gradient
-        second = beta_2 * state.second + (1 - beta_2) * gradient**2
+    def step(self, theta: Array, value: float, gradient: Array, state: Moments) -> Move:
+        """Step by the mean gradient over its root mean square."""
+        first = self.beta_1 * state.first + (1 - self.beta_1) * gradient
+        second = self.beta_2 * state.second + (1 - self.beta_2) * gradient**2
         n = state.n + 1
-        mean = first / (1 - beta_1**n)
-        root = np.sqrt(second / (1 - beta_2**n))
-        theta = theta - learning_rate * mean / (root + epsilon)
-        return Move(theta, Moments(first, second, n), mean_rate)
-
-    return Optimizer(init, step)
+        mean = first / (1 - self.beta_1**n)
+        root = np.sqrt(second / (1 - self.beta_2**n))
+        theta = theta - self.learning_rate * mean / (root + self.epsilon)
+        return Move(
+            theta, Moments(first, second, n), float(np.mean(self.learning_rate))
+        )
 
 
 # Igel and Huesken's factors, as in Riedmiller and Braun (1993).
@@ -152,7 +175,7 @@ class Steps(NamedTuple):
     sizes: Array
 
 
-def rprop(first_step: float | Array, largest_step: float | Array) -> Optimizer:
+class Rprop(NamedTuple):
     """iRprop-: a step per parameter that follows the sign of its gradient alone.
 
     A step grows by a fifth while the sign stays and is halved where it changes; after a
@@ -160,33 +183,39 @@ def rprop(first_step: float | Array, largest_step: float | Array) -> Optimizer:
     as far as one of 0.1, so vanishing gradients do not slow the descent, and rounding
     in the gradient does not reach the parameters.
 
+    first_step, largest_step : one, or one for each parameter.
+
     References
     ----------
     Igel, Huesken (2003), Empirical evaluation of the improved Rprop learning
     algorithms, https://doi.org/10.1016/S0925-2312(01)00700-7.
     """
 
-    def init(theta: Array) -> Steps:
-        return Steps(np.zeros(theta.shape, np.int8), np.full_like(theta, first_step))
+    first_step: float | Array
+    largest_step: float | Array
 
-    def step(theta: Array, value: float, gradient: Array, state: Steps) -> Move:
+    def init(self, theta: Array) -> Steps:
+        """Return the first steps, with no sign before them."""
+        sizes = np.full_like(theta, self.first_step)
+        return Steps(np.zeros(theta.shape, np.int8), sizes)
+
+    def step(self, theta: Array, value: float, gradient: Array, state: Steps) -> Move:
+        """Step against the sign of the gradient."""
         signs = (gradient > 0).view(np.int8)
         signs -= (gradient < 0).view(np.int8)
-        row = signs * state.signs.astype(np.int8, copy=False)  # floats in 0.1.0
+        row = signs * state.signs
         row += 1
         sizes = np.empty_like(state.sizes)
         for start in range(0, len(row), PART):
             part = slice(start, start + PART)  # as it takes memory eight times of row
             FACTORS.take(row[part], mode="clip", out=sizes[part])
         sizes *= state.sizes
-        np.minimum(sizes, largest_step, out=sizes)
+        np.minimum(sizes, self.largest_step, out=sizes)
         np.maximum(sizes, SMALLEST_STEP, out=sizes)
         signs *= row > 0
         change = signs * sizes
         end = np.subtract(theta, change, out=change)
         return Move(end, Steps(signs, sizes), float(sizes.mean()))
-
-    return Optimizer(init, step)
 
 
 # Grippo, Lampariello, Lucidi (1986): undercut the largest of so many values.
@@ -211,7 +240,7 @@ class Search(NamedTuple):
     n_accepted: int
 
 
-def barzilai_borwein() -> Optimizer:
+class BarzilaiBorwein(NamedTuple):
     """Gradient descent that finds its step by itself.
 
     With ``s`` the last change of ``theta`` and ``v`` that of the gradient, the next
@@ -231,7 +260,14 @@ def barzilai_borwein() -> Optimizer:
     https://doi.org/10.1137/S1052623494266365.
     """
 
-    def step(theta: Array, value: float, gradient: Array, state: Search | None) -> Move:
+    def init(self, theta: Array) -> None:
+        """Return no state."""
+        return
+
+    def step(
+        self, theta: Array, value: float, gradient: Array, state: Search | None
+    ) -> Move:
+        """Accept the point and step on, or step back and try a shorter step."""
         if state is None:
             size = _first_step_size(gradient)
             state = Search(theta, gradient, (value,), size, n_accepted=1)
@@ -245,8 +281,6 @@ def barzilai_borwein() -> Optimizer:
         values = (*state.values[1 - MEMORY :], value)
         accepted = Search(theta, gradient, values, size, state.n_accepted + 1)
         return _trial(accepted, accepted=True)
-
-    return Optimizer(_stateless, step)
 
 
 def _trial(search: Search, accepted: bool) -> Move:
@@ -308,17 +342,22 @@ class Epoch(NamedTuple):
     state: Any
 
 
-def in_mini_batches(optimizer: Optimizer, batches: Batches) -> Optimizer:
-    """The optimiser whose one step is an epoch: a step on each mini-batch of rows."""
+class InMiniBatches(NamedTuple):
+    """Optimiser whose one step is an epoch: a step on each mini-batch of rows."""
 
-    def init(theta: Array) -> Epoch:
-        return Epoch(0, optimizer.init(theta))
+    optimizer: Optimizer
+    batches: Batches
 
-    def step(theta: Array, value: float, gradient: Array, epoch: Epoch) -> Move:
+    def init(self, theta: Array) -> Epoch:
+        """Return the state before the first epoch."""
+        return Epoch(0, self.optimizer.init(theta))
+
+    def step(self, theta: Array, value: float, gradient: Array, epoch: Epoch) -> Move:
+        """Step on each mini-batch of the epoch."""
         move = Move(theta, epoch.state, 0.0)
-        for objective in batches(epoch.number):
+        for objective in self.batches(epoch.number):
             here = objective(move.theta)
-            move = optimizer.step(move.theta, here.value, here.gradient, move.state)
+            move = self.optimizer.step(
+                move.theta, here.value, here.gradient, move.state
+            )
         return move._replace(state=Epoch(epoch.number + 1, move.state))
-
-    return Optimizer(init, step)

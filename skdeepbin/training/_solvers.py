@@ -17,15 +17,15 @@ from skdeepbin.training._lbfgs import lbfgs
 from skdeepbin.training._loop import ALL, NO_SESSION, minimize
 from skdeepbin.training._objective import ObjectiveFunction
 from skdeepbin.training._optimizers import (
+    Adam,
+    BarzilaiBorwein,
     Batches,
+    GradientDescent,
+    InMiniBatches,
+    Momentum,
+    Nesterov,
     Optimizer,
-    adam,
-    barzilai_borwein,
-    gradient_descent,
-    in_mini_batches,
-    momentum,
-    nesterov,
-    rprop,
+    Rprop,
 )
 from skdeepbin.training._session import RunResult, Session
 from skdeepbin.training._stopping import Stopping
@@ -85,21 +85,21 @@ class SolverRow(NamedTuple):
 
 
 def _gd(rate: float | None, momentum: float) -> Optimizer:
-    return barzilai_borwein() if rate is None else gradient_descent(rate)
+    return BarzilaiBorwein() if rate is None else GradientDescent(rate)
 
 
 def _adam(rate: Any, momentum: float) -> Optimizer:
-    return adam(rate)
+    return Adam(rate)
 
 
 def _rprop(rate: Any, momentum: float) -> Optimizer:
-    return rprop(rate, LARGEST * rate)
+    return Rprop(rate, LARGEST * rate)
 
 
 SOLVERS = {
     "gd": SolverRow(_gd, None, 0.3, False, "sgd"),
-    "momentum": SolverRow(momentum, 0.1, 0.03, False, "sgd"),
-    "nesterov": SolverRow(nesterov, 0.1, 0.03, False, "sgd"),
+    "momentum": SolverRow(Momentum, 0.1, 0.03, False, "sgd"),
+    "nesterov": SolverRow(Nesterov, 0.1, 0.03, False, "sgd"),
     "adam": SolverRow(_adam, 0.01, 0.01, True, "adam"),
     "rprop": SolverRow(_rprop, 0.006, None, True, "adam"),
     "lbfgs": SolverRow(None, None, None, False, "lbfgs"),
@@ -160,5 +160,5 @@ class SolverSpec:
             return partial(lbfgs, layers=self.layers)
         optimizer = self.row.make(self.rate(batches is not None), self.momentum)
         if batches is not None:
-            optimizer = in_mini_batches(optimizer, batches)
+            optimizer = InMiniBatches(optimizer, batches)
         return partial(minimize, optimizer=optimizer, layers=self.layers)

@@ -658,13 +658,13 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         z : ndarray of shape (n_samples,)
             Above zero where `predict` gives ``classes_[1]``.
         """
-        check_is_fitted(self)
+        model = self.model_
         check_is_local(X=X)
         check_not_masked(X=X)
         check_columns(X)
         with np.errstate(over="ignore", invalid="ignore"):  # it adds X up
             X = check_features(validate_data(self, X, reset=False, **_ACCEPTED))
-        return self.model_.logits(X, self.n_jobs)
+        return model.logits(X, self.n_jobs)
 
     def predict(self, X):
         """The more probable label of each row.

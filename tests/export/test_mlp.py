@@ -16,7 +16,7 @@ from skdeepbin import DeepBinaryClassifier
 from skdeepbin.diagnosis import diagnose
 from skdeepbin.export import from_mlp, to_mlp
 from skdeepbin.network._activations import ACTIVATIONS
-from skdeepbin.training._loop import SOLVERS
+from skdeepbin.training._solvers import SOLVERS
 from tests.export.setups import LABELS, NETWORKS, SIZES, fitted, net
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

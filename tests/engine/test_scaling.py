@@ -222,6 +222,19 @@ def test_parameters_without_constant_features_there_and_back(read, rng):
     )
 
 
+def test_what_constant_features_add_goes_to_the_bias(read, rng):
+    """Whether training has parameters for them or not."""
+    theta, X = rng.normal(size=WIDE.n_parameters), rng.normal(size=(5, 6))
+    X[:, [0, 3]] = read.shift[[0, 3]]
+    V = WIDE.layers(theta)[0]
+    expected = X @ V[:-1] + V[-1]
+    for units in (read, read._replace(read=None)):
+        again = units.to_user(units.from_user(theta, WIDE), WIDE)
+        V = WIDE.layers(again)[0]
+        assert not V[[0, 3]].any()
+        np.testing.assert_allclose(X @ V[:-1] + V[-1], expected)
+
+
 def test_sums_over_rows_as_they_are_read_are_those_of_all_features(read, rng):
     """The rows in units of the scale; the vector that is given stays as it is."""
     X, v = rng.normal(size=(20, 6)), rng.normal(size=20)

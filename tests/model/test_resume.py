@@ -129,6 +129,18 @@ def test_sparse_rows_are_trained_on_from_the_parameters_that_there_are(change, r
     assert_close(clf, expected)
 
 
+@pytest.mark.parametrize("container", [np.asarray, csr_matrix])
+def test_a_weight_that_was_set_on_a_constant_column_counts(container):
+    """It becomes a part of the bias, as such a column has no weight in training."""
+    rows = container(X)
+    clf = make().fit(rows, Y)
+    clf.coefs_[0][3] = 0.5
+    z = clf.decision_function(X)
+    hardly_moving(clf).fit(rows, Y)
+    np.testing.assert_allclose(clf.decision_function(X), z, rtol=1e-8)
+    assert not clf.coefs_[0][3].any()
+
+
 def test_what_was_remembered_is_forgotten(rng):
     """Two that were trained otherwise, given the same parameters, learn the same."""
     one, other = make().fit(X, Y), make(max_iter=4).fit(X, Y)

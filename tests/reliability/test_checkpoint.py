@@ -148,6 +148,24 @@ def test_warm_start(path, monkeypatch):
     assert bits(first.fit(X, Y)) == bits(whole)
 
 
+def test_warm_start_from_parameters_that_were_changed(path, monkeypatch):
+    """It is another fit where they are changed once more."""
+
+    def first(factor=0.5):
+        clf = make(warm_start=True, max_iter=10).fit(X, Y)
+        clf.coefs_[0] *= factor
+        return clf
+
+    whole = first().fit(X, Y)
+    cut_short(path, monkeypatch, 5, first().set_params(checkpoint=path))
+    other = first(0.25).set_params(checkpoint=path)
+    with pytest.raises(ValueError, match=r"the fit before was .* and is "):
+        other.fit(X, Y)
+    again = first().set_params(checkpoint=path)
+    assert bits(again.fit(X, Y)) == bits(whole)
+    assert not list(path.parent.iterdir())
+
+
 def test_long_lbfgs_is_kept_as_far_as_the_log(path, monkeypatch):
     changes = {"solver": "lbfgs", "early_stopping": False}
     whole = make(**changes).fit(X, Y)

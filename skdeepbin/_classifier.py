@@ -873,11 +873,15 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     @property
     def _units(self) -> Any:
-        return self._resume.scaling
+        state = self._where_it_stands()
+        assert state is not None
+        return state.scaling
 
     @property
     def _bin_units(self) -> Any:
-        return self._resume.bin_scaling
+        state = self._where_it_stands()
+        assert state is not None
+        return state.bin_scaling
 
     def _callbacks(self, X: Any, y: Any, sample_weight: Any) -> Callbacks | None:
         """Return the callbacks of a fit as an observer, if there are any."""

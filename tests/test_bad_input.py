@@ -11,7 +11,7 @@ from sklearn.utils.estimator_checks import (
 
 from skdeepbin import DeepBinaryClassifier
 from skdeepbin.inputs._validation import RULES, enough_memory
-from skdeepbin.training._observer import Watcher
+from skdeepbin.training._observer import Observer
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -282,13 +282,13 @@ def test_a_memory_map_that_is_cut_short_during_fit(tmp_path, monkeypatch):
     np.random.RandomState(0).normal(size=(20_000, 30)).tofile(path)
     data = np.memmap(path, mode="r").view(float).reshape(-1, 30)
 
-    class Cut(Watcher):
+    class Cut(Observer):
         def on_step(self, network, step):
             with open(path, "r+b") as file:
                 file.truncate(4096)
 
     model = DeepBinaryClassifier(4, max_iter=3)
-    model._watched = lambda problem, callbacks: nullcontext(Cut())
+    model._observed = lambda problem, callbacks: nullcontext(Cut())
     before = dict(vars(model))
     with pytest.raises(OSError, match="has become 4096"):
         model.fit(data, np.arange(20_000) % 2)

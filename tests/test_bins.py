@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 from scipy.special import expit
 from sklearn.utils import get_tags
 
-from skdeepbin import DeepBinaryClassifier, PiecewiseLinearEncoder, _classifier
+from skdeepbin import DeepBinaryClassifier, PiecewiseLinearEncoder, _fit
 from skdeepbin.diagnosis import check_gradients, diagnose
 from skdeepbin.export import to_mlp
 
@@ -128,7 +128,7 @@ def test_weights_are_copies_and_order_does_not_matter(
     most, class_weight, table, rng, monkeypatch
 ):
     """The edges to the last bit, of all different rows or of some."""
-    monkeypatch.setattr(_classifier, "ROWS_FOR_EDGES", most)
+    monkeypatch.setattr(_fit, "ROWS_FOR_EDGES", most)
     X, y = table
     w = rng.randint(0, 4, len(y))
     rows = rng.permutation(np.repeat(np.arange(len(y)), w))
@@ -145,7 +145,7 @@ def test_weights_are_copies_and_order_does_not_matter(
 def test_edges_of_some_rows_are_near_those_of_all(rng, monkeypatch):
     X, y = rng.normal(size=(2000, 2)), rng.randint(0, 2, 2000)
     of_all = net(n_networks=2, max_iter=1).fit(X, y).bin_edges_
-    monkeypatch.setattr(_classifier, "ROWS_FOR_EDGES", 500)
+    monkeypatch.setattr(_fit, "ROWS_FOR_EDGES", 500)
     of_some = net(n_networks=2, max_iter=1).fit(X, y).bin_edges_
     for one, other in zip(of_all, of_some):
         assert not np.array_equal(one, other)

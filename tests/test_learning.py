@@ -14,8 +14,7 @@ from sklearn.model_selection import cross_val_score
 from skdeepbin import DeepBinaryClassifier, PiecewiseLinearEncoder
 from skdeepbin.diagnosis import LearningWarning
 from skdeepbin.network._initializers import initialize
-from skdeepbin.training._loop import IN_BATCHES, SOLVERS
-from skdeepbin.training._optimizers import OPTIMIZERS
+from skdeepbin.training._solvers import IN_BATCHES, IN_STEPS, SOLVERS
 
 FEW = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -39,7 +38,7 @@ WAYS |= {f"{s}, batches": {"solver": s, "batch_size": 32} for s in IN_BATCHES}
 STEPS = {name: way for name, way in WAYS.items() if name != "lbfgs"}
 # With dropout the loss is never the same twice: wait longer for a lower one.
 NOISY = {"dropout": 0.3, "n_iter_no_change": 100}
-DROPOUT = {f"{s}, dropout": {"solver": s} | NOISY for s in OPTIMIZERS}
+DROPOUT = {f"{s}, dropout": {"solver": s} | NOISY for s in IN_STEPS}
 
 
 @FEW
@@ -292,8 +291,8 @@ def dead_at_first(monkeypatch, n_dead):
     def start(*args):
         return next(factors) * initialize(*args)
 
-    monkeypatch.setattr("skdeepbin._classifier.initialize", start)
-    monkeypatch.setattr("skdeepbin._classifier.suited", lambda theta, *args: theta)
+    monkeypatch.setattr("skdeepbin._fit.initialize", start)
+    monkeypatch.setattr("skdeepbin._fit.suited", lambda theta, *args: theta)
 
 
 def test_a_second_start_is_said(moons, monkeypatch, capsys):

@@ -20,7 +20,7 @@ DTYPES = [np.float32, np.float64]
 @pytest.fixture(params=["few rows", "blocks"], autouse=True)
 def path(request, monkeypatch):
     if request.param == "blocks":
-        monkeypatch.setattr("skdeepbin._classifier.FEW", 0)
+        monkeypatch.setattr("skdeepbin.model._fitted.FEW", 0)
 
 
 def fitted(hidden=(4,), dtype=np.float64, **parameters):
@@ -98,7 +98,7 @@ def test_the_side_of_the_exact_network(
     signs = np.array(list(product([-1, 0, 1], repeat=5)))[::5]
     sizes = np.random.RandomState(4).uniform(0.5, 1, size=signs.shape)
     X = signs * sizes * np.finfo(np.float64).max
-    networks = model._fitted_networks()
+    networks = model.model_.networks
     exact = [sum(exact_logit(one, activation, x) for one in networks) for x in X]
     second = np.array([z > 0 for z in exact])
     np.testing.assert_array_equal(model.predict(container(X)), second)

@@ -179,7 +179,7 @@ def test_a_stream_needs_no_scaler_and_no_typical_first_row():
     for row in range(400):
         model.partial_fit(X[[row]], y[[row]], classes=[0, 1])
     assert model.score(X[400:], y[400:]) > 0.85
-    np.testing.assert_array_less(model._units.scale, 4 * X[:400].std(axis=0))
+    np.testing.assert_array_less(model._resume.scaling.scale, 4 * X[:400].std(axis=0))
 
 
 def test_signs_of_other_rows_each_time_warn_once(shuffled):
@@ -346,7 +346,9 @@ def test_penalties_are_a_share_of_little_weight(alphas):
 def test_the_penalty_that_was_chosen_is_kept(shuffled):
     X, y = shuffled
     chosen = net().fit(X, y)
-    known = with_validation(ACTIVATIONS["relu"].alphas, 1e4, chosen._units.power)
+    known = with_validation(
+        ACTIVATIONS["relu"].alphas, 1e4, chosen._resume.scaling.power
+    )
     assert chosen.alpha_ in known
     assert net(alpha=0.25).fit(X, y).alpha_ == 0.25
     assert net(n_networks=3).fit(X, y).alpha_.shape == (3,)

@@ -314,7 +314,7 @@ def _parameters_of_ours(clf: Any, number: int, bins: Bins | None) -> dict[str, A
     parameters: dict[str, Any] = clf.get_params(deep=False)
     parameters["n_bins"] = 0 if bins is None else max(bins.most, 2)
     if parameters["solver"] == "auto":
-        parameters["solver"], _ = clf._fitted_way
+        parameters["solver"] = clf._where_it_stands().way[0] or "rprop"
     if parameters["alpha"] == "auto":
         parameters["alpha"] = float(np.ravel(clf.alpha_)[number])
     return parameters

@@ -124,8 +124,11 @@ class Units(NamedTuple):
     def from_user(self, theta: Array, layout: Layout) -> Array:
         """The parameters in these units."""
         if self.read is not None:
+            own, V = self.layout(layout), layout.layers(theta)[0]
             theta = layout.narrowed(theta, self.read)
-            return self._of_read.from_user(theta, self.layout(layout))
+            # What constant features add is the bias's from here on.
+            own.layers(theta)[0][-1] += self.shift[self.constant] @ V[self.constant]
+            return self._of_read.from_user(theta, own)
         theta = theta.copy()
         V = layout.layers(theta)[0]
         some, shift = self._moved

@@ -10,7 +10,6 @@ from zipfile import ZipFile
 
 import numpy as np
 import pytest
-from skdeepbin.training._resume_state import Journal, Past
 
 from skdeepbin.checkpoint import _file
 from skdeepbin.checkpoint._file import (
@@ -21,8 +20,7 @@ from skdeepbin.checkpoint._file import (
     to_bytes,
     write,
 )
-from skdeepbin.checkpoint._serialization import KINDS, living, plain
-from skdeepbin.training._optimizers import Moments
+from skdeepbin.training._session import FitState
 
 
 @pytest.fixture
@@ -39,20 +37,22 @@ def seconds(monkeypatch):
 
 
 def past(number):
-    return lambda: Past((number,))
+    return FitState((number,))
 
 
 def kept(path):
     """The number that was written last."""
     value = read(path)
-    return value and value["past"].solutions[0]
+    return value and value["past"].ended[0]
 
 
 def test_it_is_written_after_an_interval_and_not_before(path, seconds):
     checkpoint = Checkpoint(path, 10.0, {"of": "this"})
     for number, later in enumerate((0.0, 9.5, 0.5, 9.5, 0.5)):
         seconds[0] += later
-        checkpoint.keep(past(number))
+        assert checkpoint.is_due == (number in (2, 4))
+        if checkpoint.is_due:
+            checkpoint.save(past(number))
         checkpoint._wait()
         assert kept(path) == [None, None, 2, 2, 4][number]
     assert read(path)["of"] == "this"
@@ -60,36 +60,41 @@ def test_it_is_written_after_an_interval_and_not_before(path, seconds):
 
 def test_at_once_is_at_once(path, seconds):
     checkpoint = Checkpoint(path, 10.0, {})
-    checkpoint.keep(past(1), at_once=True)
+    checkpoint.save(past(1), at_once=True)
     assert kept(path) == 1
-    checkpoint.keep(past(2), at_once=True)
+    checkpoint.save(past(2), at_once=True)
     assert kept(path) == 2
     seconds[0] += 9.5
-    checkpoint.keep(past(3))
+    assert not checkpoint.is_due  # the interval begins with each write
+    seconds[0] += 0.5
+    assert checkpoint.is_due
     checkpoint.close(is_over=False)
     assert kept(path) == 2
 
 
-def test_one_write_at_a_time(path):
+def test_one_write_at_a_time(path, monkeypatch):
     checkpoint = Checkpoint(path, 0.0, {})
-    may_end, asked = threading.Event(), []
+    may_end, written = threading.Event(), []
 
-    def slow():
-        asked.append(1)
+    def slow(path, content):
         may_end.wait()
-        return Past((1,))
+        written.append(from_bytes(content)["past"].ended[0])
+        write(path, content)
 
-    checkpoint.keep(slow)
-    checkpoint.keep(past(2))  # is not waited for
+    monkeypatch.setattr(_file, "write", slow)
+    assert checkpoint.is_due
+    checkpoint.save(past(1))  # is not waited for
+    assert not checkpoint.is_due
     may_end.set()
-    checkpoint.keep(past(3), at_once=True)  # waits
+    checkpoint.save(past(3), at_once=True)  # waits
+    assert checkpoint.is_due
     assert kept(path) == 3
-    assert asked == [1]
+    assert written == [1, 3]
 
 
 def test_a_fit_that_is_over_leaves_nothing(path):
     checkpoint = Checkpoint(path, 0.0, {})
-    checkpoint.keep(past(1))
+    checkpoint.save(past(1))
     checkpoint.close(is_over=False)
     assert kept(path) == 1
     checkpoint.close(is_over=True)
@@ -99,7 +104,7 @@ def test_a_fit_that_is_over_leaves_nothing(path):
 
 def test_a_file_that_cannot_be_removed_is_named(path, monkeypatch):
     checkpoint = Checkpoint(path, 0.0, {})
-    checkpoint.keep(past(1), at_once=True)
+    checkpoint.save(past(1), at_once=True)
 
     def refused(self, missing_ok=False):
         raise PermissionError("not yours")
@@ -111,10 +116,10 @@ def test_a_file_that_cannot_be_removed_is_named(path, monkeypatch):
 
 def test_it_warns_once(path):
     checkpoint = Checkpoint(path.parent, 10.0, {})  # a folder
-    checkpoint.keep(past(1), at_once=True)
+    checkpoint.save(past(1), at_once=True)
     with pytest.warns(RuntimeWarning, match="cannot be written"):
-        checkpoint.keep(past(2), at_once=True)
-    checkpoint.keep(past(3), at_once=True)  # warnings are errors
+        checkpoint.save(past(2), at_once=True)
+    checkpoint.save(past(3), at_once=True)  # warnings are errors
     checkpoint.close(is_over=False)
 
 
@@ -122,10 +127,11 @@ def test_what_is_not_a_failure_to_write_is_not_hidden(path, monkeypatch):
     raised = []
     monkeypatch.setattr(threading, "excepthook", lambda info: raised.append(info))
 
-    def broken():
-        raise ZeroDivisionError
+    class Broken:
+        def __iter__(self):
+            raise ZeroDivisionError
 
-    Checkpoint(path, 0.0, {}).keep(broken, at_once=True)
+    Checkpoint(path, 0.0, {}).save(past(Broken()), at_once=True)
     assert raised[0].exc_type is ZeroDivisionError
     assert not path.is_file()
 
@@ -242,41 +248,3 @@ def test_arrays_are_not_mixed_up(rng):
     for array, other in zip(arrays, found, strict=True):
         np.testing.assert_array_equal(array, other)
     assert again["more"]["deep"][1] == 1
-
-
-def test_every_kind_survives():
-    for name, kind in KINDS.items():
-        value = kind(*map(float, range(len(kind._fields))))
-        again = living(plain(value))
-        assert type(again).__name__ == name
-        assert again == value
-    inner = Moments(np.float64(0.5), (True, None), {"a": (1,)})
-    assert living(plain(inner)) == inner
-    assert type(living(plain(np.float64(0.5)))) is float
-    assert living(plain(np.bool_(True))) is True
-
-
-def test_a_journal_answers_in_order_then_goes_on_with_the_course():
-    asked, told = [], []
-
-    def solve(objective, theta, stopping, on_step, state, *, course, on_course):
-        asked.append((theta, state, course))
-        on_course(lambda: f"course of {theta}")
-        on_course(lambda: f"end of {theta}", True)
-        return f"solution of {theta}"
-
-    journal = Journal(
-        Past(("one", "two"), "half of it"),
-        lambda past, at_once: told.append((past(), at_once)),
-    )
-    watched = journal.watched(solve)
-    answers = [watched(None, number, None, None, -number) for number in range(4)]
-    assert answers == ["one", "two", "solution of 2", "solution of 3"]
-    assert asked == [(2, -2, "half of it"), (3, -3, None)]
-    before = "one", "two"
-    assert told == [
-        (Past(before, "course of 2"), False),
-        (Past(before, "end of 2"), True),
-        (Past((*before, "solution of 2"), "course of 3"), False),
-        (Past((*before, "solution of 2"), "end of 3"), True),
-    ]

@@ -15,7 +15,7 @@ from skdeepbin.dask import DaskDeepBinaryClassifier
 from skdeepbin.dask._collections import partitions
 from skdeepbin.dask._crew import Crew, apart
 from skdeepbin.diagnosis import LearningWarning
-from skdeepbin.training._loop import SOLVERS
+from skdeepbin.training._solvers import SOLVERS
 from tests.dask.setups import (
     SMALL,
     at_blocks,
@@ -244,6 +244,24 @@ def test_warm_start_goes_on(data):
     assert same_bits(local, clf)
 
 
+@pytest.mark.parametrize("act", ["fit", "partial_fit"])
+def test_it_goes_on_from_parameters_that_were_changed(data, act):
+    X, y, _ = data
+    rows = at_blocks(X)
+    local, clf = both(X, y, None, rows, max_iter=3, warm_start=True)
+    anew = pickle.loads(pickle.dumps(local))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LearningWarning)
+        for one in (local, clf):
+            one.coefs_[0] *= 0.5
+            one.intercepts_ = [2 * b for b in one.intercepts_]
+            given = (X, y) if one is local else (lazy(X, rows), lazy(y, rows))
+            getattr(one, act)(*given)
+        getattr(anew, act)(X, y)
+    assert same_bits(local, clf)
+    assert not same_bits(local, anew)
+
+
 def test_partial_fit_steps_on_the_cluster_and_in_memory(data):
     X, y, _ = data
     rows = at_blocks(X)
@@ -294,7 +312,7 @@ def test_a_checkpoint_goes_on_with_the_same_bits(data, tmp_path):
     path = tmp_path / "fit.npz"
     clf = DaskDeepBinaryClassifier(**SMALL, checkpoint=path, checkpoint_interval=0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("skdeepbin.training._observer.Watcher.on_step", stop)
+        patch.setattr("skdeepbin.training._observer.Observer.on_step", stop)
         with pytest.raises(Enough):
             fitted(clf, *given)
     assert path.exists()

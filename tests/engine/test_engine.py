@@ -16,12 +16,13 @@ from skdeepbin.engine._engine import (
     memory_needed,
     n_useful_threads,
 )
+from skdeepbin.engine._scaling import Units
 from skdeepbin.engine._threads import Threads
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import initialize, xavier
 from skdeepbin.network._network import Losses, Network
 from skdeepbin.network._parameters import Layout
-from skdeepbin.training._loop import descend
+from skdeepbin.training._loop import minimize
 from skdeepbin.training._objective import Objective
 from skdeepbin.training._optimizers import rprop
 from skdeepbin.training._stopping import Stopping
@@ -182,9 +183,10 @@ def test_a_descent_takes_as_much_as_stated_within_a_factor_of_two(dtype, rng):
     theta = initialize(network.layout, xavier, rng)
     tracemalloc.start()
     engine = Engine(network, Rows(features, y, None, np.ones(2)), Threads(1))
-    objective = Objective(engine, Losses(30.0, 0.0), 1.0, network.layout.biases)
+    conversion = Units(np.zeros(100), np.ones(100)).conversion(network.layout)
+    objective = Objective(engine, Losses(30.0, 0.0), 1.0, conversion)
     stopping = Stopping(5, 0.0, 5)
-    descend(objective, theta, stopping, lambda step: False, optimizer=rprop(0.01, 1.0))
+    minimize(objective, theta, stopping, lambda step: False, optimizer=rprop(0.01, 1.0))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert 0.5 < memory_needed(network, features, 1) / peak < 2

@@ -66,7 +66,9 @@ def test_units_are_the_users_only_without_shift_and_scale():
     assert Units(zero, one).are_the_users
     assert not Units(np.array([0, 0.25]), one).are_the_users
     assert not Units(zero, np.array([1, 2.0])).are_the_users
-    assert Units(zero, one).total(len, Layout((2, 1))) is len
+    conversion, vector = Units(zero, one).conversion(Layout((2, 1))), np.ones(3)
+    assert conversion.to_rows(vector) is conversion.gradient(vector) is vector
+    np.testing.assert_array_equal(vector, 1)
 
 
 def test_the_units_of_one_row_are_shifts_alone(X, monkeypatch):
@@ -152,6 +154,38 @@ def test_the_gradient_is_converted_by_the_chain_rule(rng):
         assert converted(theta)[1][i] == pytest.approx((up - down) / (2 * h), rel=1e-5)
 
 
+UNITS = {
+    "the rows'": Units(np.zeros(4), np.ones(4)),
+    "shifted": Units(np.array([0, 1.5, -3, 0]), np.ones(4)),
+    "scaled": Units(np.zeros(4), np.array([1, 0.25, 2, 16])),
+    "both": Units(np.array([0, 1.5, -3, 10]), np.array([1, 0.25, 2, 16])),
+    "one constant": Units(np.array([0, 1.5, 7, 0]), np.ones(4), np.array([2])),
+}
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_a_conversion_is_to_the_users_parameters(name, rng):
+    """And leaves those that it is given as they are; the gradient it writes in."""
+    units = UNITS[name]
+    conversion = units.conversion(LAYOUT)
+    theta = rng.normal(size=LAYOUT.n_parameters)
+    before = theta.copy()
+    converted = conversion.to_rows(theta)
+    np.testing.assert_array_equal(converted, units.to_user(theta, LAYOUT))
+    np.testing.assert_array_equal(theta, before)
+    assert (converted is theta) == units.are_the_users == (name == "the rows'")
+    gradient = rng.normal(size=LAYOUT.n_parameters)
+    whole = gradient.copy()
+    assert conversion.gradient(gradient) is gradient
+    # A change of the parameters is the same change of the loss on either side.
+    change = rng.normal(size=LAYOUT.n_parameters)
+    LAYOUT.layers(change)[0][units.constant] = 0
+    moved = units.to_user(change, LAYOUT)
+    assert gradient @ change == pytest.approx(whole @ moved)
+    assert not LAYOUT.layers(gradient)[0][units.constant].any()
+    assert conversion.layout == LAYOUT
+
+
 @pytest.fixture
 def read():
     """Of six features two are constant, and training has no parameters for them."""
@@ -186,6 +220,19 @@ def test_parameters_without_constant_features_there_and_back(read, rng):
     np.testing.assert_allclose(
         X @ V[:-1] + V[-1], rows @ converted[:-1] + converted[-1]
     )
+
+
+def test_what_constant_features_add_goes_to_the_bias(read, rng):
+    """Whether training has parameters for them or not."""
+    theta, X = rng.normal(size=WIDE.n_parameters), rng.normal(size=(5, 6))
+    X[:, [0, 3]] = read.shift[[0, 3]]
+    V = WIDE.layers(theta)[0]
+    expected = X @ V[:-1] + V[-1]
+    for units in (read, read._replace(read=None)):
+        again = units.to_user(units.from_user(theta, WIDE), WIDE)
+        V = WIDE.layers(again)[0]
+        assert not V[[0, 3]].any()
+        np.testing.assert_allclose(X @ V[:-1] + V[-1], expected)
 
 
 def test_sums_over_rows_as_they_are_read_are_those_of_all_features(read, rng):

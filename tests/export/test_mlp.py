@@ -16,7 +16,7 @@ from skdeepbin import DeepBinaryClassifier
 from skdeepbin.diagnosis import diagnose
 from skdeepbin.export import from_mlp, to_mlp
 from skdeepbin.network._activations import ACTIVATIONS
-from skdeepbin.training._loop import SOLVERS
+from skdeepbin.training._solvers import SOLVERS
 from tests.export.setups import LABELS, NETWORKS, SIZES, fitted, net
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -168,7 +168,15 @@ def test_from_mlp_keeps_the_labels(labels, moons):
 def test_from_mlp_has_the_attributes_of_a_fit(both, moons):
     theirs, clf = both
     fit = net(n_networks=1).fit(*moons)
-    assert set(vars(fit)) <= set(vars(clf))
+    assert set(vars(fit)) - {"_resume"} <= set(vars(clf))
+    stands = clf._where_it_stands()  # at its parameters, in the units of X
+    (network,) = stands.networks
+    parameters = zip(theirs.coefs_, theirs.intercepts_)
+    flat = [part.ravel() for pair in parameters for part in pair]
+    np.testing.assert_array_equal(network.theta, np.concatenate(flat))
+    assert (network.state, network.stage) == (None, 0)
+    assert stands.scaling.are_the_users
+    assert stands.stream is stands.bin_scaling is None
     assert clf.n_iter_ == theirs.n_iter_ == len(clf.loss_curve_)
     assert clf.loss_ == theirs.loss_ == clf.loss_curve_[-1]
     assert clf.best_loss_ == np.nanmin(clf.loss_curve_)

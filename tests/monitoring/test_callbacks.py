@@ -16,8 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from skdeepbin import DeepBinaryClassifier
 from skdeepbin.diagnosis import diagnose
 from skdeepbin.engine._threads import blas_threads
-from skdeepbin.training._loop import SOLVERS
-from skdeepbin.training._optimizers import OPTIMIZERS
+from skdeepbin.training._solvers import IN_STEPS, SOLVERS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -114,7 +113,7 @@ def test_a_truthy_return_stops(solver):
 
 
 @needs_callbacks
-@pytest.mark.parametrize("solver", OPTIMIZERS)
+@pytest.mark.parametrize("solver", IN_STEPS)
 def test_a_stopped_fit_goes_on_by_a_warm_start(solver):
     clf = make(solver=solver, early_stopping=False, warm_start=True)
     told(clf, Recorder(lambda context: context.task_id == 4))

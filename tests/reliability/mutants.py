@@ -39,11 +39,12 @@ WHOLE = (
 # Slow, and only of these files.
 SLOW = {
     "tests/reliability/test_interrupt.py": (
-        "_committee.py",
-        "_journal.py",
-        "_solve.py",
+        "_ensemble.py",
+        "_lbfgs.py",
+        "_loop.py",
+        "_restarts.py",
+        "_session.py",
         "_threads.py",
-        "_train.py",
     ),
     "tests/reliability/test_parallel.py": ("_threads.py",),
 }

@@ -11,15 +11,15 @@ from functools import partial
 
 import numpy as np
 import pytest
-from skdeepbin.training._resume_state import Past
 
 from skdeepbin import DeepBinaryClassifier
 from skdeepbin.checkpoint import _file
 from skdeepbin.checkpoint._file import from_bytes, read, to_bytes
 from skdeepbin.checkpoint._fingerprint import fingerprint
 from skdeepbin.engine._hashing import digest
-from skdeepbin.training import _loop
+from skdeepbin.training import _lbfgs
 from skdeepbin.training._objective import Objective
+from skdeepbin.training._session import FitState
 from tests.reliability.fits import COMMON, FITS, X, Y, bits
 from tests.reliability.kills import survived
 
@@ -58,9 +58,9 @@ def killed_at(monkeypatch, number):
 
 def written_each_time(monkeypatch):
     """Let every write be one that training waits for."""
-    keep = _file.Checkpoint.keep
+    save = _file.Checkpoint.save
     monkeypatch.setattr(
-        _file.Checkpoint, "keep", lambda self, past, _: keep(self, past, True)
+        _file.Checkpoint, "save", lambda self, past, _: save(self, past, True)
     )
 
 
@@ -104,7 +104,7 @@ def test_dies_again_and_again(path, monkeypatch):
 
 def test_seconds_are_those_of_all_parts(path, monkeypatch):
     cut_short(path, monkeypatch, 30, make(path))
-    before = read(path)["past"].course.history["seconds"][-1]
+    before = read(path)["past"].running.history["seconds"][-1]
     seconds = make(path).fit(X, Y).history_["seconds"]
     assert np.all(np.diff(seconds) >= 0)
     assert seconds[-1] > before
@@ -148,13 +148,31 @@ def test_warm_start(path, monkeypatch):
     assert bits(first.fit(X, Y)) == bits(whole)
 
 
+def test_warm_start_from_parameters_that_were_changed(path, monkeypatch):
+    """It is another fit where they are changed once more."""
+
+    def first(factor=0.5):
+        clf = make(warm_start=True, max_iter=10).fit(X, Y)
+        clf.coefs_[0] *= factor
+        return clf
+
+    whole = first().fit(X, Y)
+    cut_short(path, monkeypatch, 5, first().set_params(checkpoint=path))
+    other = first(0.25).set_params(checkpoint=path)
+    with pytest.raises(ValueError, match=r"the fit before was .* and is "):
+        other.fit(X, Y)
+    again = first().set_params(checkpoint=path)
+    assert bits(again.fit(X, Y)) == bits(whole)
+    assert not list(path.parent.iterdir())
+
+
 def test_long_lbfgs_is_kept_as_far_as_the_log(path, monkeypatch):
     changes = {"solver": "lbfgs", "early_stopping": False}
     whole = make(**changes).fit(X, Y)
     n_parameters = sum(W.size for W in [*whole.coefs_, *whole.intercepts_])
-    monkeypatch.setattr(_loop, "LOG_BYTES", 20 * 8 * n_parameters)
+    monkeypatch.setattr(_lbfgs, "LOG_BYTES", 20 * 8 * n_parameters)
     cut_short(path, monkeypatch, 40, make(path, **changes))
-    assert len(read(path)["past"].course.evaluations) == 20
+    assert len(read(path)["past"].running.evaluations) == 20
     assert bits(make(path, **changes).fit(X, Y)) == bits(whole)
 
 
@@ -248,7 +266,7 @@ def test_files_hold_no_pickles(path, monkeypatch):
     cut_short(path, monkeypatch, 20, make(path))
     with np.load(path, allow_pickle=False) as archive:
         assert all(archive[name].dtype.kind in "fiuU" for name in archive.files)
-    assert isinstance(read(path)["past"], Past)
+    assert isinstance(read(path)["past"], FitState)
 
 
 def test_values_survive():

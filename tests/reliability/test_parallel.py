@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from skdeepbin import DeepBinaryClassifier
 from skdeepbin.engine._threads import blas_threads
-from skdeepbin.training._observer import Watcher
+from skdeepbin.training._observer import Observer
 from tests.reliability.fits import COMMON, FITS, X, Y, bits
 
 pytestmark = [
@@ -157,11 +157,11 @@ def _most_threads():
     counts = []
     clf = DeepBinaryClassifier(16, max_iter=5, random_state=0)
 
-    class Count(Watcher):
+    class Count(Observer):
         def on_step(self, network, step):
             counts.append((threading.active_count(), blas_threads()))
 
-    clf._watched = lambda problem, callbacks: nullcontext(Count())
+    clf._observed = lambda problem, callbacks: nullcontext(Count())
     base = threading.active_count()
     clf.fit(MANY, OF_MANY)
     return max(n - base + 1 for n, _ in counts), max(blas for _, blas in counts)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from math import nan
 
 import numpy as np
@@ -18,12 +19,12 @@ from skdeepbin.training._ensemble import (
     FINISH_STEP,
     Member,
     View,
-    train_committee,
+    train_ensemble,
 )
-from skdeepbin.training._loop import descend
+from skdeepbin.training._loop import minimize
 from skdeepbin.training._objective import Objective
-from skdeepbin.training._observer import Watcher
-from skdeepbin.training._optimizers import gradient_descent
+from skdeepbin.training._observer import Observer
+from skdeepbin.training._optimizers import gradient_descent, rprop
 from skdeepbin.training._restarts import Training
 from skdeepbin.training._stopping import (
     INTERRUPTED,
@@ -65,24 +66,40 @@ def objective(data, w, held_out=None):
     rows = Rows(data.features, data.y, w, FACTORS, held_out)
     out = np.zeros(N_ROWS, bool) if held_out is None else held_out
     sums = [float((w * np.where(data.y, *FACTORS[::-1]))[o].sum()) for o in (~out, out)]
-    total = data.units.total(Engine(NETWORK, rows, Threads(1)), NETWORK.layout)
-    return Objective(total, Losses(*sums), ALPHA, NETWORK.layout.biases)
+    engine = Engine(NETWORK, rows, Threads(1))
+    return Objective(
+        engine, Losses(*sums), ALPHA, data.units.conversion(NETWORK.layout)
+    )
 
 
-def committee(data, members, solve, watched=training_loss, validate=None):
-    """The solutions of ``solve(objective, batches, ...)``."""
+class Solver:
+    """Of each member ``solve(objective, batches, theta, ...)``."""
 
-    def solver(factor, batches=None):
-        return lambda objective, *rest: solve(objective, batches, *rest)
+    def __init__(self, solve):
+        self.solve = solve
 
-    constant = Losses(100.0, nan)  # so that everyone has learnt
-    training = Training(solver, Stopping(5, 0.0, 5, watched), constant)
-    views = [View(NETWORK, data, training)]
-    return train_committee(views, members, ALPHA, validate, Watcher())
+    def solver(self, batches=None):
+        def solve(objective, *args, session):
+            return self.solve(objective, batches, *args)
+
+        return solve
+
+
+def ensemble(data, members, solve, monitor=training_loss, observer=None):
+    """The results of ``solve(objective, batches, ...)``."""
+    observer = Observer() if observer is None else observer
+    stopping = Stopping(5, 0.0, 5, monitor)
+    baseline = Losses(100.0, nan)  # so that everyone has learnt
+    view = View(NETWORK, data, ALPHA)
+    networks = [
+        (view, member, Training(Solver(solve), stopping, baseline, observer, number))
+        for number, member in enumerate(members)
+    ]
+    return train_ensemble(networks, observer)
 
 
 def down(objective, batches, *rest):
-    return descend(objective, *rest, optimizer=gradient_descent(0.1))
+    return minimize(objective, *rest, optimizer=gradient_descent(0.1))
 
 
 @pytest.mark.parametrize("out", [False, True])
@@ -101,7 +118,7 @@ def test_mini_batches_make_up_the_objective(out, weighted, data, rng):
         seen.append(objective(theta))
         return down(objective, batches, theta, *rest)
 
-    committee(given, [member(data, held_out)], solve)
+    ensemble(given, [member(data, held_out)], solve)
     parts, shares, whole = seen
     assert len(parts) in (3, 4)
     assert np.isnan([part.validation_loss for part in parts]).all()
@@ -125,7 +142,7 @@ def test_a_mini_batch_of_a_class_without_weight_is_left_out(data):
 
     w, factors = np.ones(N_ROWS), np.array([0.0, 3.0])
     given = data._replace(w=None, factors=factors, batch_size=1)
-    committee(given, [member(data._replace(w=w))], solve)
+    ensemble(given, [member(data._replace(w=w))], solve)
     assert seen == [3.0] * data.y.sum()
 
 
@@ -137,12 +154,12 @@ def test_all_rows_at_once_need_no_mini_batches(data):
         return down(objective, batches, *rest)
 
     given = data._replace(batch_size=None, hashes=None)
-    (solution,) = committee(given, [member(data)], solve)
+    (result,) = ensemble(given, [member(data)], solve)
     assert seen == [None]
     start, rules = member(data).start(), Stopping(5, 0.0, 5)
     by_hand = down(objective(data, data.w), None, start, rules, lambda step: False)
-    np.testing.assert_allclose(solution.theta, by_hand.theta, rtol=1e-12)
-    np.testing.assert_array_equal(solution.best.theta, solution.theta)
+    np.testing.assert_allclose(result.theta, by_hand.theta, rtol=1e-12)
+    np.testing.assert_array_equal(result.best.theta, result.theta)
 
 
 @pytest.mark.parametrize("reason", sorted({*STOP_REASONS} - {"diverged", INTERRUPTED}))
@@ -152,19 +169,19 @@ def test_the_last_small_steps_are_on_all_rows(reason, data, rng):
     best = []
 
     def solve(*arguments):
-        solution = down(*arguments)
-        best.append(solution.best)
-        return solution._replace(stop_reason=reason)
+        result = down(*arguments)
+        best.append(result.best)
+        return result._replace(stop_reason=reason)
 
     members = [member(data, held_out)]
-    (solution,) = committee(data, members, solve, validation_loss)
+    (result,) = ensemble(data, members, solve, validation_loss)
     whole = objective(data, data.w)
-    assert solution.best.loss == pytest.approx(whole(solution.best.theta).value)
-    assert solution.best.loss < whole(best[0].theta).value
-    assert solution.best.iteration == FINISH == 10  # as documented
-    moved = abs(solution.best.theta - best[0].theta)
+    assert result.best.loss == pytest.approx(whole(result.best.theta).value)
+    assert result.best.loss < whole(best[0].theta).value
+    assert result.best.iteration == FINISH == 10  # as documented
+    moved = abs(result.best.theta - best[0].theta)
     assert FINISH * FINISH_STEP < moved.max() < 3 * FINISH * FINISH_STEP
-    assert len(solution.history["loss"]) == 6  # they are not written down
+    assert len(result.history["loss"]) == 6  # they are not written down
 
 
 def test_members_have_their_own_rows_start_and_state(data, rng):
@@ -176,7 +193,7 @@ def test_members_have_their_own_rows_start_and_state(data, rng):
 
     parts = [rng.uniform(size=N_ROWS) < 0.4 for _ in range(3)]
     members = [member(data, part, i, state=i) for i, part in enumerate(parts)]
-    assert len(committee(data, members, solve)) == 3
+    assert len(ensemble(data, members, solve)) == 3
     for number, (theta, watched, state) in enumerate(seen):
         np.testing.assert_array_equal(theta, members[number].start())
         expected = objective(data, data.w, parts[number])(theta).validation_loss
@@ -184,33 +201,116 @@ def test_members_have_their_own_rows_start_and_state(data, rng):
         assert state == number
 
 
-def test_what_validates_sees_the_users_parameters(data):
+def test_what_validates_sees_each_point(data):
+    """For scaled features; what it does not know is that of the rows held out."""
     told, found = [], []
 
-    def validate(theta, asked):
-        told.append((theta, asked))
+    def validator(theta):
+        told.append(theta)
         return (0.25 if len(told) == 1 else nan), 0.5
 
     def solve(objective, batches, theta, *rest):
         found.extend(objective(theta) for _ in range(2))
+        found.extend(part(theta) for part in batches(0))
         return down(objective, batches, theta, *rest)
 
     held_out = np.arange(N_ROWS) < 20
-    one = member(data, held_out)
-    committee(data, [one], solve, validate=validate)
-    theta, asked = told[0]
-    expected = data.units.to_user(one.start(), NETWORK.layout)
-    np.testing.assert_array_equal(theta, expected)
-    assert asked is one
-    given, missing = found
+    one = member(data, held_out, validator=validator)
+    ensemble(data, [one], solve)
+    assert len(told) == 2 + 6  # neither on mini-batches nor in the last steps
+    for theta in told[:3]:
+        np.testing.assert_array_equal(theta, one.start())
+    given, missing, *parts = found
     assert (given.validation_loss, given.validation_score) == (0.25, 0.5)
     expected = objective(data, data.w, held_out)(one.start())
     assert missing.validation_loss == pytest.approx(expected.validation_loss)
     assert missing.value == given.value == pytest.approx(expected.value)
+    assert np.isnan([part.validation_score for part in parts]).all()
+
+
+@pytest.mark.parametrize("finish", [0.0, 1.0, 20.0])
+def test_the_penalties_are_multiples_of_that_of_the_ensemble(finish, data, rng):
+    """What is said of the last steps is with the penalty that was chosen."""
+    held_out = rng.uniform(size=N_ROWS) < 0.4
+    seen, best = [], []
+
+    def solve(objective, batches, *rest):
+        seen.append(objective.alpha)
+        seen.append(sum(part.alpha for part in batches(0)))
+        result = down(objective, batches, *rest)
+        best.append(result.best)
+        return result._replace(stop_reason="early_stopping")
+
+    one = member(data, held_out, alphas=(4.0, 0.5), stage=1, finish=finish)
+    (result,) = ensemble(data, [one], solve, validation_loss)
+    assert seen == [0.5 * ALPHA, pytest.approx(0.5 * ALPHA)]
+    assert (result.alpha, result.stage, result.best_stage) == (0.5, 1, 1)
+    whole = replace(objective(data, data.w), alpha=0.5 * ALPHA)
+    there = whole(result.best.theta)
+    if finish:
+        assert result.best.loss == pytest.approx(there.value)
+        assert result.best.penalty == pytest.approx(there.penalty)
+    else:
+        assert result.best.loss == pytest.approx(there.value - there.penalty)
+    by_hand = minimize(
+        replace(whole, alpha=finish * ALPHA),
+        best[0].theta,
+        Stopping(FINISH, 0.0, FINISH),
+        lambda step: False,
+        optimizer=rprop(FINISH_STEP, 10 * FINISH_STEP),
+    )
+    np.testing.assert_allclose(result.best.theta, by_hand.best.theta, rtol=1e-9)
+
+
+def test_a_network_that_is_stuck_is_started_anew(data):
+    """Where it was not an earlier training that goes on."""
+    starts = []
+
+    def solve(objective, batches, theta, stopping, on_step, state=None):
+        starts.append(theta[0])
+        result = down(objective, batches, theta, stopping, on_step)
+        bad = result.best._replace(loss=1e3)
+        best = bad if len(starts) % 2 else result.best
+        return result._replace(best=best, stop_reason="converged")
+
+    points = [np.full(NETWORK.layout.n_parameters, size) for size in (0.1, 0.2)]
+    for state, n_starts in ((None, 2), ("known", 1)):
+        one = member(data, state=state)._replace(start=iter(points).__next__)
+        starts.clear()
+        (result,) = ensemble(data, [one], solve)
+        assert starts == [0.1, 0.2][:n_starts]
+        assert (result.n_starts, result.has_learnt) == (n_starts, n_starts == 2)
+
+
+class Seen(Observer):
+    """Of each network its number at its end; ends the ensemble after one of them."""
+
+    def __init__(self, last=None):
+        self.last, self.steps, self.ended = last, [], []
+
+    def on_step(self, network, step):
+        self.steps.append((network, step.iteration))
+        return False
+
+    def on_network_end(self, network):
+        self.ended.append(network)
+        return network == self.last
+
+
+def test_an_observer_sees_each_network_and_can_end_the_ensemble(data):
+    members = [member(data, None, seed) for seed in range(3)]
+    seen = Seen()
+    assert len(ensemble(data, members, down, observer=seen)) == 3
+    assert seen.ended == [0, 1, 2]
+    assert seen.steps == [(number, i) for number in range(3) for i in range(6)]
+    seen = Seen(last=1)
+    results = ensemble(data, members, down, observer=seen)
+    assert [result.stop_reason for result in results] == ["max_iter"] * 2
+    assert seen.ended == [0, 1]
 
 
 @pytest.mark.parametrize("place", ["training", "finish"])
-def test_ctrl_c_ends_a_committee_with_those_that_were_begun(place, data, monkeypatch):
+def test_ctrl_c_ends_an_ensemble_with_those_that_were_begun(place, data, monkeypatch):
     whole, made = Objective.__call__, []
 
     def evaluate(self, theta):
@@ -223,7 +323,7 @@ def test_ctrl_c_ends_a_committee_with_those_that_were_begun(place, data, monkeyp
     monkeypatch.setattr(Objective, "__call__", evaluate)
     held_out = np.arange(N_ROWS) < 20
     members = [member(data, held_out, seed) for seed in range(3)]
-    first, second = committee(data, members, down, validation_loss)
+    first, second = ensemble(data, members, down, validation_loss)
     assert (first.stop_reason, second.stop_reason) == ("max_iter", INTERRUPTED)
     n_steps = {"training": 2, "finish": 6}[place]
     assert len(second.history["loss"]) == n_steps
@@ -245,12 +345,12 @@ def test_ctrl_c_before_the_first_step(data, monkeypatch):
     members = [member(data, None, seed) for seed in range(3)]
     when = 1
     with pytest.raises(KeyboardInterrupt):
-        committee(data, members, down)
+        ensemble(data, members, down)
     when, made = 7, []
-    (first,) = committee(data, members, down)
+    (first,) = ensemble(data, members, down)
     assert first.stop_reason == INTERRUPTED
     assert len(first.history["loss"]) == 6
     when, made = 13, []
-    first, second = committee(data, members, down)
+    first, second = ensemble(data, members, down)
     assert (first.stop_reason, second.stop_reason) == ("max_iter", INTERRUPTED)
     np.testing.assert_array_equal(second.theta, made[11])

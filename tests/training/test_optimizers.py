@@ -11,9 +11,7 @@ from skdeepbin.training._objective import Evaluation
 from skdeepbin.training._optimizers import (
     FASTER,
     GROWTH,
-    LARGEST,
     MEMORY,
-    OPTIMIZERS,
     PART,
     SHRINK,
     SLOWER,
@@ -28,6 +26,7 @@ from skdeepbin.training._optimizers import (
     nesterov,
     rprop,
 )
+from skdeepbin.training._solvers import IN_STEPS, LARGEST, SOLVERS
 
 
 def quadratic(condition, size=10, scale=1):
@@ -248,17 +247,17 @@ FIXED = {
 }
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", IN_STEPS)
 def test_every_optimizer_goes_down(name):
-    optimizer = OPTIMIZERS[name].make(FIXED[name], 0.9)
+    optimizer = SOLVERS[name].make(FIXED[name], 0.9)
     _, values = run(optimizer, quadratic(10), np.ones(10), 300)
     assert min(values) < 1e-4 * values[0]
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", IN_STEPS)
 def test_a_step_leaves_its_arguments_alone(name):
     """So a state may be kept, and gone on with later."""
-    optimizer, objective = OPTIMIZERS[name].make(FIXED[name], 0.9), quadratic(10)
+    optimizer, objective = SOLVERS[name].make(FIXED[name], 0.9), quadratic(10)
     theta = np.ones(10)
     state = optimizer.init(theta)
     for _ in range(5):
@@ -413,22 +412,22 @@ BY_HAND = {
 }
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", IN_STEPS)
 def test_the_table_makes_each_from_its_parameters(name):
     """Far along a slope, for the largest step to tell."""
     for objective, start in (
         PROBLEMS["long valley"],
         (quadratic(1), 1e3 * np.ones(10)),
     ):
-        made, _ = run(OPTIMIZERS[name].make(0.2, 0.7), objective, start, 30)
+        made, _ = run(SOLVERS[name].make(0.2, 0.7), objective, start, 30)
         ours, _ = run(BY_HAND[name], objective, start, 30)
         for one, other in zip(made, ours, strict=True):
             np.testing.assert_array_equal(one.theta, other.theta)
 
 
 def test_plain_descent_finds_its_step_unless_it_is_given_one():
-    assert OPTIMIZERS["gd"].auto is None
-    made, _ = run(OPTIMIZERS["gd"].make(None, 0.9), *PROBLEMS["long valley"], 9)
+    assert SOLVERS["gd"].rate is None
+    made, _ = run(SOLVERS["gd"].make(None, 0.9), *PROBLEMS["long valley"], 9)
     ours, _ = run(barzilai_borwein(), *PROBLEMS["long valley"], 9)
     assert [move.step_size for move in made] == [move.step_size for move in ours]
 
@@ -443,11 +442,12 @@ def test_rates_are_those_that_are_documented():
     )
     both, of_adam, of_rprop, plain, both_in_batches = map(float, whole.groups())
     assert re.search(r"may become (\d+) times as large", words)[1] == str(LARGEST)
-    rates = {name: (way.auto, way.auto_in_batches) for name, way in OPTIMIZERS.items()}
+    rates = {name: (row.rate, row.batch_rate) for name, row in SOLVERS.items()}
     assert rates == {
         "gd": (None, plain),
         "momentum": (both, both_in_batches),
         "nesterov": (both, both_in_batches),
         "adam": (of_adam, of_adam),
         "rprop": (of_rprop, None),
+        "lbfgs": (None, None),
     }

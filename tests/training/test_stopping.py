@@ -41,19 +41,19 @@ def test_small_falls_add_up():
     assert (progress.reference, progress.waited) == (0.6, 0)
 
 
-@pytest.mark.parametrize("watched", [validation_loss, validation_error])
-def test_the_best_is_that_of_what_is_watched_then_of_the_loss(watched):
+@pytest.mark.parametrize("monitor", [validation_loss, validation_error])
+def test_the_best_is_that_of_what_is_watched_then_of_the_loss(monitor):
     def seen(loss, value):
         score = -value
         return step(loss, validation_loss=value, validation_score=score)
 
     steps = [seen(1.0, 3.0), seen(0.9, 2.0), seen(0.5, 2.5), seen(0.8, 2.0)]
-    assert follow(Stopping(9, 0, 5, watched), steps).best is steps[3]
+    assert follow(Stopping(9, 0, 5, monitor), steps).best is steps[3]
     equal = [*steps, seen(0.8, 2.0)]  # of equal ones the first
-    assert follow(Stopping(9, 0, 5, watched), equal).best is steps[3]
+    assert follow(Stopping(9, 0, 5, monitor), equal).best is steps[3]
     steps = [seen(1.0, nan), seen(0.9, nan), seen(2.0, 7.0), seen(0.1, nan)]
-    assert follow(Stopping(9, 0, 5, watched), steps[:2]).best is steps[1]
-    assert follow(Stopping(9, 0, 5, watched), steps).best is steps[2]
+    assert follow(Stopping(9, 0, 5, monitor), steps[:2]).best is steps[1]
+    assert follow(Stopping(9, 0, 5, monitor), steps).best is steps[2]
 
 
 def test_a_score_that_is_never_known_is_waited_for_no_longer():
@@ -88,21 +88,21 @@ def test_reasons_by_the_number_of_iterations():
     assert stopping.at_most(8).n_iter_no_change == 4
     validating = Stopping(9, 0.0, 4, validation_loss)
     assert validating.reason(tired, step(1.0, 1)) == "early_stopping"
-    assert stopping.watched is training_loss
+    assert stopping.monitor is training_loss
 
 
-@pytest.mark.parametrize("watched", ["loss", "validation_loss"])
-def test_a_loss_is_still_falling_by_its_last_tenth(watched):
+@pytest.mark.parametrize("monitor", ["loss", "validation_loss"])
+def test_a_loss_is_still_falling_by_its_last_tenth(monitor):
     def history(values):
         flat = np.ones(len(values))
-        return {"loss": flat, "validation_loss": flat, watched: np.array(values)}
+        return {"loss": flat, "validation_loss": flat, monitor: np.array(values)}
 
     early, late = [1.0] * 18 + [0.995, 0.995], [1.0] * 18 + [0.98, 1.5]
-    assert not is_still_falling(history(early), watched)
-    assert is_still_falling(history(late), watched)
-    assert not is_still_falling(history([1.0] * 17 + [0.5] + [1.0] * 2), watched)
-    assert not is_still_falling(history([1.0] * 10 + [0.5] * 10), watched)
-    assert is_still_falling(history([1.0, 0.5]), watched)  # of a few, the last one
+    assert not is_still_falling(history(early), monitor)
+    assert is_still_falling(history(late), monitor)
+    assert not is_still_falling(history([1.0] * 17 + [0.5] + [1.0] * 2), monitor)
+    assert not is_still_falling(history([1.0] * 10 + [0.5] * 10), monitor)
+    assert is_still_falling(history([1.0, 0.5]), monitor)  # of a few, the last one
 
 
 def test_where_nothing_validates_the_loss_is_looked_at():

@@ -24,7 +24,7 @@ from skdeepbin.network._network import Losses, Network
 from skdeepbin.network._parameters import Layout
 from skdeepbin.training._loop import minimize
 from skdeepbin.training._objective import Objective
-from skdeepbin.training._optimizers import rprop
+from skdeepbin.training._optimizers import Rprop
 from skdeepbin.training._stopping import Stopping
 
 N_ROWS = 5000
@@ -186,7 +186,7 @@ def test_a_descent_takes_as_much_as_stated_within_a_factor_of_two(dtype, rng):
     conversion = Units(np.zeros(100), np.ones(100)).conversion(network.layout)
     objective = Objective(engine, Losses(30.0, 0.0), 1.0, conversion)
     stopping = Stopping(5, 0.0, 5)
-    minimize(objective, theta, stopping, lambda step: False, optimizer=rprop(0.01, 1.0))
+    minimize(objective, theta, stopping, lambda step: False, optimizer=Rprop(0.01, 1.0))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert 0.5 < memory_needed(network, features, 1) / peak < 2

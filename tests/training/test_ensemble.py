@@ -24,7 +24,7 @@ from skdeepbin.training._ensemble import (
 from skdeepbin.training._loop import minimize
 from skdeepbin.training._objective import Objective
 from skdeepbin.training._observer import Observer
-from skdeepbin.training._optimizers import gradient_descent, rprop
+from skdeepbin.training._optimizers import GradientDescent, Rprop
 from skdeepbin.training._restarts import Training
 from skdeepbin.training._stopping import (
     INTERRUPTED,
@@ -99,7 +99,7 @@ def ensemble(data, members, solve, monitor=training_loss, observer=None):
 
 
 def down(objective, batches, *rest):
-    return minimize(objective, *rest, optimizer=gradient_descent(0.1))
+    return minimize(objective, *rest, optimizer=GradientDescent(0.1))
 
 
 @pytest.mark.parametrize("out", [False, True])
@@ -257,7 +257,7 @@ def test_the_penalties_are_multiples_of_that_of_the_ensemble(finish, data, rng):
         best[0].theta,
         Stopping(FINISH, 0.0, FINISH),
         lambda step: False,
-        optimizer=rprop(FINISH_STEP, 10 * FINISH_STEP),
+        optimizer=Rprop(FINISH_STEP, 10 * FINISH_STEP),
     )
     np.testing.assert_allclose(result.best.theta, by_hand.best.theta, rtol=1e-9)
 

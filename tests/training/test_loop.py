@@ -8,10 +8,10 @@ from skdeepbin.training._lbfgs import lbfgs
 from skdeepbin.training._loop import minimize
 from skdeepbin.training._objective import Evaluation
 from skdeepbin.training._optimizers import (
-    adam,
-    barzilai_borwein,
-    gradient_descent,
-    momentum,
+    Adam,
+    BarzilaiBorwein,
+    GradientDescent,
+    Momentum,
 )
 from skdeepbin.training._session import Evaluations, RunState, one_step_on
 from skdeepbin.training._stopping import (
@@ -60,7 +60,7 @@ def solve(
         np.array([1.0, -2.0]),
         Stopping(max_iter, tol, patience, **more),
         on_step,
-        optimizer=optimizer or gradient_descent(0.1),
+        optimizer=optimizer or GradientDescent(0.1),
     )
     return result, steps
 
@@ -104,7 +104,7 @@ def test_diverged_keeps_the_best_point_before(bad):
 
 
 def test_the_best_point_is_returned_also_when_the_loss_rises_again():
-    result, steps = solve(optimizer=gradient_descent(2.1), max_iter=20)
+    result, steps = solve(optimizer=GradientDescent(2.1), max_iter=20)
     assert steps[-1].loss > steps[0].loss
     assert result.best is steps[0]
 
@@ -115,7 +115,7 @@ def test_a_rejected_trial_leaves_the_descent_where_it_was():
         value, gradient, *_ = parabola(theta)
         return Evaluation(value if value in (2.5, 0) or value < 0.5 else 9.0, gradient)
 
-    _, steps = solve(cliff, barzilai_borwein(), max_iter=3)
+    _, steps = solve(cliff, BarzilaiBorwein(), max_iter=3)
     np.testing.assert_array_equal(steps[0].theta, steps[1].theta)
     assert steps[0].loss == steps[1].loss
 
@@ -169,7 +169,7 @@ def by_layer(max_iter=6):
         np.array([1.0, -2.0]),
         Stopping(max_iter, 0.0, 10),
         goes_on,
-        optimizer=gradient_descent(0.1),
+        optimizer=GradientDescent(0.1),
         layers=(slice(0, 1), slice(1, 2)),
     ).history
 
@@ -199,8 +199,8 @@ def test_the_mean_of_networks_of_which_some_or_all_have_no_number():
 
 
 WAYS = {
-    "gd": partial(minimize, optimizer=barzilai_borwein()),
-    "adam": partial(minimize, optimizer=adam(0.05)),
+    "gd": partial(minimize, optimizer=BarzilaiBorwein()),
+    "adam": partial(minimize, optimizer=Adam(0.05)),
     "lbfgs": lbfgs,
 }
 
@@ -315,7 +315,7 @@ def test_a_step_that_is_interrupted_as_it_is_told_is_not_one(name):
 
 def test_a_state_is_gone_on_with():
     """The second half of a descent, with what the optimiser knew in the middle."""
-    way = partial(minimize, optimizer=momentum(1e-4, 0.9))
+    way = partial(minimize, optimizer=Momentum(1e-4, 0.9))
     whole = way(valley, START, RULES, goes_on)
     first = way(valley, START, RULES.at_most(15), goes_on)
     theta, state = first.next
@@ -338,7 +338,7 @@ def test_the_ratio_of_a_change_to_nothing_is_infinite():
         np.array([0.0, 2.0]),
         rules,
         steps.append,
-        optimizer=gradient_descent(0.5),
+        optimizer=GradientDescent(0.5),
         layers=(slice(0, 1), slice(1, 2)),
     )
     assert steps[0].update_ratios == (np.inf, 0.25)

@@ -18,13 +18,13 @@ from skdeepbin.training._optimizers import (
     SMALLEST_STEP,
     STEP_SIZES,
     SUFFICIENT_DECREASE,
-    adam,
-    barzilai_borwein,
-    gradient_descent,
-    in_mini_batches,
-    momentum,
-    nesterov,
-    rprop,
+    Adam,
+    BarzilaiBorwein,
+    GradientDescent,
+    InMiniBatches,
+    Momentum,
+    Nesterov,
+    Rprop,
 )
 from skdeepbin.training._solvers import IN_STEPS, LARGEST, SOLVERS
 
@@ -68,14 +68,14 @@ PROBLEMS = {
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_barzilai_borwein_finds_the_minimum(name):
     objective, start = PROBLEMS[name]
-    _, values = run(barzilai_borwein(), objective, start, 300)
+    _, values = run(BarzilaiBorwein(), objective, start, 300)
     assert min(values) < 1e-6 * values[0]
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_accepted_points_satisfy_the_non_monotone_armijo_rule(name):
     objective, start = PROBLEMS[name]
-    moves, values = run(barzilai_borwein(), objective, start, 100)
+    moves, values = run(BarzilaiBorwein(), objective, start, 100)
     points = [start, *(move.theta for move in moves)]
     accepted = [i for i, move in enumerate(moves) if move.accepted]
     for last, this in pairwise(accepted):
@@ -86,7 +86,7 @@ def test_accepted_points_satisfy_the_non_monotone_armijo_rule(name):
 
 
 def test_a_rejected_trial_comes_back_towards_the_last_accepted_point():
-    optimizer = barzilai_borwein()
+    optimizer = BarzilaiBorwein()
     start, gradient = np.zeros(2), np.array([1.0, 0.0])
     first = optimizer.step(start, 1.0, gradient, optimizer.init(start))
     for value in (2.0, np.inf, np.nan):
@@ -99,7 +99,7 @@ def test_a_rejected_trial_comes_back_towards_the_last_accepted_point():
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
 def test_the_first_step_changes_the_parameters_by_at_most_one_in_sum(scale):
     gradient = scale * np.array([3.0, -4.0])
-    move = barzilai_borwein().step(np.zeros(2), 1.0, gradient, None)
+    move = BarzilaiBorwein().step(np.zeros(2), 1.0, gradient, None)
     assert abs(move.theta).sum() == pytest.approx(min(1, 7 * scale), rel=2**-8)
     np.testing.assert_allclose(move.theta, -move.step_size * gradient, rtol=1e-14)
 
@@ -107,7 +107,7 @@ def test_the_first_step_changes_the_parameters_by_at_most_one_in_sum(scale):
 @pytest.mark.parametrize("name", ["long valley", "huge curvature", "rosenbrock"])
 def test_steps_are_barzilai_and_borweins_two_in_turn(name):
     objective, start = PROBLEMS[name]
-    moves, _ = run(barzilai_borwein(), objective, start, 60)
+    moves, _ = run(BarzilaiBorwein(), objective, start, 60)
     points = [start, *(move.theta for move in moves)]
     accepted = [i for i, move in enumerate(moves) if move.accepted]
     seen = set()
@@ -122,7 +122,7 @@ def test_steps_are_barzilai_and_borweins_two_in_turn(name):
 
 
 def test_where_the_curvature_is_negative_the_step_grows():
-    optimizer, theta = barzilai_borwein(), np.array([0.01])
+    optimizer, theta = BarzilaiBorwein(), np.array([0.01])
     move = optimizer.step(theta, -0.00005, -theta, None)  # -theta^2 / 2
     for _ in range(5):
         theta, before = move.theta, move.step_size
@@ -134,7 +134,7 @@ def test_where_the_curvature_is_negative_the_step_grows():
 
 def test_steps_have_limits():
     """On a plane, where they grow, and where the curvature is huge."""
-    optimizer, (least, most) = barzilai_borwein(), STEP_SIZES
+    optimizer, (least, most) = BarzilaiBorwein(), STEP_SIZES
     gradient = np.array([1e-200])
     move = optimizer.step(np.zeros(1), 1.0, gradient, None)
     for _ in range(40):
@@ -147,12 +147,12 @@ def test_steps_have_limits():
 
 def test_sizes_have_eight_bits():
     for objective, start in PROBLEMS.values():
-        for move in run(barzilai_borwein(), objective, start, 50)[0]:
+        for move in run(BarzilaiBorwein(), objective, start, 50)[0]:
             assert (256 * frexp(move.step_size)[0]).is_integer()
 
 
 def test_the_rule_of_acceptance_is_met_by_its_bound_and_no_more():
-    optimizer, gradient = barzilai_borwein(), np.array([0.5, 0.25])
+    optimizer, gradient = BarzilaiBorwein(), np.array([0.5, 0.25])
     first = optimizer.step(np.zeros(2), 1.0, gradient, None)
     bound = 1.0 - SUFFICIENT_DECREASE * first.step_size * float(gradient @ gradient)
     assert optimizer.step(first.theta, bound, gradient, first.state).accepted
@@ -162,7 +162,7 @@ def test_the_rule_of_acceptance_is_met_by_its_bound_and_no_more():
 
 @pytest.mark.parametrize("n_since", [MEMORY - 1, MEMORY])
 def test_the_largest_of_the_last_ten_values_is_what_to_undercut(n_since):
-    optimizer, gradient = barzilai_borwein(), np.array([1e-3])
+    optimizer, gradient = BarzilaiBorwein(), np.array([1e-3])
     move = optimizer.step(np.zeros(1), 10.0, gradient, None)
     for _ in range(n_since):
         move = optimizer.step(move.theta, 5.0, gradient, move.state)
@@ -173,7 +173,7 @@ def test_the_largest_of_the_last_ten_values_is_what_to_undercut(n_since):
 
 @pytest.mark.parametrize("curvature", [3.0, 4.0, 7.0])
 def test_a_rejected_step_is_cut_to_the_minimum_of_the_parabola(curvature):
-    optimizer, start = barzilai_borwein(), np.array([0.1])
+    optimizer, start = BarzilaiBorwein(), np.array([0.1])
     first = optimizer.step(start, curvature * 0.005, curvature * start, None)
     value = curvature * float(first.theta @ first.theta) / 2
     second = optimizer.step(first.theta, value, curvature * first.theta, first.state)
@@ -183,7 +183,7 @@ def test_a_rejected_step_is_cut_to_the_minimum_of_the_parabola(curvature):
 
 @pytest.mark.parametrize(("value", "factor"), [(1e9, SHRINK[0]), (1.0, SHRINK[1])])
 def test_a_rejected_step_is_cut_neither_too_little_nor_too_much(value, factor):
-    optimizer, gradient = barzilai_borwein(), np.array([0.5])
+    optimizer, gradient = BarzilaiBorwein(), np.array([0.5])
     first = optimizer.step(np.zeros(1), 1.0, gradient, None)
     second = optimizer.step(first.theta, value, gradient, first.state)
     assert second.step_size == pytest.approx(factor * first.step_size, rel=2**-8)
@@ -193,7 +193,7 @@ def test_a_rejected_step_is_cut_neither_too_little_nor_too_much(value, factor):
 
 def test_a_rejected_step_is_shortened_by_the_value_where_it_began():
     """Not by an earlier one, though that decides whether it is rejected."""
-    optimizer, theta, gradient = barzilai_borwein(), np.zeros(1), np.ones(1)
+    optimizer, theta, gradient = BarzilaiBorwein(), np.zeros(1), np.ones(1)
     state = optimizer.step(theta, 100.0, gradient, optimizer.init(theta)).state
     state = state._replace(values=(100.0, 5.0), step_size=128.0)
     rejected = optimizer.step(theta - 128, 150.0, gradient, state)
@@ -206,7 +206,7 @@ def test_a_rejected_step_is_shortened_by_the_value_where_it_began():
 @pytest.mark.parametrize("size", [1e160, 1e300])
 def test_a_gradient_whose_square_is_no_number_makes_steps_shorter(size):
     with np.errstate(over="ignore"):
-        optimizer, start = barzilai_borwein(), np.zeros(2)
+        optimizer, start = BarzilaiBorwein(), np.zeros(2)
         gradient = np.array([size, 0.0])
         first = optimizer.step(start, 1.0, gradient, optimizer.init(start))
         state = first.state._replace(step_size=1.0)
@@ -223,13 +223,13 @@ def test_steps_do_not_pass_on_rounding(rng):
         value, gradient = objective(theta)
         return value, gradient * (1 + 1e-15 * rng.normal(size=gradient.size))
 
-    moves, _ = run(barzilai_borwein(), objective, start, 30)
-    others, _ = run(barzilai_borwein(), rounded_differently, start, 30)
+    moves, _ = run(BarzilaiBorwein(), objective, start, 30)
+    others, _ = run(BarzilaiBorwein(), rounded_differently, start, 30)
     assert [m.step_size for m in moves] == [m.step_size for m in others]
 
 
 def test_gradient_descent_is_the_formula():
-    moves, _ = run(gradient_descent(0.1), quadratic(3), np.ones(10), 5)
+    moves, _ = run(GradientDescent(0.1), quadratic(3), np.ones(10), 5)
     theta = np.ones(10)
     for move in moves:
         theta = theta - 0.1 * quadratic(3)(theta)[1]
@@ -272,7 +272,7 @@ def test_a_step_leaves_its_arguments_alone(name):
 
 
 def test_momentum_is_the_formula():
-    moves, _ = run(momentum(0.1, 0.9), quadratic(3), np.ones(10), 5)
+    moves, _ = run(Momentum(0.1, 0.9), quadratic(3), np.ones(10), 5)
     theta, v = np.ones(10), np.zeros(10)
     for move in moves:
         v = 0.9 * v - 0.1 * quadratic(3)(theta)[1]
@@ -282,7 +282,7 @@ def test_momentum_is_the_formula():
 
 def test_nesterov_takes_the_gradient_where_the_momentum_leads():
     """Its points are ``x + momentum v`` of the textbook's ``x``."""
-    moves, _ = run(nesterov(0.1, 0.9), quadratic(3), np.ones(10), 5)
+    moves, _ = run(Nesterov(0.1, 0.9), quadratic(3), np.ones(10), 5)
     x, v = np.ones(10), np.zeros(10)
     for move in moves:
         v_next = 0.9 * v - 0.1 * quadratic(3)(x + 0.9 * v)[1]
@@ -292,12 +292,12 @@ def test_nesterov_takes_the_gradient_where_the_momentum_leads():
 
 @pytest.mark.parametrize("scale", [1e-7, 1.0, 1e7])
 def test_the_first_step_of_adam_is_the_learning_rate(scale):
-    move = run(adam(0.01, epsilon=0), quadratic(3, scale=scale), np.ones(10), 1)[0][0]
+    move = run(Adam(0.01, epsilon=0), quadratic(3, scale=scale), np.ones(10), 1)[0][0]
     np.testing.assert_allclose(move.theta, 1 - 0.01, rtol=1e-12)
 
 
 def test_rprop_follows_signs_with_a_step_a_parameter():
-    optimizer, theta = rprop(0.1, 0.15), np.zeros(3)
+    optimizer, theta = Rprop(0.1, 0.15), np.zeros(3)
     state = optimizer.init(theta)
     gradients = [[1e-7, -1, 0], [1e3, -1e-9, 0], [1, 1, 0], [1, 1, 0]]
     steps = [
@@ -315,7 +315,7 @@ def test_rprop_follows_signs_with_a_step_a_parameter():
 def test_many_parameters_are_as_many_problems(rng):
     """What is looked up part by part is what few parameters get."""
     theta, signs = np.zeros((2, 3 * PART // 2))
-    optimizer = rprop(0.1, 0.15)
+    optimizer = Rprop(0.1, 0.15)
     state = optimizer.init(theta)
     few = [0, PART - 1, PART, len(theta) - 1]
     theta_few, state_few = theta[few], optimizer.init(theta[few])
@@ -329,8 +329,8 @@ def test_many_parameters_are_as_many_problems(rng):
 
 @pytest.mark.parametrize("scale", [1e-150, 1e-7, 1e150])
 def test_the_size_of_the_gradient_does_not_matter_to_rprop(scale):
-    one, _ = run(rprop(0.1, 1.0), quadratic(10), np.ones(10), 20)
-    other, _ = run(rprop(0.1, 1.0), quadratic(10, scale=scale), np.ones(10), 20)
+    one, _ = run(Rprop(0.1, 1.0), quadratic(10), np.ones(10), 20)
+    other, _ = run(Rprop(0.1, 1.0), quadratic(10, scale=scale), np.ones(10), 20)
     for a, b in zip(one, other, strict=True):
         np.testing.assert_array_equal(a.theta, b.theta)
 
@@ -338,7 +338,7 @@ def test_the_size_of_the_gradient_does_not_matter_to_rprop(scale):
 def test_adam_divides_the_mean_gradient_by_its_root_mean_square(rng):
     """Means of all gradients so far, each weighing `beta` times the next; the
     constants are those of the paper."""
-    optimizer, theta = adam(0.01), rng.normal(size=4)
+    optimizer, theta = Adam(0.01), rng.normal(size=4)
     state, gradients = optimizer.init(theta), rng.normal(size=(6, 4))
     for n, gradient in enumerate(gradients, 1):
         first, second = (beta ** np.arange(n)[::-1] for beta in (0.9, 0.999))
@@ -352,13 +352,13 @@ def test_adam_divides_the_mean_gradient_by_its_root_mean_square(rng):
 
 def test_adam_hardly_moves_where_there_is_hardly_a_gradient():
     for size, share in ((1e-8, 0.5), (3e-8, 0.75), (1e-20, 1e-12)):
-        optimizer, theta = adam(0.01), np.zeros(1)
+        optimizer, theta = Adam(0.01), np.zeros(1)
         move = optimizer.step(theta, 0.0, np.array([size]), optimizer.init(theta))
         assert -move.theta[0] == pytest.approx(0.01 * share)
 
 
 def test_a_step_of_rprop_is_never_too_small_to_recover():
-    optimizer, theta = rprop(0.1, 1.0), np.zeros(2)
+    optimizer, theta = Rprop(0.1, 1.0), np.zeros(2)
     state = optimizer.init(theta)
     for number in range(200):  # one parameter turns around every other time
         gradient = np.array([1.0, (-1) ** (number // 2)])
@@ -380,8 +380,8 @@ def test_an_epoch_is_a_step_on_each_of_its_mini_batches():
 
         return objective
 
-    asked, plain = [], momentum(0.1, 0.9)
-    optimizer = in_mini_batches(plain, lambda n: [batch(n, part) for part in range(3)])
+    asked, plain = [], Momentum(0.1, 0.9)
+    optimizer = InMiniBatches(plain, lambda n: [batch(n, part) for part in range(3)])
     theta = by_hand = np.ones(2)
     epoch, state = optimizer.init(theta), plain.init(theta)
     for number in range(3):
@@ -397,18 +397,18 @@ def test_an_epoch_is_a_step_on_each_of_its_mini_batches():
 
 
 def test_an_epoch_without_a_mini_batch_moves_nothing():
-    optimizer = in_mini_batches(momentum(0.1, 0.9), lambda number: [])
+    optimizer = InMiniBatches(Momentum(0.1, 0.9), lambda number: [])
     move = optimizer.step(np.ones(2), 0.0, np.ones(2), optimizer.init(np.ones(2)))
     np.testing.assert_array_equal(move.theta, 1)
     assert move.step_size == 0
 
 
 BY_HAND = {
-    "gd": gradient_descent(0.2),
-    "momentum": momentum(0.2, 0.7),
-    "nesterov": nesterov(0.2, 0.7),
-    "adam": adam(0.2),
-    "rprop": rprop(0.2, 0.2 * LARGEST),
+    "gd": GradientDescent(0.2),
+    "momentum": Momentum(0.2, 0.7),
+    "nesterov": Nesterov(0.2, 0.7),
+    "adam": Adam(0.2),
+    "rprop": Rprop(0.2, 0.2 * LARGEST),
 }
 
 
@@ -428,7 +428,7 @@ def test_the_table_makes_each_from_its_parameters(name):
 def test_plain_descent_finds_its_step_unless_it_is_given_one():
     assert SOLVERS["gd"].rate is None
     made, _ = run(SOLVERS["gd"].make(None, 0.9), *PROBLEMS["long valley"], 9)
-    ours, _ = run(barzilai_borwein(), *PROBLEMS["long valley"], 9)
+    ours, _ = run(BarzilaiBorwein(), *PROBLEMS["long valley"], 9)
     assert [move.step_size for move in made] == [move.step_size for move in ours]
 
 

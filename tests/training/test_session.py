@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 
 from skdeepbin.training._loop import minimize
-from skdeepbin.training._optimizers import momentum
+from skdeepbin.training._optimizers import Momentum
 from skdeepbin.training._session import Session, one_step_on
 from skdeepbin.training._stopping import Stopping, validation_loss
 from tests.training.runs import RULES, START, goes_on, valley
 
 
 def run(rules):
-    return minimize(valley, START, rules, goes_on, optimizer=momentum(1e-4, 0.9))
+    return minimize(valley, START, rules, goes_on, optimizer=Momentum(1e-4, 0.9))
 
 
 def test_a_session_without_a_file_keeps_nothing_and_knows_nothing():
@@ -54,7 +54,7 @@ def test_a_run_that_has_come_to_rest_goes_on_from_its_best_point(rules, reason):
             RULES.at_most(32),
             goes_on,
             state,
-            optimizer=momentum(1e-4, 0.9),
+            optimizer=Momentum(1e-4, 0.9),
         )
         np.testing.assert_array_equal(again.theta, run(RULES).theta)
         assert not np.array_equal(theta, result.theta)

@@ -5,7 +5,7 @@ import pytest
 
 from skdeepbin.training._lbfgs import lbfgs
 from skdeepbin.training._loop import minimize
-from skdeepbin.training._optimizers import in_mini_batches
+from skdeepbin.training._optimizers import InMiniBatches
 from skdeepbin.training._solvers import (
     IN_BATCHES,
     IN_STEPS,
@@ -55,7 +55,7 @@ def test_a_solver_takes_the_rate_that_suits_it(name, dropout, batched, rate, fac
                 rate = row.batch_rate  # no line search
         optimizer = row.make(rate and factor * rate, 0.8)
         if batched:
-            optimizer = in_mini_batches(optimizer, batches)
+            optimizer = InMiniBatches(optimizer, batches)
         way = partial(minimize, optimizer=optimizer)
         expected = way(parabola, theta, rules, goes_on)
     assert same(result, expected)

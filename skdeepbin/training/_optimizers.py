@@ -9,6 +9,7 @@ a point, it moves back towards the last one that it did.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from math import frexp, isfinite, ldexp
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -45,7 +46,8 @@ class Optimizer(Protocol):
         """Return the next point, from what was found at this one."""
 
 
-class GradientDescent(NamedTuple):
+@dataclass(frozen=True)
+class GradientDescent:
     """``theta - learning_rate * gradient``."""
 
     learning_rate: float
@@ -59,7 +61,8 @@ class GradientDescent(NamedTuple):
         return Move(theta - self.learning_rate * gradient, None, self.learning_rate)
 
 
-class Momentum(NamedTuple):
+@dataclass(frozen=True)
+class Momentum:
     """Polyak's heavy ball::
 
         v <- momentum v - learning_rate gradient,    theta <- theta + v
@@ -85,7 +88,8 @@ class Momentum(NamedTuple):
         return Move(theta + velocity, velocity, self.learning_rate)
 
 
-class Nesterov(NamedTuple):
+@dataclass(frozen=True)
+class Nesterov:
     """Momentum with the gradient taken where the momentum leads.
 
     In the form whose ``theta`` is that point, as in Sutskever and others::
@@ -124,7 +128,8 @@ class Moments(NamedTuple):
     n: int
 
 
-class Adam(NamedTuple):
+@dataclass(frozen=True)
+class Adam:
     """A step per parameter, in units of the root mean square of its gradient.
 
     learning_rate : one, or one for each parameter.
@@ -175,7 +180,8 @@ class Steps(NamedTuple):
     sizes: Array
 
 
-class Rprop(NamedTuple):
+@dataclass(frozen=True)
+class Rprop:
     """iRprop-: a step per parameter that follows the sign of its gradient alone.
 
     A step grows by a fifth while the sign stays and is halved where it changes; after a
@@ -240,7 +246,8 @@ class Search(NamedTuple):
     n_accepted: int
 
 
-class BarzilaiBorwein(NamedTuple):
+@dataclass(frozen=True)
+class BarzilaiBorwein:
     """Gradient descent that finds its step by itself.
 
     With ``s`` the last change of ``theta`` and ``v`` that of the gradient, the next
@@ -342,7 +349,8 @@ class Epoch(NamedTuple):
     state: Any
 
 
-class InMiniBatches(NamedTuple):
+@dataclass(frozen=True)
+class InMiniBatches:
     """Optimiser whose one step is an epoch: a step on each mini-batch of rows."""
 
     optimizer: Optimizer

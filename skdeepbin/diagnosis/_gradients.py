@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skdeepbin.diagnosis._objectives import of_the_classifier
+from skdeepbin.diagnosis.training._objective import of_the_classifier
 from skdeepbin.network._parameters import Array
 
 # Relative errors, of CS231n (neural-networks-3): a gradient above the first is wrong;

@@ -20,8 +20,8 @@ from skdeepbin.training._restarts import STUCK
 from skdeepbin.training._stopping import CALLBACK, STOP_REASONS, is_still_falling
 
 if TYPE_CHECKING:
-    from skdeepbin.diagnosis._budget import Budget
     from skdeepbin.diagnosis._findings import Finding
+    from skdeepbin.diagnosis.training._budget import Budget
 
 
 def warn_of_failure(
@@ -126,9 +126,9 @@ def _auto_penalty(clf: Any, problem: Problem) -> tuple[float, float]:
 
 def _found(clf: Any, problem: Problem, n_passes: int) -> tuple[Finding | None, Budget]:
     """The cause of a failure, if one is found, and what is left of the budget."""
-    from skdeepbin.diagnosis._budget import budget_of_a_fit
-    from skdeepbin.diagnosis._diagnose import cause_of_failure
-    from skdeepbin.diagnosis._evidence import Penalty
+    from skdeepbin.diagnosis.training._budget import budget_of_a_fit
+    from skdeepbin.diagnosis.training._diagnose import cause_of_failure
+    from skdeepbin.diagnosis.training._evidence import Penalty
 
     rows, sizes = problem.examples(), problem.units.layout(problem.network.layout).sizes
     budget = budget_of_a_fit(n_passes, rows.X, sizes, clf.batch_size)

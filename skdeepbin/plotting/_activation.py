@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
-from skdeepbin.diagnosis._evidence import most_rows, rows_of, sample
-from skdeepbin.diagnosis._layer_rules import DEAD, SATURATED
-from skdeepbin.diagnosis._layers import shares
-from skdeepbin.diagnosis._subject import Subject, subjects
+from skdeepbin.diagnosis.training._evidence import most_rows, rows_of, sample
+from skdeepbin.diagnosis.training._layers import shares
+from skdeepbin.diagnosis.training._model import Subject, subjects
+from skdeepbin.diagnosis.training.causes._layer_rules import DEAD, SATURATED
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._parameters import Array
 from skdeepbin.plotting._shared import as_rows, axes, labelled, styled

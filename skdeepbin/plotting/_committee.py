@@ -6,8 +6,8 @@ import numpy as np
 from scipy.special import expit
 from sklearn.utils import column_or_1d
 
-from skdeepbin.diagnosis._evidence import rows_of
-from skdeepbin.diagnosis._subject import subjects
+from skdeepbin.diagnosis.training._evidence import rows_of
+from skdeepbin.diagnosis.training._model import subjects
 from skdeepbin.inputs._validation import encode_labels
 from skdeepbin.inputs._weights import check_weights
 from skdeepbin.network._loss import log_loss

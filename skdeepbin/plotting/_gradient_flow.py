@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from skdeepbin._extras import extra
-from skdeepbin.diagnosis._subject import subjects
+from skdeepbin.diagnosis.training._model import subjects
 from skdeepbin.plotting._shared import (
     DASHES,
     as_rows,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from skdeepbin.diagnosis._subject import Subject, subjects
+from skdeepbin.diagnosis.training._model import Subject, subjects
 from skdeepbin.plotting._shared import (
     MARKERS,
     N_MARKERS,

@@ -23,9 +23,9 @@ from sklearn.metrics import (
 from sklearn.utils import column_or_1d
 
 from skdeepbin._extras import extra
-from skdeepbin.diagnosis._diagnose import diagnose
 from skdeepbin.diagnosis._findings import shown
-from skdeepbin.diagnosis._subject import Subject, subjects
+from skdeepbin.diagnosis.training._diagnose import diagnose
+from skdeepbin.diagnosis.training._model import Subject, subjects
 from skdeepbin.inputs._validation import encode_labels
 from skdeepbin.inputs._weights import check_weights
 from skdeepbin.plotting._activation import MEASURES, ActivationDisplay

@@ -5,11 +5,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from skdeepbin.diagnosis._gradient_pieces import BIASES, WEIGHTS
-from skdeepbin.diagnosis._hidden_pieces import DOWN, derivatives
-from skdeepbin.diagnosis._output_pieces import OUTPUTS
-from skdeepbin.diagnosis._passes import Problem
-from skdeepbin.diagnosis._pieces import Here
+from skdeepbin.diagnosis.backprop._reference import Problem
+from skdeepbin.diagnosis.backprop.catalogue._entry import Here
+from skdeepbin.diagnosis.backprop.catalogue._gradients import BIASES, WEIGHTS
+from skdeepbin.diagnosis.backprop.catalogue._hidden import DOWN, derivatives
+from skdeepbin.diagnosis.backprop.catalogue._output import OUTPUTS
 
 PIECES = {"output": OUTPUTS, "down": DOWN, "weights": WEIGHTS, "biases": BIASES}
 

@@ -8,7 +8,7 @@ import pytest
 from sklearn.preprocessing import scale
 
 from skdeepbin.diagnosis import debug_backprop
-from skdeepbin.diagnosis._output_pieces import OUTPUTS, at_once
+from skdeepbin.diagnosis.backprop.catalogue._output import OUTPUTS, at_once
 from tests.diagnosis.sabotage import pieces, random_problem, sabotaged
 
 ACTIVATIONS = ("tanh", "relu", "logistic")

@@ -10,11 +10,11 @@ from scipy import sparse
 from sklearn.base import clone
 
 from skdeepbin import DeepBinaryClassifier, _classifier
-from skdeepbin.diagnosis import _budget
-from skdeepbin.diagnosis._budget import Budget, OutOfBudget, work_of_pass
-from skdeepbin.diagnosis._diagnose import cause_of_failure
-from skdeepbin.diagnosis._evidence import gather
-from skdeepbin.diagnosis._experiments import Laboratory
+from skdeepbin.diagnosis.training import _budget
+from skdeepbin.diagnosis.training._budget import Budget, OutOfBudget, work_of_pass
+from skdeepbin.diagnosis.training._diagnose import cause_of_failure
+from skdeepbin.diagnosis.training._evidence import gather
+from skdeepbin.diagnosis.training._trials import Laboratory
 from skdeepbin.network._network import Network
 from tests.diagnosis.setups import SICK, fitted, table
 

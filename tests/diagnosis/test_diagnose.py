@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skdeepbin import DeepBinaryClassifier
 from skdeepbin.diagnosis import diagnose
-from skdeepbin.diagnosis._evidence import gather, sample
+from skdeepbin.diagnosis.training._evidence import gather, sample
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from scipy import sparse
 
 from skdeepbin.diagnosis import debug_backprop
-from skdeepbin.diagnosis._passes import Problem
+from skdeepbin.diagnosis.backprop._reference import Problem
 from tests.diagnosis.sabotage import random_problem
 
 GOOD = random_problem((3, 4, 1), "tanh", n=10)

@@ -5,7 +5,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skdeepbin import DeepBinaryClassifier
 from skdeepbin.diagnosis import check_gradients
-from skdeepbin.diagnosis._passes import Problem
+from skdeepbin.diagnosis.backprop._reference import Problem
 from tests.diagnosis.sabotage import random_problem
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from skdeepbin.diagnosis._evidence import gather
 from skdeepbin.diagnosis._findings import SEVERITIES
-from skdeepbin.diagnosis._symptoms import CAUSES, NOTES
+from skdeepbin.diagnosis.training._evidence import gather
+from skdeepbin.diagnosis.training._rules import CAUSES, NOTES
 from tests.diagnosis.setups import HEALTHY, SICK, fitted
 
 # Some are changed after their fit.

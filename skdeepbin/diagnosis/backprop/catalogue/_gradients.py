@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from skdeepbin.diagnosis._pieces import Here, Piece
+from skdeepbin.diagnosis.backprop.catalogue._entry import Here, Piece
 from skdeepbin.network._parameters import Array
 
 # The gradient of the weights, summed over the samples.

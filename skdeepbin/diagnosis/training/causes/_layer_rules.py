@@ -10,11 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from skdeepbin.diagnosis._budget import OutOfBudget
-from skdeepbin.diagnosis._evidence import Evidence
-from skdeepbin.diagnosis._experiments import Laboratory, Trial
 from skdeepbin.diagnosis._findings import Finding
-from skdeepbin.diagnosis._judgement import (
+from skdeepbin.diagnosis.training._budget import OutOfBudget
+from skdeepbin.diagnosis.training._criteria import (
     FIT_ANEW,
     better_on_held_out,
     failing,
@@ -26,7 +24,9 @@ from skdeepbin.diagnosis._judgement import (
     severity,
     untried,
 )
-from skdeepbin.diagnosis._layers import Layers
+from skdeepbin.diagnosis.training._evidence import Evidence
+from skdeepbin.diagnosis.training._layers import Layers
+from skdeepbin.diagnosis.training._trials import Laboratory, Trial
 
 # Standard deviation of the starting weights over that of "he" or "xavier", outside of
 # which a start is suspected. Each layer multiplies the signal by about this.

@@ -19,10 +19,10 @@ from sklearn.base import clone
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
-from skdeepbin.diagnosis._budget import OutOfBudget, work_of_pass
-from skdeepbin.diagnosis._evidence import Evidence, sample
 from skdeepbin.diagnosis._findings import shown
-from skdeepbin.diagnosis._subject import RARELY_TOO_HIGH
+from skdeepbin.diagnosis.training._budget import OutOfBudget, work_of_pass
+from skdeepbin.diagnosis.training._evidence import Evidence, sample
+from skdeepbin.diagnosis.training._model import RARELY_TOO_HIGH
 from skdeepbin.network._parameters import Array
 
 # Multiplications that an experiment may take, about half a second, and the iterations.
@@ -87,7 +87,7 @@ class Laboratory:
         return self.evidence.trials[key]
 
     def _work(self, change: Mapping[str, Any], steps: int, scales: bool) -> float:
-        """The work of a trial, as `skdeepbin.diagnosis._budget` counts it."""
+        """The work of a trial, as `skdeepbin.diagnosis.training._budget` counts it."""
         subject, X = self.evidence.subject, self.evidence.X
         parameters = subject.parameters
         n, n_inputs = len(self.train), len(subject.weights[0])

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from skdeepbin.diagnosis._passes import Problem
-from skdeepbin.diagnosis._paths import Given
-from skdeepbin.diagnosis._pieces import Mistake
+from skdeepbin.diagnosis.backprop._explanation import Given
+from skdeepbin.diagnosis.backprop._reference import Problem
+from skdeepbin.diagnosis.backprop.catalogue._entry import Mistake
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._parameters import Array
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from skdeepbin.diagnosis._passes import Problem
+from skdeepbin.diagnosis.backprop._reference import Problem
 from skdeepbin.network._parameters import Array
 
 # What most wrong directions do to learning.

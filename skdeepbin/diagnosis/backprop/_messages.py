@@ -8,12 +8,18 @@ from itertools import pairwise
 
 import numpy as np
 
-from skdeepbin.diagnosis._given import Convention
 from skdeepbin.diagnosis._gradients import relative_error
-from skdeepbin.diagnosis._passes import Problem
-from skdeepbin.diagnosis._paths import Found, Given, Path, factor_between, is_same
-from skdeepbin.diagnosis._pieces import Mistake, Piece
-from skdeepbin.diagnosis._report import Comparison, LayerReport
+from skdeepbin.diagnosis.backprop._explanation import (
+    Found,
+    Given,
+    Path,
+    factor_between,
+    is_same,
+)
+from skdeepbin.diagnosis.backprop._inputs import Convention
+from skdeepbin.diagnosis.backprop._reference import Problem
+from skdeepbin.diagnosis.backprop._report import Comparison, LayerReport
+from skdeepbin.diagnosis.backprop.catalogue._entry import Mistake, Piece
 from skdeepbin.network._parameters import Array
 
 # Kinds of pieces that every layer has; of the others only hidden layers have one.

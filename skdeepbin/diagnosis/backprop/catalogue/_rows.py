@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from skdeepbin.diagnosis._output_pieces import at_once
-from skdeepbin.diagnosis._paths import factor_between
-from skdeepbin.diagnosis._pieces import Here, Piece
+from skdeepbin.diagnosis.backprop._explanation import factor_between
+from skdeepbin.diagnosis.backprop.catalogue._entry import Here, Piece
+from skdeepbin.diagnosis.backprop.catalogue._output import at_once
 from skdeepbin.network._parameters import Array
 
 

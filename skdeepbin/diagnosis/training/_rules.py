@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from skdeepbin.diagnosis._evidence import Evidence
 from skdeepbin.diagnosis._findings import Finding
-from skdeepbin.diagnosis._fit_rules import (
+from skdeepbin.diagnosis.training._evidence import Evidence
+from skdeepbin.diagnosis.training.causes._fit_rules import (
     class_imbalance,
     constant_features,
     held_down,
@@ -36,7 +36,7 @@ from skdeepbin.diagnosis._fit_rules import (
     unscaled_but_harmless,
     unscaled_features,
 )
-from skdeepbin.diagnosis._layer_rules import (
+from skdeepbin.diagnosis.training.causes._layer_rules import (
     dead_but_harmless,
     dead_relu,
     exploding_gradient,
@@ -47,7 +47,7 @@ from skdeepbin.diagnosis._layer_rules import (
     vanishing_gradient,
     zero_init,
 )
-from skdeepbin.diagnosis._training_rules import (
+from skdeepbin.diagnosis.training.causes._training_rules import (
     diverged,
     learning_rate_too_high,
     learning_rate_too_low,

@@ -12,19 +12,9 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
-from skdeepbin.diagnosis._budget import OutOfBudget
-from skdeepbin.diagnosis._evidence import Evidence
-from skdeepbin.diagnosis._experiments import (
-    LONG_WORK,
-    MOST_IF_LONG,
-    TAIL,
-    Laboratory,
-    Trial,
-    n_steps,
-    tried,
-)
 from skdeepbin.diagnosis._findings import Finding
-from skdeepbin.diagnosis._judgement import (
+from skdeepbin.diagnosis.training._budget import OutOfBudget
+from skdeepbin.diagnosis.training._criteria import (
     FAR,
     LEARNT,
     better_on_held_out,
@@ -37,7 +27,17 @@ from skdeepbin.diagnosis._judgement import (
     stuck,
     untried,
 )
-from skdeepbin.diagnosis._tables import overlap
+from skdeepbin.diagnosis.training._evidence import Evidence
+from skdeepbin.diagnosis.training._tables import overlap
+from skdeepbin.diagnosis.training._trials import (
+    LONG_WORK,
+    MOST_IF_LONG,
+    TAIL,
+    Laboratory,
+    Trial,
+    n_steps,
+    tried,
+)
 from skdeepbin.engine._scaling import RARE as RARE_FEATURE
 
 # Standard errors by which the AUC of the models must exceed 0.5 to be a sign that the

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skdeepbin.diagnosis._passes import Problem
-from skdeepbin.diagnosis._pieces import Piece
+from skdeepbin.diagnosis.backprop._reference import Problem
+from skdeepbin.diagnosis.backprop.catalogue._entry import Piece
 from skdeepbin.network._parameters import Array
 
 # Kinds of pieces, the likelier first where two give the same numbers.

@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skdeepbin.diagnosis._given import (
+from skdeepbin.diagnosis.backprop._explanation import is_right
+from skdeepbin.diagnosis.backprop._inputs import (
     Convention,
     Seen,
     as_list,
     compared,
     is_single_precision,
 )
-from skdeepbin.diagnosis._passes import Problem
-from skdeepbin.diagnosis._paths import is_right
+from skdeepbin.diagnosis.backprop._reference import Problem
 
 # Points that a function is asked at: so many times the usual spread of weights. Near
 # zero some mistakes are within rounding; far from it units are saturated.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted, check_X_y
 
-from skdeepbin.diagnosis._subject import unpacked
+from skdeepbin.diagnosis.training._model import unpacked
 from skdeepbin.engine._blocks import Features, Rows, block_rows
 from skdeepbin.engine._engine import Engine
 from skdeepbin.engine._threads import Threads

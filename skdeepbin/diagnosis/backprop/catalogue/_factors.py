@@ -6,9 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from skdeepbin.diagnosis._gradient_pieces import RIGHT_BIASES, RIGHT_WEIGHTS
-from skdeepbin.diagnosis._passes import Problem
-from skdeepbin.diagnosis._pieces import Here, Piece
+from skdeepbin.diagnosis.backprop._reference import Problem
+from skdeepbin.diagnosis.backprop.catalogue._entry import Here, Piece
+from skdeepbin.diagnosis.backprop.catalogue._gradients import (
+    RIGHT_BIASES,
+    RIGHT_WEIGHTS,
+)
 from skdeepbin.network._parameters import Array
 
 # What a penalty may be a multiple of.

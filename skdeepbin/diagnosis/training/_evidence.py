@@ -17,10 +17,15 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import validate_data
 
-from skdeepbin.diagnosis._budget import Budget, work_of_pass
-from skdeepbin.diagnosis._layers import Layers, measure
-from skdeepbin.diagnosis._subject import Subject, of_features, subjects
-from skdeepbin.diagnosis._tables import Columns, References, columns, references
+from skdeepbin.diagnosis.training._budget import Budget, work_of_pass
+from skdeepbin.diagnosis.training._layers import Layers, measure
+from skdeepbin.diagnosis.training._model import Subject, of_features, subjects
+from skdeepbin.diagnosis.training._tables import (
+    Columns,
+    References,
+    columns,
+    references,
+)
 from skdeepbin.engine._scaling import Units, units_of
 from skdeepbin.inputs._validation import check_columns, check_features, check_not_masked
 from skdeepbin.inputs._weights import (
@@ -39,7 +44,7 @@ from skdeepbin.training._penalty import auto_penalty
 ROWS, ENTRIES, FEWEST = 2000, 10**6, 200
 # Units of work for each entry of the sample: to copy it, to measure layers and features
 # by it; and of the simple models, for each entry, for each pair of rows in each of the
-# features, and for all of them. As measured for diagnosis/_budget.py.
+# features, and for all of them. As measured for training/_budget.py.
 COPY, LAYERS, COLUMNS = 10.0, 50.0, 200.0
 MODEL, NEIGHBOUR, MODELS = 100.0, 1 / 8, 7e7
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from skdeepbin.diagnosis._evidence import Evidence
-from skdeepbin.diagnosis._experiments import STUCK, Trial, tried
 from skdeepbin.diagnosis._findings import shown
+from skdeepbin.diagnosis.training._evidence import Evidence
+from skdeepbin.diagnosis.training._trials import STUCK, Trial, tried
 
 # Of the gain of other models over the class frequencies, on rows they were not fitted
 # to, a network that learnt has this share, on its own rows; tests/diagnosis/setups.py.

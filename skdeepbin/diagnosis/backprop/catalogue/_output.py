@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from scipy.special import expit, softmax
 
-from skdeepbin.diagnosis._pieces import Here, Piece
+from skdeepbin.diagnosis.backprop.catalogue._entry import Here, Piece
 from skdeepbin.network._parameters import Array
 
 # The output: the derivative of the loss by p, times that of p by z, or at once.

@@ -15,19 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skdeepbin.diagnosis._factor_pieces import (
-    PENALTIES,
-    as_scale_of_error,
-    off_by,
-    penalised_biases_piece,
-    penalty_piece,
-    scaled,
-)
-from skdeepbin.diagnosis._gradient_pieces import BIASES, NORMALISED, SIGN, WEIGHTS
-from skdeepbin.diagnosis._hidden_pieces import DOWN, derivatives
-from skdeepbin.diagnosis._output_pieces import OUTPUTS
-from skdeepbin.diagnosis._passes import Problem
-from skdeepbin.diagnosis._paths import (
+from skdeepbin.diagnosis.backprop._explanation import (
     Given,
     Path,
     factor_between,
@@ -35,8 +23,25 @@ from skdeepbin.diagnosis._paths import (
     is_same,
     unlike,
 )
-from skdeepbin.diagnosis._pieces import Here, Piece
-from skdeepbin.diagnosis._row_pieces import uneven_rows
+from skdeepbin.diagnosis.backprop._reference import Problem
+from skdeepbin.diagnosis.backprop.catalogue._entry import Here, Piece
+from skdeepbin.diagnosis.backprop.catalogue._factors import (
+    PENALTIES,
+    as_scale_of_error,
+    off_by,
+    penalised_biases_piece,
+    penalty_piece,
+    scaled,
+)
+from skdeepbin.diagnosis.backprop.catalogue._gradients import (
+    BIASES,
+    NORMALISED,
+    SIGN,
+    WEIGHTS,
+)
+from skdeepbin.diagnosis.backprop.catalogue._hidden import DOWN, derivatives
+from skdeepbin.diagnosis.backprop.catalogue._output import OUTPUTS
+from skdeepbin.diagnosis.backprop.catalogue._rows import uneven_rows
 from skdeepbin.network._parameters import Array
 
 # Explanations that are followed at a time, and how much worse than the best they are.

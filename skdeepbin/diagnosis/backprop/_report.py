@@ -7,7 +7,7 @@ from html import escape
 from math import isfinite
 from typing import Any, NamedTuple
 
-from skdeepbin.diagnosis._pieces import Mistake
+from skdeepbin.diagnosis.backprop.catalogue._entry import Mistake
 
 # Mistakes of the same numbers that are printed with each.
 N_SHOWN = 4

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
-from skdeepbin.diagnosis._budget import Budget, OutOfBudget
-from skdeepbin.diagnosis._evidence import (
+from skdeepbin.diagnosis._findings import Diagnosis, Finding, worst_first
+from skdeepbin.diagnosis.training._budget import Budget, OutOfBudget
+from skdeepbin.diagnosis.training._evidence import (
     COPY,
     Evidence,
     Penalty,
@@ -21,8 +22,7 @@ from skdeepbin.diagnosis._evidence import (
     sample,
     warn_of_other_rows,
 )
-from skdeepbin.diagnosis._findings import Diagnosis, Finding, worst_first
-from skdeepbin.diagnosis._symptoms import CAUSES, NOTES, Rule
+from skdeepbin.diagnosis.training._rules import CAUSES, NOTES, Rule
 from skdeepbin.network._parameters import Array
 
 # A network that is said to have learnt all has this share of the gain of other models.

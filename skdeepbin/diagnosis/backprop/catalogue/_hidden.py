@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from scipy.special import expit
 
-from skdeepbin.diagnosis._pieces import DIRECTION, Here, Piece
+from skdeepbin.diagnosis.backprop.catalogue._entry import DIRECTION, Here, Piece
 from skdeepbin.network._parameters import Array
 
 # Derivatives: a function of something, and the something.

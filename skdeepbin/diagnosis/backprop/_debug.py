@@ -8,26 +8,26 @@ from typing import Any
 
 import numpy as np
 
-from skdeepbin.diagnosis._asked import Asked, GradFn, Point, ask
-from skdeepbin.diagnosis._given import (
+from skdeepbin.diagnosis._gradients import central_differences, relative_error
+from skdeepbin.diagnosis.backprop._explanation import Found, Given, Path, is_right
+from skdeepbin.diagnosis.backprop._inputs import (
     Convention,
     as_list,
     check_problem,
     compared,
     is_single_precision,
 )
-from skdeepbin.diagnosis._gradients import central_differences, relative_error
-from skdeepbin.diagnosis._passes import Problem
-from skdeepbin.diagnosis._paths import Found, Given, Path, is_right
-from skdeepbin.diagnosis._pieces import Mistake
-from skdeepbin.diagnosis._report import BackpropReport
-from skdeepbin.diagnosis._search import explanations
-from skdeepbin.diagnosis._wording import (
+from skdeepbin.diagnosis.backprop._messages import (
     layer_reports,
     mistakes_of,
     unexplained_notes,
     untested_notes,
 )
+from skdeepbin.diagnosis.backprop._query import Asked, GradFn, Point, ask
+from skdeepbin.diagnosis.backprop._reference import Problem
+from skdeepbin.diagnosis.backprop._report import BackpropReport
+from skdeepbin.diagnosis.backprop._search import explanations
+from skdeepbin.diagnosis.backprop.catalogue._entry import Mistake
 from skdeepbin.network._activations import ACTIVATIONS
 
 # Entries of each array that confirm the true gradient by central differences, and on

@@ -6,11 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from skdeepbin.diagnosis._budget import OutOfBudget
-from skdeepbin.diagnosis._evidence import Evidence
-from skdeepbin.diagnosis._experiments import Laboratory, tried
 from skdeepbin.diagnosis._findings import Finding
-from skdeepbin.diagnosis._judgement import (
+from skdeepbin.diagnosis.training._budget import OutOfBudget
+from skdeepbin.diagnosis.training._criteria import (
     FAR,
     FIT_ANEW,
     better_on_held_out,
@@ -22,7 +20,9 @@ from skdeepbin.diagnosis._judgement import (
     severity,
     untried,
 )
-from skdeepbin.diagnosis._layer_rules import DEAD
+from skdeepbin.diagnosis.training._evidence import Evidence
+from skdeepbin.diagnosis.training._trials import Laboratory, tried
+from skdeepbin.diagnosis.training.causes._layer_rules import DEAD
 
 # A loss that is this many times the one at the start has run away; TheDeepChecker's
 # twice the least is reached by steps that are only too long.

@@ -1,0 +1,1 @@
+"""Which mistake is in a backpropagation that someone wrote."""

@@ -7,7 +7,7 @@ from scipy.special import expit
 from sklearn.utils import column_or_1d
 
 from skdeepbin.diagnosis.training._evidence import rows_of
-from skdeepbin.diagnosis.training._model import subjects
+from skdeepbin.diagnosis.training._model import diagnosed_models
 from skdeepbin.inputs._validation import encode_labels
 from skdeepbin.inputs._weights import check_weights
 from skdeepbin.network._loss import log_loss
@@ -149,7 +149,7 @@ class CommitteeDisplay:
         NotFittedError
             If `estimator` is not fitted.
         """
-        networks = subjects(estimator, "estimator")
+        networks = diagnosed_models(estimator, "estimator")
         clf = networks[0].estimator
         if not networks[0].scales_itself:
             raise TypeError(

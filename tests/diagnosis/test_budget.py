@@ -14,7 +14,7 @@ from skdeepbin.diagnosis.training import _budget
 from skdeepbin.diagnosis.training._budget import Budget, OutOfBudget, work_of_pass
 from skdeepbin.diagnosis.training._diagnose import cause_of_failure
 from skdeepbin.diagnosis.training._evidence import gather
-from skdeepbin.diagnosis.training._trials import Laboratory
+from skdeepbin.diagnosis.training._trials import TrialRunner
 from skdeepbin.network._network import Network
 from tests.diagnosis.setups import SICK, fitted, table
 
@@ -115,7 +115,7 @@ NOT_TRIED_OUT = {
 @pytest.mark.parametrize("name", NOT_TRIED_OUT)
 def test_what_is_seen_without_a_trial_is_said(name, monkeypatch):
     """With the remedy that could not be tried out."""
-    monkeypatch.setattr(Laboratory, "_work", lambda *arguments: np.inf)
+    monkeypatch.setattr(TrialRunner, "_work", lambda *arguments: np.inf)
     clf, X, y = fitted(next(setup for setup in SICK if setup.name == name))
     found = cause_of_failure(clf, X, y == clf.classes_[1], None, Budget(1e9))
     assert found.code == NOT_TRIED_OUT[name]
@@ -130,8 +130,8 @@ def test_a_change_that_was_tried_in_vain_is_not_proposed(monkeypatch):
         spent.append(change)
         return 0 if len(spent) == 1 else np.inf
 
-    monkeypatch.setattr(Laboratory, "_work", work)
-    monkeypatch.setattr(Laboratory, "moves", lambda *arguments: False)
+    monkeypatch.setattr(TrialRunner, "_work", work)
+    monkeypatch.setattr(TrialRunner, "moves", lambda *arguments: False)
     clf, X, y = fitted(next(s for s in SICK if s.name == "our logistic x 6"))
     found = cause_of_failure(clf, X, y == clf.classes_[1], None, Budget(1e9))
     assert found is None or found.change != spent[0]
@@ -159,8 +159,8 @@ def test_features_that_no_row_has_change_no_logit(wide):
     (left,) = gather(clf, some, y[:30], budget=Budget())
     assert left.X.shape[1] == len(np.unique(some.indices)) < X.shape[1]
     assert_allclose(left.logits, whole.logits)
-    assert left.subject.n_parameters == whole.network[0].layout.n_parameters
-    assert left.given_scale == whole.given_scale
+    assert left.model.n_parameters == whole.network[0].layout.n_parameters
+    assert left.start_scale == whole.start_scale
     for feature in (0, 7):
         assert_allclose(left.X[:, feature], whole.X[:, left.number_of(feature)])
 

@@ -149,7 +149,7 @@ def test_what_a_fit_recorded_is_used(moons):
     clf.history_["update_ratios"] = np.full(shape, 2e-3)
     clf.history_["update_ratios"][0] = np.nan
     (evidence,) = gather(clf, *moons)
-    assert evidence.subject.step_ratio(1.0) == 2e-3
+    assert evidence.model.step_ratio(1.0) == 2e-3
     finding = diagnose(clf, *moons).findings[0]
     assert finding.code == "vanishing_gradient"
     assert finding.evidence["the same as recorded at the start"] == pytest.approx(1e-5)

@@ -10,10 +10,10 @@ import pytest
 from scipy import sparse
 
 from skdeepbin.diagnosis import debug_backprop
-from skdeepbin.diagnosis.backprop._reference import Problem
-from tests.diagnosis.sabotage import random_problem
+from skdeepbin.diagnosis.backprop._reference import ReferenceNetwork
+from tests.diagnosis.sabotage import random_network
 
-GOOD = random_problem((3, 4, 1), "tanh", n=10)
+GOOD = random_network((3, 4, 1), "tanh", n=10)
 BAD = [
     ({"X": np.ones((10, 4))}, r"with samples in rows, `weights\[0\]` must .*\(4, 4\)"),
     ({"y": np.zeros(9)}, "`X` has 10 samples, .* but `y` has 9"),
@@ -85,40 +85,40 @@ def test_shapes_that_fit_both_ways_ask_for_the_convention():
     ("before", "after"), product([(0, 0), (1, 0), (0, 1)], [(0, 0), (1, 0), (0, 1)])
 )
 def test_a_function_gets_arrays_as_the_user_has_them(before, after):
-    problem = random_problem((3, 4, 1), "tanh", n=10)
+    network = random_network((3, 4, 1), "tanh", n=10)
 
     def shaped(vector, axes):
         return vector.reshape((1,) * axes[0] + vector.shape + (1,) * axes[1])
 
-    b = [shaped(b, before) for b in problem.biases]
-    y = shaped(problem.y.ravel().astype(int), after)
+    b = [shaped(b, before) for b in network.biases]
+    y = shaped(network.y.ravel().astype(int), after)
     seen = []
 
     def gradients(weights, biases, X, y):
         seen.append((y.shape, y.dtype, [b.shape for b in biases]))
         return [0 * W for W in weights], [0 * b for b in biases]
 
-    debug_backprop(problem.weights, b, problem.X, y, grad_fn=gradients)
+    debug_backprop(network.weights, b, network.X, y, grad_fn=gradients)
     assert seen[0] == (y.shape, y.dtype, [array.shape for array in b])
     assert {len(shapes[0]) for shapes in seen} == {y.ndim}
 
 
 def test_lists_and_integers_and_frames():
-    problem = random_problem((3, 4, 1), "tanh", n=10)
-    dW, db = problem.gradient
-    W, b = [w.tolist() for w in problem.weights], [b.tolist() for b in problem.biases]
-    X, y = problem.X.tolist(), problem.y.ravel().astype(bool).tolist()
+    network = random_network((3, 4, 1), "tanh", n=10)
+    dW, db = network.gradient
+    W, b = [w.tolist() for w in network.weights], [b.tolist() for b in network.biases]
+    X, y = network.X.tolist(), network.y.ravel().astype(bool).tolist()
     assert debug_backprop(W, b, X, y, tuple(dW), tuple(db)).ok
-    W = [np.round(3 * w).astype(int) for w in problem.weights]
-    b = [np.round(3 * v).astype(int) for v in problem.biases]
+    W = [np.round(3 * w).astype(int) for w in network.weights]
+    b = [np.round(3 * v).astype(int) for v in network.biases]
 
     def right(weights, biases, X, y):
         there = replace(
-            problem, weights=weights, biases=biases, X=X, y=np.reshape(y, (-1, 1))
+            network, weights=weights, biases=biases, X=X, y=np.reshape(y, (-1, 1))
         )
         return replace(there, divisor=float(len(X))).gradient
 
-    assert debug_backprop(W, b, np.round(problem.X).astype(int), y, grad_fn=right).ok
+    assert debug_backprop(W, b, np.round(network.X).astype(int), y, grad_fn=right).ok
 
 
 def test_sparse_rows_and_generators():
@@ -132,7 +132,7 @@ ARRAYS = GOOD.weights, GOOD.biases, GOOD.X, GOOD.y
 
 
 def gradients(W, b, X, y):
-    return Problem(W, b, X, y, ["tanh"], len(X), 0.0).gradient
+    return ReferenceNetwork(W, b, X, y, ["tanh"], len(X), 0.0).gradient
 
 
 def altering(W, b, X, y):

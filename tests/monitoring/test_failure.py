@@ -23,9 +23,7 @@ def raises(*args):
 
 @pytest.fixture(params=[raises, lambda *args: None], ids=["raises", "none"])
 def without_a_cause(request, monkeypatch):
-    monkeypatch.setattr(
-        "skdeepbin.diagnosis.training._diagnose.cause_of_failure", request.param
-    )
+    monkeypatch.setattr(CAUSE, request.param)
 
 
 @pytest.mark.usefixtures("without_a_cause")
@@ -64,9 +62,7 @@ def test_any_other_error_of_the_diagnosis_is_a_bug(monkeypatch):
     def broken(*args):
         raise KeyError("a mistake of ours")
 
-    monkeypatch.setattr(
-        "skdeepbin.diagnosis.training._diagnose.cause_of_failure", broken
-    )
+    monkeypatch.setattr(CAUSE, broken)
     with pytest.raises(KeyError):
         DeepBinaryClassifier(4, early_stopping=False, random_state=0).fit(0 * X, Y)
 

@@ -9,11 +9,16 @@ from typing import Any
 import numpy as np
 
 from skdeepbin.diagnosis._gradients import central_differences, relative_error
-from skdeepbin.diagnosis.backprop._explanation import Found, Given, Path, is_right
+from skdeepbin.diagnosis.backprop._explanation import (
+    Explanation,
+    Match,
+    UserGradients,
+    is_right,
+)
 from skdeepbin.diagnosis.backprop._inputs import (
     Convention,
     as_list,
-    check_problem,
+    check_network,
     compared,
     is_single_precision,
 )
@@ -23,10 +28,10 @@ from skdeepbin.diagnosis.backprop._messages import (
     unexplained_notes,
     untested_notes,
 )
-from skdeepbin.diagnosis.backprop._query import Asked, GradFn, Point, ask
-from skdeepbin.diagnosis.backprop._reference import Problem
+from skdeepbin.diagnosis.backprop._query import GradFn, Point, QueryResult, query
+from skdeepbin.diagnosis.backprop._reference import ReferenceNetwork
 from skdeepbin.diagnosis.backprop._report import BackpropReport
-from skdeepbin.diagnosis.backprop._search import explanations
+from skdeepbin.diagnosis.backprop._search import explain
 from skdeepbin.diagnosis.backprop.catalogue._entry import Mistake
 from skdeepbin.network._activations import ACTIVATIONS
 
@@ -134,7 +139,7 @@ def debug_backprop(
     'dZ1 = dA1 * (1 - z1**2)'
     """
     weights, biases = as_list("weights", weights), as_list("biases", biases)
-    problem, convention = check_problem(
+    network, convention = check_network(
         weights, biases, X, y, activation, samples, reduction, alpha
     )
     is_single = is_single_precision([*weights, X])
@@ -144,41 +149,41 @@ def debug_backprop(
                 "`grad_fn` must be given in place of `weight_grads` and `bias_grads`; "
                 "got both."
             )
-        asked = ask(grad_fn, problem, convention, is_single)
-        return _report_on_function(asked, convention)
+        queried = query(grad_fn, network, convention, is_single)
+        return _report_on_function(queried, convention)
     if weight_grads is None or bias_grads is None:
         raise ValueError("`weight_grads` and `bias_grads` must be given, or `grad_fn`.")
     dW = as_list("weight_grads", weight_grads)
     db = as_list("bias_grads", bias_grads)
     is_single = is_single or is_single_precision([*dW, *db])
-    seen = compared(problem, convention, dW, db, is_single)
-    return _report([Point(problem, seen)], convention)
+    checked = compared(network, convention, dW, db, is_single)
+    return _report([Point(network, checked)], convention)
 
 
 @np.errstate(all="ignore")
-def _report_on_function(asked: Asked, convention: Convention) -> BackpropReport:
+def _report_on_function(queried: QueryResult, convention: Convention) -> BackpropReport:
     """By points of sizes that tell, or of its own where it knows no others."""
-    wrong, at_home = _wrong(asked.points), asked.of_own_sizes
-    path = _explained(wrong[:1])[0] if wrong else Path()
-    if path.is_vague and len(at_home) > 1:
+    wrong, at_home = _wrong(queried.points), queried.of_own_sizes
+    explanation = _explained(wrong[:1])[0] if wrong else Explanation()
+    if explanation.is_vague and len(at_home) > 1:
         own = _wrong(at_home)
-        if not own or _explained(own[:1])[0].cost < path.cost:
+        if not own or _explained(own[:1])[0].cost < explanation.cost:
             note = (
                 "`grad_fn` computes otherwise for other numbers of rows or units than "
                 "yours, so it was judged by yours: does it use such a number from "
                 "outside?"
             )
-            return _report(at_home, convention, [note, *asked.notes])
-    return _report(asked.points, convention, asked.notes)
+            return _report(at_home, convention, [note, *queried.notes])
+    return _report(queried.points, convention, queried.notes)
 
 
 def _wrong(points: Sequence[Point]) -> list[Point]:
-    return [p for p in points if not is_right(p.problem, p.seen.given)]
+    return [p for p in points if not is_right(p.network, p.checked.gradients)]
 
 
-def _explained(wrong: Sequence[Point]) -> list[Path]:
+def _explained(wrong: Sequence[Point]) -> list[Explanation]:
     """What explains the gradients at all of some points."""
-    return _common([explanations(*_of(point)) for point in wrong])
+    return _common([explain(*_of(point)) for point in wrong])
 
 
 @np.errstate(all="ignore")  # wrong formulas at any numbers
@@ -187,84 +192,86 @@ def _report(
 ) -> BackpropReport:
     """What the gradients at all points tell together."""
     wrong = _wrong(points)
-    problem, seen = (wrong or points)[0]
-    layers = layer_reports(problem, seen.given)
-    mistakes: list[Mistake] = sorted(seen.mistakes, key=lambda m: m.layer or 0)
-    notes: list[str] = [*seen.notes]
+    network, checked = (wrong or points)[0]
+    layers = layer_reports(network, checked.gradients)
+    mistakes: list[Mistake] = sorted(checked.mistakes, key=lambda m: m.layer or 0)
+    notes: list[str] = [*checked.notes]
     if wrong:
-        paths = _explained(wrong)
-        mistakes += mistakes_of(paths, problem, convention)
-        notes += unexplained_notes(paths[0], layers, problem)
-        if paths[0].unexplained:
-            notes += _of_another_network(problem, seen.given)
+        explanations = _explained(wrong)
+        mistakes += mistakes_of(explanations, network, convention)
+        notes += unexplained_notes(explanations[0], layers, network)
+        if explanations[0].unexplained:
+            notes += _of_another_network(network, checked.gradients)
     places = [r.layer for r in layers if not (r.weights.ok and r.biases.ok)]
-    places += [m.layer for m in seen.mistakes if m.layer is not None]
+    places += [m.layer for m in checked.mistakes if m.layer is not None]
     ok = not (wrong or mistakes or notes)
-    notes += [*untested_notes(problem, seen.given), *remarks]
+    notes += [*untested_notes(network, checked.gradients), *remarks]
     first = min(places) if places else None
-    numeric = _confirmed(problem)
+    numeric = _confirmed(network)
     return BackpropReport(ok, first, tuple(mistakes), layers, tuple(notes), numeric)
 
 
-def _of_another_network(problem: Problem, given: Given) -> list[str]:
+def _of_another_network(
+    network: ReferenceNetwork, gradients: UserGradients
+) -> list[str]:
     """What the gradients are right for, if not for what was said."""
-    n_hidden = problem.depth - 1
+    n_hidden = network.depth - 1
     for name in ACTIVATIONS:
-        other = replace(problem, activations=[name] * n_hidden)
-        if is_right(other, given):
+        other = replace(network, activations=[name] * n_hidden)
+        if is_right(other, gradients):
             return [f"They are right for hidden layers of {name}: is `activation`?"]
-    if is_right(replace(problem, activations=[*problem.activations][::-1]), given):
+    if is_right(replace(network, activations=[*network.activations][::-1]), gradients):
         return ["They are right for the activations in reversed order."]
-    without = [0 * b for b in problem.biases]
-    if is_right(replace(problem, biases=without), given):
+    without = [0 * b for b in network.biases]
+    if is_right(replace(network, biases=without), gradients):
         return ["They are right for a forward pass without biases."]
     for number, b in enumerate(without):
-        biases = [*problem.biases]
+        biases = [*network.biases]
         biases[number] = b
-        if is_right(replace(problem, biases=biases), given):
+        if is_right(replace(network, biases=biases), gradients):
             return [f"They are right for a forward pass without b{number + 1}."]
     return []
 
 
 def _of(point: Point) -> tuple[Any, Any]:
-    return point.problem, point.seen.given
+    return point.network, point.checked.gradients
 
 
-def _common(by_point: Sequence[Sequence[Path]]) -> list[Path]:
+def _common(by_point: Sequence[Sequence[Explanation]]) -> list[Explanation]:
     """The explanations that hold at every point; those of the first, if none does."""
     kept = list(by_point[0])
-    for paths in by_point[1:]:
-        both = [c for a in kept for b in paths if (c := _both(a, b)) is not None]
+    for explanations in by_point[1:]:
+        both = [c for a in kept for b in explanations if (c := _both(a, b)) is not None]
         kept = both or kept
     return kept
 
 
-def _both(one: Path, other: Path) -> Path | None:
-    """What two explanations have in common; None if they contradict each other."""
-    if len(one.found) != len(other.found):
+def _both(one: Explanation, other: Explanation) -> Explanation | None:
+    """Return the common part of two explanations; None where they contradict."""
+    if len(one.matches) != len(other.matches):
         return None
-    found = []
-    for a in one.found:
-        match = [b for b in other.found if (a.kind, a.layers) == (b.kind, b.layers)]
-        names = {(piece.name, piece.wrong) for b in match for piece in b.pieces}
-        pieces = tuple(p for p in a.pieces if (p.name, p.wrong) in names)
-        if not pieces:
+    matches = []
+    for a in one.matches:
+        alike = [b for b in other.matches if (a.kind, a.layers) == (b.kind, b.layers)]
+        keys = {entry.key for b in alike for entry in b.entries}
+        entries = tuple(entry for entry in a.entries if entry.key in keys)
+        if not entries:
             return None
-        found.append(Found(a.kind, pieces, a.layers))
-    return Path(tuple(found), one.unexplained)
+        matches.append(Match(entries, a.layers))
+    return Explanation(tuple(matches), one.unexplained)
 
 
-def _confirmed(problem: Problem) -> float:
+def _confirmed(network: ReferenceNetwork) -> float:
     """The relative error of the true gradient against central differences."""
-    if problem.n > N_ROWS:
-        some = np.linspace(0, problem.n - 1, N_ROWS).astype(int)
-        problem = replace(problem, X=problem.X[some], y=problem.y[some])
-    dW, db = problem.gradient
-    params = [*problem.weights, *problem.biases]
+    if network.n > N_ROWS:
+        some = np.linspace(0, network.n - 1, N_ROWS).astype(int)
+        network = replace(network, X=network.X[some], y=network.y[some])
+    dW, db = network.gradient
+    params = [*network.weights, *network.biases]
 
     def loss(params: list[np.ndarray]) -> float:
-        W, b = params[: problem.depth], params[problem.depth :]
-        return problem.at(W, b).loss()
+        W, b = params[: network.depth], params[network.depth :]
+        return network.at(W, b).loss()
 
     entries = [_largest(gradient) for gradient in (*dW, *db)]
     numeric = central_differences(loss, params, entries)

@@ -1,4 +1,4 @@
-"""Explanations of the gradients so far, and how they are compared."""
+"""Explanations of the gradients so far, and how arrays are compared."""
 
 from __future__ import annotations
 
@@ -8,17 +8,25 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skdeepbin.diagnosis.backprop._reference import Problem
-from skdeepbin.diagnosis.backprop.catalogue._entry import Piece
+from skdeepbin.diagnosis.backprop._reference import ReferenceNetwork
+from skdeepbin.diagnosis.backprop.catalogue._entry import Entry, Kind
 from skdeepbin.network._parameters import Array
 
-# Kinds of pieces, the likelier first where two give the same numbers.
-LIKELY = ("output", "derivative", "down", "weights", "biases", "scale")
-# An unexplained array counts as so many mistakes.
+# Kinds of mistakes, the likelier first where two give the same numbers.
+LIKELY: tuple[Kind, ...] = (
+    "output",
+    "derivative",
+    "down",
+    "weights",
+    "biases",
+    "scale",
+)
+# An unexplained array counts as so many mistakes: as one more than any explanation of
+# one layer needs.
 UNEXPLAINED = 4
 
 
-class Given(NamedTuple):
+class UserGradients(NamedTuple):
     """The user's gradients in rows; None where an array cannot be compared.
 
     tolerance : relative error of what is right up to rounding.
@@ -31,35 +39,36 @@ class Given(NamedTuple):
     rounding: tuple[Sequence[float], Sequence[float]]
 
 
-class Found(NamedTuple):
-    """A wrong piece: entries of the catalogue that give the same numbers, and where.
+class Match(NamedTuple):
+    """Entries of the catalogue that give the same numbers, and their layers."""
 
-    kind : one of LIKELY.
-    """
-
-    kind: str
-    pieces: tuple[Piece, ...]
+    entries: tuple[Entry, ...]
     layers: tuple[int, ...]
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of its entries, which is one."""
+        return self.entries[0].kind
 
 
 @dataclass(frozen=True)
-class Path:
+class Explanation:
     """An explanation of the layers so far.
 
-    unexplained : ("weights" or "biases", layer) of what it leaves open.
+    unexplained : ("weights" or "biases", layer) of each array that it leaves open.
     deltas, error : ``dZ`` of every layer and ``dA`` of the last, as it has them.
     """
 
-    found: tuple[Found, ...] = ()
-    unexplained: tuple[tuple[str, int], ...] = ()
+    matches: tuple[Match, ...] = ()
+    unexplained: tuple[tuple[Kind, int], ...] = ()
     deltas: Mapping[int, Array] = field(default_factory=dict)
     error: Array | None = None
 
     @property
     def cost(self) -> int:
-        """How much it supposes."""
-        n_pieces = sum(found.pieces[0].cost for found in self.found)
-        return n_pieces + UNEXPLAINED * len(self.unexplained)
+        """How many mistakes it supposes."""
+        n_mistakes = sum(match.entries[0].cost for match in self.matches)
+        return n_mistakes + UNEXPLAINED * len(self.unexplained)
 
     @property
     def is_lost(self) -> bool:
@@ -71,34 +80,35 @@ class Path:
 
     @property
     def is_vague(self) -> bool:
-        """Whether it leaves something open, or supposes numbers that fit."""
-        pieces = [found.pieces[0] for found in self.found]
-        return bool(self.unexplained) or any(p.factor or p.is_fitted for p in pieces)
+        """Whether it leaves something open, or supposes numbers that were fitted."""
+        entries = [match.entries[0] for match in self.matches]
+        fitted = any(entry.factor or entry.is_fitted for entry in entries)
+        return bool(self.unexplained) or fitted
 
     @property
-    def kinds(self) -> list[int]:
-        """By which of two explanations that suppose as much the likelier is first."""
-        return sorted(LIKELY.index(found.kind) for found in self.found)
+    def likelihood(self) -> list[int]:
+        """The order of two explanations that suppose as much, the likelier first."""
+        return sorted(LIKELY.index(match.kind) for match in self.matches)
 
-    def seen(self, kind: str) -> Iterator[Found]:
-        """What was found wrong of this kind in the layers above."""
-        return (found for found in self.found if found.kind == kind)
+    def matches_of(self, kind: Kind) -> Iterator[Match]:
+        """Yield the mistakes of a kind that were found in the layers above."""
+        return (match for match in self.matches if match.kind == kind)
 
-    def with_piece(self, kind: str, pieces: Sequence[Piece], layer: int) -> Path:
-        """One wrong piece more, or one that was seen above once more."""
-        for number, found in enumerate(self.found):
-            common = tuple(piece for piece in found.pieces if piece in pieces)
-            if found.kind == kind and common:
-                again = Found(kind, common, (*found.layers, layer))
-                others = self.found
+    def with_entries(self, entries: Sequence[Entry], layer: int) -> Explanation:
+        """Return it with one mistake more, or one from above in this layer too."""
+        for number, match in enumerate(self.matches):
+            common = tuple(entry for entry in match.entries if entry in entries)
+            if common:
+                again = Match(common, (*match.layers, layer))
+                others = self.matches
                 return replace(
-                    self, found=(*others[:number], again, *others[number + 1 :])
+                    self, matches=(*others[:number], again, *others[number + 1 :])
                 )
-        return replace(self, found=(*self.found, Found(kind, tuple(pieces), (layer,))))
+        return replace(self, matches=(*self.matches, Match(tuple(entries), (layer,))))
 
 
 def is_same(user: Array, ours: Array, tolerance: float, rounding: float = 0.0) -> bool:
-    """Whether two arrays are equal up to rounding.
+    """Compare two arrays up to rounding.
 
     rounding : how far they may be apart, however small they are.
     """
@@ -107,21 +117,21 @@ def is_same(user: Array, ours: Array, tolerance: float, rounding: float = 0.0) -
     return difference <= tolerance * size + rounding
 
 
-def is_right(problem: Problem, given: Given) -> bool:
-    """Whether all gradients that can be compared are the true ones."""
+def is_right(network: ReferenceNetwork, gradients: UserGradients) -> bool:
+    """Compare all gradients that can be compared with the true ones."""
     triples = zip(
-        (*given.dW, *given.db),
-        (array for part in problem.gradient for array in part),
-        (rounding for part in given.rounding for rounding in part),
+        (*gradients.dW, *gradients.db),
+        (array for part in network.gradient for array in part),
+        (rounding for part in gradients.rounding for rounding in part),
     )
     return all(
-        user is None or is_same(user, true, given.tolerance, rounding)
+        user is None or is_same(user, true, gradients.tolerance, rounding)
         for user, true, rounding in triples
     )
 
 
 def factor_between(user: Array, ours: Array, tolerance: float) -> float | None:
-    """``c`` with ``user = c ours``, None if there is none."""
+    """Return ``c`` with ``user = c ours``, None if there is none."""
     square = float((ours * ours).sum())
     if not square or user.shape != ours.shape:
         return None
@@ -129,41 +139,45 @@ def factor_between(user: Array, ours: Array, tolerance: float) -> float | None:
     return c if c and is_same(user, c * ours, tolerance) else None
 
 
-def unlike(
-    paths: Sequence[Path], tolerance: float, misfit: Callable[[Path], float]
-) -> list[Path]:
-    """One path for those that differ in one piece and have the same numbers.
+def merge_alike(
+    explanations: Sequence[Explanation],
+    tolerance: float,
+    misfit: Callable[[Explanation], float],
+) -> list[Explanation]:
+    """Merge explanations that differ in one mistake and have the same numbers.
 
     With the numbers of the one that fits best: below, differences add up.
     """
-    unlike: list[Path] = []
-    for path in paths:
+    unlike: list[Explanation] = []
+    for explanation in explanations:
         for number, other in enumerate(unlike):
-            if (merged := _merged(other, path, tolerance)) is not None:
-                best = min(other, path, key=misfit)
+            if (merged := _merged(other, explanation, tolerance)) is not None:
+                best = min(other, explanation, key=misfit)
                 unlike[number] = replace(merged, deltas=best.deltas, error=best.error)
                 break
         else:
-            unlike.append(path)
+            unlike.append(explanation)
     return unlike
 
 
-def _merged(one: Path, other: Path, tolerance: float) -> Path | None:
-    """Both as one, None where they are not alike."""
-    if len(one.found) != len(other.found) or one.unexplained != other.unexplained:
+def _merged(
+    one: Explanation, other: Explanation, tolerance: float
+) -> Explanation | None:
+    """Return both as one, None where they are not alike."""
+    if len(one.matches) != len(other.matches) or one.unexplained != other.unexplained:
         return None
     differ = [
         number
-        for number, (a, b) in enumerate(zip(one.found, other.found))
-        if a.pieces != b.pieces
+        for number, (a, b) in enumerate(zip(one.matches, other.matches))
+        if a.entries != b.entries
     ]
     if len(differ) != 1:
         return None
     (at,) = differ
-    a, b, layer = one.found[at], other.found[at], min(one.deltas)
+    a, b, layer = one.matches[at], other.matches[at], min(one.deltas)
     alike = (a.kind, a.layers) == (b.kind, b.layers)
     if not alike or not is_same(one.deltas[layer], other.deltas[layer], tolerance):
         return None
-    pieces = (*a.pieces, *(p for p in b.pieces if p not in a.pieces))
-    both = a._replace(pieces=tuple(sorted(pieces, key=lambda p: p.cost)))
-    return replace(one, found=(*one.found[:at], both, *one.found[at + 1 :]))
+    entries = (*a.entries, *(entry for entry in b.entries if entry not in a.entries))
+    both = a._replace(entries=tuple(sorted(entries, key=lambda entry: entry.cost)))
+    return replace(one, matches=(*one.matches[:at], both, *one.matches[at + 1 :]))

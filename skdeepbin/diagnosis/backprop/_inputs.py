@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from skdeepbin.diagnosis.backprop._explanation import Given
-from skdeepbin.diagnosis.backprop._reference import Problem
+from skdeepbin.diagnosis.backprop._explanation import UserGradients
+from skdeepbin.diagnosis.backprop._reference import ReferenceNetwork
 from skdeepbin.diagnosis.backprop.catalogue._entry import Mistake
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._parameters import Array
@@ -77,17 +77,17 @@ class Convention(NamedTuple):
         return array.T if self.columns else array
 
     def arrays(
-        self, problem: Problem
+        self, network: ReferenceNetwork
     ) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray, np.ndarray]:
         """Weights, biases, X and y as the user would have them."""
         dtype, of_labels = self.dtypes
-        W = [self.turned(w).astype(dtype) for w in problem.weights]
+        W = [self.turned(w).astype(dtype) for w in network.weights]
         b = [
             _with_axes(b, axes).astype(dtype)
-            for b, axes in zip(problem.biases, self.bias_axes)
+            for b, axes in zip(network.biases, self.bias_axes)
         ]
-        y = _with_axes(problem.y.ravel(), self.y_axes).astype(of_labels)
-        return W, b, self.turned(problem.X).astype(dtype), y
+        y = _with_axes(network.y.ravel(), self.y_axes).astype(of_labels)
+        return W, b, self.turned(network.X).astype(dtype), y
 
     def shape(self, rows: int, columns: int) -> tuple[int, int]:
         """How the user's array is shaped that has this shape in rows."""
@@ -113,7 +113,7 @@ def _with_axes(vector: np.ndarray, axes: tuple[int, int]) -> np.ndarray:
     return vector.reshape((1,) * before + vector.shape + (1,) * after)
 
 
-def check_problem(
+def check_network(
     weights: Sequence[Any],
     biases: Sequence[Any],
     X: Any,
@@ -122,9 +122,9 @@ def check_problem(
     samples: str | None,
     reduction: str,
     alpha: float,
-) -> tuple[Problem, Convention]:
+) -> tuple[ReferenceNetwork, Convention]:
     """The problem in rows, and the convention it came in."""
-    given = biases, y
+    originals = biases, y
     dtypes = _floating(weights, X), np.asarray(y).dtype
     W = [as_numbers(f"weights[{i}]", w) for i, w in enumerate(weights)]
     for i, w in enumerate(W):
@@ -165,9 +165,13 @@ def check_problem(
                     else "`X` must be finite; got nan or inf."
                 )
     divisor = float(len(X)) if reduction == "mean" else 1.0
-    problem = Problem(W, b, X, y[:, np.newaxis], activations, divisor, float(alpha))
-    return problem, convention._replace(
-        bias_axes=[_axes(b) for b in given[0]], y_axes=_axes(given[1]), dtypes=dtypes
+    network = ReferenceNetwork(
+        W, b, X, y[:, np.newaxis], activations, divisor, float(alpha)
+    )
+    return network, convention._replace(
+        bias_axes=[_axes(b) for b in originals[0]],
+        y_axes=_axes(originals[1]),
+        dtypes=dtypes,
     )
 
 
@@ -177,9 +181,9 @@ def _convention(
     """The one in which the shapes fit, or that the user says."""
     if samples not in (None, "rows", "columns"):
         raise ValueError(f"`samples` must be 'rows' or 'columns'; got {samples!r}.")
-    asked = [c for c in (False, True) if samples in (None, ("rows", "columns")[c])]
-    problems = {columns: _misfit(W, X, n, columns) for columns in asked}
-    fitting = [columns for columns, problem in problems.items() if problem is None]
+    allowed = [c for c in (False, True) if samples in (None, ("rows", "columns")[c])]
+    misfits = {columns: _misfit(W, X, n, columns) for columns in allowed}
+    fitting = [columns for columns, misfit in misfits.items() if misfit is None]
     if len(fitting) == 1:
         return Convention(fitting[0])
     if fitting:
@@ -188,14 +192,14 @@ def _convention(
             "Give `samples='rows'`, for X of shape (n_samples, n_features), or "
             "`samples='columns'`."
         )
-    for columns in asked:
+    for columns in allowed:
         if _misfit(W[::-1], X, n, columns) is None:
             raise ValueError(
                 "`weights` must go from the input to the output; they fit from the "
                 "last to the first. Give `weights[::-1]`, and so of the other lists."
             )
     turned = [w.T for w in W]
-    for columns in asked:
+    for columns in allowed:
         if _misfit(turned, X, n, columns) is None:
             rows, shape = ("columns", "rows")[not columns], "(fan_in, fan_out)"
             shape = "(fan_out, fan_in)" if columns else shape
@@ -204,7 +208,7 @@ def _convention(
                 "them; they are the other way round. Give `[W.T for W in weights]` and "
                 "so of the gradients, or X.T."
             )
-    raise ValueError(" Or, ".join(str(problem) for problem in problems.values()))
+    raise ValueError(" Or, ".join(str(misfit) for misfit in misfits.values()))
 
 
 def _misfit(
@@ -281,33 +285,33 @@ def _check_activations(activation: Any, n_hidden: int) -> list[str]:
     return names
 
 
-class Seen(NamedTuple):
+class CheckedGradients(NamedTuple):
     """The gradients in rows, and what their shapes alone tell.
 
     notes : on arrays that could not be compared.
     """
 
-    given: Given
+    gradients: UserGradients
     mistakes: tuple[Mistake, ...]
     notes: tuple[str, ...]
 
 
 def compared(
-    problem: Problem,
+    network: ReferenceNetwork,
     convention: Convention,
     weight_grads: Sequence[Any],
     bias_grads: Sequence[Any],
     is_single: bool,
-) -> Seen:
+) -> CheckedGradients:
     """The user's gradients as far as they can be compared."""
-    depth = problem.depth
+    depth = network.depth
     for name, grads in (("weight_grads", weight_grads), ("bias_grads", bias_grads)):
         if len(grads) != depth:
             raise ValueError(
                 f"`{name}` must be one array for each of the {depth} layers; got "
                 f"{len(grads)}."
             )
-    shapes = [convention.shape(*W.shape) for W in problem.weights]
+    shapes = [convention.shape(*W.shape) for W in network.weights]
     numbers = [
         [as_numbers(f"{name}[{i}]", grad) for i, grad in enumerate(grads)]
         for name, grads in (("weight_grads", weight_grads), ("bias_grads", bias_grads))
@@ -327,7 +331,7 @@ def compared(
             (G, dW, _weight_gradient),
             (g, db, _bias_gradient),
         ):
-            array, mistake = of(problem, convention, layer, value)
+            array, mistake = of(network, convention, layer, value)
             arrays.append(array)
             if mistake is not None:
                 mistakes.append(mistake)
@@ -340,17 +344,17 @@ def compared(
     if notes:
         notes[0] += " Going backwards it is the first: look there."
     tolerance, unit = (TOLERANCE_32, UNIT_32) if is_single else (TOLERANCE, UNIT)
-    of_weights, of_biases = ([unit * size for size in part] for part in problem.sizes)
-    given = Given(dW, db, tolerance, (of_weights, of_biases))
-    return Seen(given, tuple(mistakes), tuple(notes))
+    of_weights, of_biases = ([unit * size for size in part] for part in network.sizes)
+    originals = UserGradients(dW, db, tolerance, (of_weights, of_biases))
+    return CheckedGradients(originals, tuple(mistakes), tuple(notes))
 
 
 def _weight_gradient(
-    problem: Problem, convention: Convention, layer: int, G: np.ndarray
+    network: ReferenceNetwork, convention: Convention, layer: int, G: np.ndarray
 ) -> tuple[Array | None, Mistake | None]:
     """``dW_l`` in rows, or what its shape tells."""
-    W = problem.weights[layer - 1]
-    place = problem.depth - layer
+    W = network.weights[layer - 1]
+    place = network.depth - layer
     if G.shape == convention.shape(*W.shape):
         return convention.turned(G), None
     if G.shape == convention.shape(*W.T.shape):
@@ -361,13 +365,13 @@ def _weight_gradient(
             f"dW{layer} of shape {convention.shape(*W.shape)}, that of W{layer}",
             "It cannot be subtracted from the weights, or is broadcast against them.",
         )
-    if layer == problem.depth and set(G.shape) == {W.shape[0], problem.n}:
+    if layer == network.depth and set(G.shape) == {W.shape[0], network.n}:
         return None, Mistake(
             "labels of shape (n,) broadcast against (n, 1)",
             0,
             f"a{layer} - y is a matrix of n rows and n columns, so dW{layer} has shape "
             f"{G.shape}",
-            f"a{layer} - y with y of shape {convention.shape(problem.n, 1)}",
+            f"a{layer} - y with y of shape {convention.shape(network.n, 1)}",
             "Every row is compared with the labels of all rows.",
         )
     raise ValueError(
@@ -378,15 +382,15 @@ def _weight_gradient(
 
 
 def _bias_gradient(
-    problem: Problem, convention: Convention, layer: int, g: np.ndarray
+    network: ReferenceNetwork, convention: Convention, layer: int, g: np.ndarray
 ) -> tuple[Array | None, Mistake | None]:
     """``db_l``, or what its shape tells."""
-    k, n, place = problem.weights[layer - 1].shape[1], problem.n, problem.depth - layer
+    k, n, place = network.weights[layer - 1].shape[1], network.n, network.depth - layer
     if g.shape in ((k,), (k, 1), (1, k)):
         return g.ravel(), None
     if g.size == 1:
         return np.full(k, g.ravel()[0]), None
-    over_n = "" if problem.divisor == 1 else " / n"
+    over_n = "" if network.divisor == 1 else " / n"
     right = f"db{layer} = sum(dZ{layer} over the samples){over_n}, one for each unit"
     if g.shape in ((n, k), (k, n)):
         return None, Mistake(

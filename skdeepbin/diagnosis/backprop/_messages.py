@@ -10,16 +10,16 @@ import numpy as np
 
 from skdeepbin.diagnosis._gradients import relative_error
 from skdeepbin.diagnosis.backprop._explanation import (
-    Found,
-    Given,
-    Path,
+    Explanation,
+    Match,
+    UserGradients,
     factor_between,
     is_same,
 )
 from skdeepbin.diagnosis.backprop._inputs import Convention
-from skdeepbin.diagnosis.backprop._reference import Problem
+from skdeepbin.diagnosis.backprop._reference import ReferenceNetwork
 from skdeepbin.diagnosis.backprop._report import Comparison, LayerReport
-from skdeepbin.diagnosis.backprop.catalogue._entry import Mistake, Piece
+from skdeepbin.diagnosis.backprop.catalogue._entry import Entry, Mistake
 from skdeepbin.network._parameters import Array
 
 # Kinds of pieces that every layer has; of the others only hidden layers have one.
@@ -29,80 +29,93 @@ GENERAL = {"l": "_l", "i": "_(l-1)", "o": "_(l+1)", "oo": "_(l+2)", "L": "_L"}
 
 
 def mistakes_of(
-    paths: Sequence[Path], problem: Problem, convention: Convention
+    explanations: Sequence[Explanation],
+    network: ReferenceNetwork,
+    convention: Convention,
 ) -> list[Mistake]:
     """The mistakes of the first explanation, with those of others of the same numbers.
 
     From the output to the input.
     """
     mistakes = []
-    for found, instead in _with_others(paths):
-        for layer in _places(found, problem):
-            first, *others = found.pieces
-            same = []
-            for other in (*others, *instead):
-                formula = _formula(_line(other), layer, problem, convention)
-                same.append(f"{formula}  ({_names(other)})")
-            place = None if layer is None else problem.depth - layer
-            ours = _formula(_line(first), layer, problem, convention)
-            same = [line for line in same if not line.startswith(f"{ours}  (")]
-            for piece in (first, first.also) if first.also else (first,):
-                name = piece.name
-                if found.kind == "scale" and layer is not None:
-                    name = name.replace("gradients", "gradients from this layer down")
+    for match, instead in _with_others(explanations):
+        first, *others = match.entries
+        for layer in _places(match, network):
+
+            def formula(text: str, layer: int | None = layer) -> str:
+                return _formula(text, layer, network, convention)
+
+            ours = formula(_line(first))
+            same = [(formula(_line(other)), other) for other in (*others, *instead)]
+            lines = [
+                f"{line}  ({_names(other)})" for line, other in same if line != ours
+            ]
+            place = None if layer is None else network.depth - layer
+            for entry in (first, first.also) if first.also else (first,):
                 mistakes.append(
                     Mistake(
-                        name,
+                        _name(entry, layer),
                         place,
-                        _formula(piece.wrong, layer, problem, convention),
-                        _formula(piece.right, layer, problem, convention),
-                        piece.why,
-                        tuple(dict.fromkeys(same)),
+                        formula(entry.message.wrong),
+                        formula(entry.message.right),
+                        entry.message.why,
+                        tuple(dict.fromkeys(lines)),
                     )
                 )
     return mistakes
 
 
-def _with_others(paths: Sequence[Path]) -> list[tuple[Found, list[Piece]]]:
-    """What the first path found, and what other paths have in its place."""
-    found = [(one, list[Piece]()) for one in paths[0].found]
-    for other in paths[1:]:
-        theirs = [f for f in other.found if f not in paths[0].found]
-        mine = [n for n, (f, _) in enumerate(found) if f not in other.found]
-        for number, f in zip(mine, theirs):
-            found[number][1].extend(f.pieces)
-    return found
+def _with_others(
+    explanations: Sequence[Explanation],
+) -> list[tuple[Match, list[Entry]]]:
+    """Pair each mistake of the first explanation with those of others in its place."""
+    first, *others = explanations
+    pairs = [(match, list[Entry]()) for match in first.matches]
+    for other in others:
+        theirs = [match for match in other.matches if match not in first.matches]
+        mine = [n for n, (m, _) in enumerate(pairs) if m not in other.matches]
+        for number, match in zip(mine, theirs):
+            pairs[number][1].extend(match.entries)
+    return pairs
 
 
-def _line(piece: Piece) -> str:
-    return f"{piece.wrong};  {piece.also.wrong}" if piece.also else piece.wrong
+def _name(entry: Entry, layer: int | None) -> str:
+    if entry.kind == "scale" and entry.factor and layer is not None:
+        return f"all gradients from this layer down {entry.factor.name}"
+    return entry.message.name
 
 
-def _names(piece: Piece) -> str:
-    return f"{piece.name}, and {piece.also.name}" if piece.also else piece.name
+def _line(entry: Entry) -> str:
+    wrong = entry.message.wrong
+    return f"{wrong};  {entry.also.message.wrong}" if entry.also else wrong
 
 
-def _places(found: Found, problem: Problem) -> Sequence[int | None]:
-    """The layers of a wrong piece; None for all that have one."""
-    depth = problem.depth
-    if found.kind == "scale":
-        return [None] if found.layers == (depth,) else found.layers
-    possible = depth if found.kind in EVERY_LAYER else depth - 1
-    everywhere = found.kind != "output" and 1 < len(found.layers) == possible
-    return [None] if everywhere else found.layers
+def _names(entry: Entry) -> str:
+    name = entry.message.name
+    return f"{name}, and {entry.also.message.name}" if entry.also else name
+
+
+def _places(match: Match, network: ReferenceNetwork) -> Sequence[int | None]:
+    """Return the layers of a mistake; None for all that can have it."""
+    depth = network.depth
+    if match.kind == "scale":
+        return [None] if match.layers == (depth,) else match.layers
+    possible = depth if match.kind in EVERY_LAYER else depth - 1
+    everywhere = match.kind != "output" and 1 < len(match.layers) == possible
+    return [None] if everywhere else match.layers
 
 
 def _formula(
-    text: str, layer: int | None, problem: Problem, convention: Convention
+    text: str, layer: int | None, network: ReferenceNetwork, convention: Convention
 ) -> str:
     """The formula in the letters and in the convention of the user."""
     if layer is None:
         text = text.format(**GENERAL)
     else:
         numbers = {"l": layer, "i": layer - 1, "o": layer + 1, "oo": layer + 2}
-        text = text.format(L=problem.depth, **numbers)
+        text = text.format(L=network.depth, **numbers)
         text = re.sub(r"\b[az]0\b", "X", text)
-    if problem.divisor == 1:
+    if network.divisor == 1:
         text = text.replace(" / n", "")
     for pattern, simple in SIMPLER.items():
         text = re.sub(pattern, simple, text)
@@ -158,13 +171,17 @@ def _operand(text: str, opening: str, closing: str) -> int:
     return len(text)
 
 
-def layer_reports(problem: Problem, given: Given) -> tuple[LayerReport, ...]:
+def layer_reports(
+    network: ReferenceNetwork, gradients: UserGradients
+) -> tuple[LayerReport, ...]:
     """The comparison of every gradient, from the output to the input."""
     dW, db = (
-        [_compared(*arrays, given.tolerance, problem) for arrays in zip(*of_kind)]
-        for of_kind in zip((given.dW, given.db), problem.gradient, given.rounding)
+        [_compared(*arrays, gradients.tolerance, network) for arrays in zip(*of_kind)]
+        for of_kind in zip(
+            (gradients.dW, gradients.db), network.gradient, gradients.rounding
+        )
     )
-    depth = problem.depth
+    depth = network.depth
     return tuple(
         LayerReport(depth - number, number, dW[number - 1], db[number - 1])
         for number in range(depth, 0, -1)
@@ -176,7 +193,7 @@ def _compared(
     true: Array,
     rounding: float,
     tolerance: float,
-    problem: Problem,
+    network: ReferenceNetwork,
 ) -> Comparison:
     if user is None:
         return Comparison(np.nan, np.nan, np.nan, "cannot be compared")
@@ -189,7 +206,7 @@ def _compared(
         verdict = f"wrong: {ratio if cosine > 0 else -ratio:.4g} times the true number"
     elif factor_between(user, true, tolerance) is not None:
         factor = ratio if cosine > 0 else -ratio
-        verdict = f"right up to a factor {factor:.4g}{_known_factor(factor, problem)}"
+        verdict = f"right up to a factor {factor:.4g}{_known_factor(factor, network)}"
     elif not sizes[0]:
         verdict = "zero"
     elif cosine > 0.9:
@@ -202,18 +219,22 @@ def _compared(
     return Comparison(error, ratio, cosine, verdict)
 
 
-def _known_factor(factor: float, problem: Problem) -> str:
-    names = {float(problem.n): " = n", 1 / problem.n: " = 1 / n", -1.0: ""}
+def _known_factor(factor: float, network: ReferenceNetwork) -> str:
+    names = {float(network.n): " = n", 1 / network.n: " = 1 / n", -1.0: ""}
     for number, name in names.items():
         if abs(factor - number) <= 1e-4 * abs(number):
             return name
     return ""
 
 
-def untested_notes(problem: Problem, given: Given) -> Iterable[str]:
+def untested_notes(
+    network: ReferenceNetwork, gradients: UserGradients
+) -> Iterable[str]:
     """Which true gradients are zero, so that nothing can be told by them."""
-    for letter, arrays, rounding in zip(("dW", "db"), problem.gradient, given.rounding):
-        for number in range(problem.depth, 0, -1):
+    for letter, arrays, rounding in zip(
+        ("dW", "db"), network.gradient, gradients.rounding
+    ):
+        for number in range(network.depth, 0, -1):
             if float(np.linalg.norm(arrays[number - 1])) <= rounding[number - 1]:
                 yield (
                     f"The true {letter}{number} is zero here: it tests nothing. Give "
@@ -222,18 +243,18 @@ def untested_notes(problem: Problem, given: Given) -> Iterable[str]:
 
 
 def unexplained_notes(
-    path: Path, layers: Sequence[LayerReport], problem: Problem
+    explanation: Explanation, layers: Sequence[LayerReport], network: ReferenceNetwork
 ) -> Iterable[str]:
     """What is wrong, and how, where no entry of the catalogue gives the numbers."""
     by_kind: dict[str, list[int]] = {"weights": [], "biases": []}
-    for kind, number in path.unexplained:
+    for kind, number in explanation.unexplained:
         by_kind[kind].append(number)
-    if not path.unexplained:
+    if not explanation.unexplained:
         return
     yield "No known mistake gives these numbers:"
     for kind, letter in (("weights", "dW"), ("biases", "db")):
         for number in sorted(by_kind[kind], reverse=True):
-            c: Comparison = getattr(layers[problem.depth - number], kind)
+            c: Comparison = getattr(layers[network.depth - number], kind)
             yield (
                 f"  {letter}{number}: {c.verdict} (cosine {c.cosine:.4f}, "
                 f"{c.norm_ratio:.4g} times as long)."

@@ -11,13 +11,13 @@ import numpy as np
 
 from skdeepbin.diagnosis.backprop._explanation import is_right
 from skdeepbin.diagnosis.backprop._inputs import (
+    CheckedGradients,
     Convention,
-    Seen,
     as_list,
     compared,
     is_single_precision,
 )
-from skdeepbin.diagnosis.backprop._reference import Problem
+from skdeepbin.diagnosis.backprop._reference import ReferenceNetwork
 
 # Points that a function is asked at: so many times the usual spread of weights. Near
 # zero some mistakes are within rounding; far from it units are saturated.
@@ -30,11 +30,11 @@ GradFn = Callable[..., tuple[Sequence[Any], Sequence[Any]]]
 class Point(NamedTuple):
     """Parameters and rows, with the user's gradients there."""
 
-    problem: Problem
-    seen: Seen
+    network: ReferenceNetwork
+    checked: CheckedGradients
 
 
-class Asked(NamedTuple):
+class QueryResult(NamedTuple):
     """The user's function at telling points and at the user's own, and what it does.
 
     points : of sizes that tell.
@@ -47,24 +47,24 @@ class Asked(NamedTuple):
     notes: Sequence[str]
 
 
-def ask(
-    grad_fn: GradFn, problem: Problem, convention: Convention, is_single: bool
-) -> Asked:
+def query(
+    grad_fn: GradFn, network: ReferenceNetwork, convention: Convention, is_single: bool
+) -> QueryResult:
     """Ask the function, where it allows it with sizes that tell."""
     if not callable(grad_fn):
         raise TypeError(
             "`grad_fn` must be a function of (weights, biases, X, y); got "
             f"{type(grad_fn).__name__}."
         )
-    own = _numbers(grad_fn, problem, convention)
-    here = _point(problem, convention, own, is_single)
-    notes = _behaviour(grad_fn, own, here, convention)
+    own = _numbers(grad_fn, network, convention)
+    own_point = _point(network, convention, own, is_single)
+    notes = _behaviour(grad_fn, own, own_point, convention)
     points: dict[bool, list[Point]] = {True: [], False: []}
     error: Exception | None = None
     for number, spread in enumerate(SPREADS):
         for tells in points:
-            sizes = _telling_sizes(problem) if tells else _own_sizes(problem)
-            there = _random_problem(problem, sizes, spread, SEED + number)
+            sizes = _telling_sizes(network) if tells else _own_sizes(network)
+            there = _random_network(network, sizes, spread, SEED + number)
             try:
                 numbers = _numbers(grad_fn, there, convention)
                 points[tells].append(_point(there, convention, numbers, is_single))
@@ -75,34 +75,34 @@ def ask(
             "`grad_fn` was asked at your own parameters only, where some mistakes "
             f"hide: elsewhere it raised {type(error).__name__}: {error}"
         )
-    of_own_sizes = [*points[False], here]
-    return Asked([*points[True], here], of_own_sizes, notes)
+    of_own_sizes = [*points[False], own_point]
+    return QueryResult([*points[True], own_point], of_own_sizes, notes)
 
 
 def _behaviour(
-    grad_fn: GradFn, own: Numbers, here: Point, convention: Convention
+    grad_fn: GradFn, own: Numbers, own_point: Point, convention: Convention
 ) -> list[str]:
     """What the function does that it should not; an error if it tells nothing."""
-    problem, notes = here.problem, list[str]()
+    network, notes = own_point.network, list[str]()
     if own.altered:
         notes.append(
             f"`grad_fn` alters {own.altered}, which it is given: what it computes "
             "after that is of another network."
         )
-    if _is_random(grad_fn, own, problem, convention):
+    if _is_random(grad_fn, own, network, convention):
         notes.append(
             "`grad_fn` gives other gradients when it is called again with the same "
             "arguments: is something random in it, as dropout or a mini-batch, or a "
             "sum that is not set back to zero?"
         )
         return notes
-    if problem.depth == 1 and not is_right(problem, here.seen.given):
+    if network.depth == 1 and not is_right(network, own_point.checked.gradients):
         return notes
     others = {
-        "weights": problem.at(
-            [1.1 * W + 0.01 for W in problem.weights], problem.biases
+        "weights": network.at(
+            [1.1 * W + 0.01 for W in network.weights], network.biases
         ),
-        "X": replace(problem, X=1.1 * problem.X[::-1] + 0.01),
+        "X": replace(network, X=1.1 * network.X[::-1] + 0.01),
     }
     for name, other in others.items():
         try:
@@ -118,13 +118,13 @@ def _behaviour(
 
 
 def _is_random(
-    grad_fn: GradFn, own: Numbers, problem: Problem, convention: Convention
+    grad_fn: GradFn, own: Numbers, network: ReferenceNetwork, convention: Convention
 ) -> bool:
     """Whether it gives other numbers for the same arguments."""
-    if not _is_same(own, _numbers(grad_fn, problem, convention)):
+    if not _is_same(own, _numbers(grad_fn, network, convention)):
         return True
     # A few rows can be dropped or drawn alike by chance; these are 47.
-    there = _random_problem(problem, _telling_sizes(problem), 1.0, SEED)
+    there = _random_network(network, _telling_sizes(network), 1.0, SEED)
     try:
         once, again = (_numbers(grad_fn, there, convention) for _ in range(2))
     except Exception:  # it need not be made for other sizes
@@ -140,9 +140,11 @@ class Numbers(NamedTuple):
     altered: str
 
 
-def _numbers(grad_fn: GradFn, problem: Problem, convention: Convention) -> Numbers:
+def _numbers(
+    grad_fn: GradFn, network: ReferenceNetwork, convention: Convention
+) -> Numbers:
     """The user's gradients, by the arrays that the user would have."""
-    W, b, X, y = convention.arrays(problem)
+    W, b, X, y = convention.arrays(network)
     named = {f"`weights[{i}]`": array.copy() for i, array in enumerate(W)}
     named |= {f"`biases[{i}]`": array.copy() for i, array in enumerate(b)}
     named |= {"`X`": X.copy(), "`y`": y.copy()}
@@ -166,11 +168,11 @@ def _numbers(grad_fn: GradFn, problem: Problem, convention: Convention) -> Numbe
 
 
 def _point(
-    problem: Problem, convention: Convention, numbers: Numbers, is_single: bool
+    network: ReferenceNetwork, convention: Convention, numbers: Numbers, is_single: bool
 ) -> Point:
     dW, db, _ = numbers
     single = is_single or is_single_precision([*dW, *db])
-    return Point(problem, compared(problem, convention, dW, db, single))
+    return Point(network, compared(network, convention, dW, db, single))
 
 
 def _is_same(one: Numbers, other: Numbers) -> bool:
@@ -179,18 +181,18 @@ def _is_same(one: Numbers, other: Numbers) -> bool:
     return len(mine) == len(theirs) and all(map(np.array_equal, mine, theirs))
 
 
-def _telling_sizes(problem: Problem) -> tuple[int, ...]:
+def _telling_sizes(network: ReferenceNetwork) -> tuple[int, ...]:
     """Rows, features and widths of which none can stand in for another."""
-    return (47, 7, *(5 + 3 * layer for layer in range(1, problem.depth)), 1)
+    return (47, 7, *(5 + 3 * layer for layer in range(1, network.depth)), 1)
 
 
-def _own_sizes(problem: Problem) -> tuple[int, ...]:
-    return (problem.n, *(W.shape[0] for W in problem.weights), 1)
+def _own_sizes(network: ReferenceNetwork) -> tuple[int, ...]:
+    return (network.n, *(W.shape[0] for W in network.weights), 1)
 
 
-def _random_problem(
-    like: Problem, sizes: Sequence[int], spread: float, seed: int
-) -> Problem:
+def _random_network(
+    like: ReferenceNetwork, sizes: Sequence[int], spread: float, seed: int
+) -> ReferenceNetwork:
     """Another of the same kind: labels uneven, biases away from zero."""
     random = np.random.RandomState(seed)
     n, *widths = sizes
@@ -203,4 +205,4 @@ def _random_problem(
     y = (random.uniform(size=(n, 1)) < 0.3).astype(float)
     y[0] = 1 - y[-1]
     divisor = float(n) if like.divisor != 1 else 1.0
-    return Problem(W, b, X, y, like.activations, divisor, like.alpha)
+    return ReferenceNetwork(W, b, X, y, like.activations, divisor, like.alpha)

@@ -27,7 +27,7 @@ from skdeepbin.network._parameters import Array
 
 
 @dataclass(frozen=True)
-class Problem:
+class ReferenceNetwork:
     """Parameters, rows, and what is minimised.
 
     weights : ``W_1 .. W_L``, each of shape (fan_in, fan_out).
@@ -46,7 +46,7 @@ class Problem:
     divisor: float
     alpha: float
 
-    def at(self, weights: Sequence[Array], biases: Sequence[Array]) -> Problem:
+    def at(self, weights: Sequence[Array], biases: Sequence[Array]) -> ReferenceNetwork:
         """The same with other parameters."""
         return replace(self, weights=weights, biases=biases)
 
@@ -87,7 +87,7 @@ class Problem:
                 A.append(expit(Z[-1]))
         return Z, A
 
-    def of_unit(self, layer: int, unit: int) -> Problem:
+    def of_unit(self, layer: int, unit: int) -> ReferenceNetwork:
         """The same with one unit in the layer, as far as its derivative is concerned.
 
         Of arrays as wide as the layer there is the column of the unit.

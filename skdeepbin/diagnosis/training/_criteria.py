@@ -6,7 +6,7 @@ from typing import Any
 
 from skdeepbin.diagnosis._findings import shown
 from skdeepbin.diagnosis.training._evidence import Evidence
-from skdeepbin.diagnosis.training._trials import STUCK, Trial, tried
+from skdeepbin.diagnosis.training._trials import STUCK, Trial, effect_of
 
 # Of the gain of other models over the class frequencies, on rows they were not fitted
 # to, a network that learnt has this share, on its own rows; tests/diagnosis/setups.py.
@@ -56,7 +56,7 @@ def remedy(e: Evidence, trial: Trial, otherwise: str) -> str:
     otherwise : what to do where nothing has to be set.
     """
     what = f"Set {setting(trial.change)}" if trial.change else otherwise
-    return f"{what}: {tried(trial, e.loss)}"
+    return f"{what}: {effect_of(trial, e.loss)}"
 
 
 def untried(change: dict[str, Any], otherwise: str = FIT_ANEW) -> str:
@@ -67,7 +67,7 @@ def untried(change: dict[str, Any], otherwise: str = FIT_ANEW) -> str:
 
 def fresh_start(e: Evidence) -> dict[str, Any]:
     """The change to a start as it should be."""
-    return {"init": "auto"} if e.subject.scales_itself else {}
+    return {"init": "auto"} if e.model.scales_itself else {}
 
 
 def better_on_held_out(e: Evidence, control: Trial, trial: Trial) -> bool:

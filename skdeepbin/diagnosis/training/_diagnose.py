@@ -100,11 +100,11 @@ def diagnose(clf: Any, X: Any, y: Any, sample_weight: Any = None) -> Diagnosis:
     """
     networks = gather(clf, X, y, sample_weight)
     warn_of_other_rows(networks)
-    return of_evidence(networks)
+    return diagnose_evidence(networks)
 
 
 @np.errstate(all="ignore")  # of networks and features that are out of hand
-def of_evidence(networks: Sequence[Evidence]) -> Diagnosis:
+def diagnose_evidence(networks: Sequence[Evidence]) -> Diagnosis:
     """The diagnosis of the network with the largest loss."""
     evidence = max(networks, key=lambda e: e.loss)
     cause: Finding | None = None
@@ -133,7 +133,7 @@ def _healthy(evidence: Evidence) -> Finding:
     measured = {
         "loss": evidence.loss,
         "entropy of the class frequencies": evidence.entropy,
-        f"loss of a {evidence.references.best_name} model on rows not seen": (
+        f"loss of a {evidence.baselines.best_name} model on rows not seen": (
             evidence.reachable
         ),
     }
@@ -147,10 +147,10 @@ def _healthy(evidence: Evidence) -> Finding:
 
 def _named(finding: Finding, evidence: Evidence) -> Finding:
     """The finding with the network of a committee that it is about."""
-    subject = evidence.subject
-    if subject.n_networks == 1:
+    model = evidence.model
+    if model.n_networks == 1:
         return finding
-    which = f"Network {subject.number} of {subject.n_networks}: "
+    which = f"Network {model.number} of {model.n_networks}: "
     return replace(finding, cause=which + finding.cause[0].lower() + finding.cause[1:])
 
 
@@ -193,4 +193,4 @@ def _worst(
         replace(evidence, n_rows=len(second), known_penalty=penalty)
         for evidence in networks
     ]
-    return of_evidence(networks).findings[0]
+    return diagnose_evidence(networks).findings[0]

@@ -19,12 +19,16 @@ from sklearn.utils.validation import validate_data
 
 from skdeepbin.diagnosis.training._budget import Budget, work_of_pass
 from skdeepbin.diagnosis.training._layers import Layers, measure
-from skdeepbin.diagnosis.training._model import Subject, of_features, subjects
+from skdeepbin.diagnosis.training._model import (
+    DiagnosedModel,
+    diagnosed_models,
+    restricted_to,
+)
 from skdeepbin.diagnosis.training._tables import (
+    Baselines,
     Columns,
-    References,
+    baselines,
     columns,
-    references,
 )
 from skdeepbin.engine._scaling import Units, units_of
 from skdeepbin.inputs._validation import check_columns, check_features, check_not_masked
@@ -78,7 +82,7 @@ class Evidence:
     known_penalty : where it is known of all rows and not of the sample alone.
     """
 
-    subject: Subject
+    model: DiagnosedModel
     X: Array
     y: NDArray[np.bool_]
     w: Array
@@ -103,12 +107,12 @@ class Evidence:
     @cached_property
     def network(self) -> tuple[Network, Array, Array]:
         """The network, its parameters and the rows, in the units of training."""
-        subject = self.subject
-        X = subject.input(self.X)
-        layout = Layout((X.shape[1], *subject.hidden, 1))
-        network = Network(layout, ACTIVATIONS[subject.activation])
-        theta = layout.pack(Parameters(subject.weights, subject.biases))
-        if not subject.scales_itself:
+        model = self.model
+        X = model.input(self.X)
+        layout = Layout((X.shape[1], *model.hidden, 1))
+        network = Network(layout, ACTIVATIONS[model.activation])
+        theta = layout.pack(Parameters(model.weights, model.biases))
+        if not model.scales_itself:
             return network, theta, X
         units = self.units
         X = (X - units.shift) / units.scale
@@ -117,8 +121,8 @@ class Evidence:
     @cached_property
     def units(self) -> Units:
         """Those of the features in training, as far as the sample tells."""
-        scaling = self.subject.parameters.get("feature_scaling", "auto")
-        X = self.subject.input(self.X)
+        scaling = self.model.parameters.get("feature_scaling", "auto")
+        X = self.model.input(self.X)
         return units_of(X, lambda rows: np.ones(len(X))[rows], scaling)
 
     @cached_property
@@ -130,15 +134,15 @@ class Evidence:
         given = self.sample_weight
         given = np.ones(len(self.y)) if given is None else given
         by_class = compute_class_weight(
-            self.subject.parameters.get("class_weight"),
-            classes=self.subject.classes,
-            y=self.subject.classes[self.y.astype(int)],
+            self.model.parameters.get("class_weight"),
+            classes=self.model.classes,
+            y=self.model.classes[self.y.astype(int)],
             sample_weight=given,
         )
         w = given * by_class[self.y.astype(int)]
         totals = factor * np.array([w[~self.y].sum(), w[self.y].sum()])
         rows = max(1.0, float(1 / np.sqrt(np.mean(w[w > 0] ** 2))))
-        auto = auto_penalty(self.subject.activation, totals, rows, self.units.power)
+        auto = auto_penalty(self.model.activation, totals, rows, self.units.power)
         return Penalty(auto, float(totals.sum()), round(factor * np.count_nonzero(w)))
 
     @cached_property
@@ -164,7 +168,7 @@ class Evidence:
         """What is measured of each layer."""
         self._spend_on_layers()
         network, theta, X = self.network
-        return measure(network, self.subject.activation, theta, X, self.y, self.w)
+        return measure(network, self.model.activation, theta, X, self.y, self.w)
 
     @cached_property
     def start(self) -> Layers:
@@ -172,44 +176,44 @@ class Evidence:
         self._spend_on_layers()
         network, _, X = self.network
         rng = np.random.RandomState(0)
-        theta = initialize(network.layout, self.subject.start, rng)
-        return measure(network, self.subject.activation, theta, X, self.y, self.w)
+        theta = initialize(network.layout, self.model.start, rng)
+        return measure(network, self.model.activation, theta, X, self.y, self.w)
 
     def _spend_on_layers(self) -> None:
-        n, n_inputs = len(self.X), len(self.subject.weights[0])
-        work = work_of_pass(n * n_inputs, n, (n_inputs, *self.subject.hidden, 1))
+        n, n_inputs = len(self.X), len(self.model.weights[0])
+        work = work_of_pass(n * n_inputs, n, (n_inputs, *self.model.hidden, 1))
         self.budget.spend(LAYERS * n * n_inputs + work)
 
     @cached_property
     def scale(self) -> Array:
         """Of each layer, the size of the weights over that of a usual start."""
         sizes = self.network[0].layout.sizes
-        usual = [self.subject.usual_start(*shape) for shape in pairwise(sizes)]
+        usual = [self.model.usual_start(*shape) for shape in pairwise(sizes)]
         return self.layers.size / usual
 
     @cached_property
-    def given_scale(self) -> float:
+    def start_scale(self) -> float:
         """The size of the starting weights of hidden layers over the usual one.
 
         Of an estimator whose start is not a parameter, that of the weights as they are.
         """
-        subject = self.subject
-        sizes = self.subject.n_inputs, *self.subject.hidden
-        if len(sizes) < 2 or (subject.scales_itself and subject.init is None):
+        model = self.model
+        sizes = self.model.n_inputs, *self.model.hidden
+        if len(sizes) < 2 or (model.scales_itself and model.init is None):
             return 1.0
-        if subject.init is None:
+        if model.init is None:
             factors = self.scale[:-1]
         else:
             shapes = pairwise(sizes)
-            factors = np.array([subject.init / subject.usual_start(*s) for s in shapes])
+            factors = np.array([model.init / model.usual_start(*s) for s in shapes])
         with np.errstate(divide="ignore"):
             return float(np.exp(np.mean(np.log(factors))))
 
     @cached_property
-    def references(self) -> References:
+    def baselines(self) -> Baselines:
         """What simple models find in the sample."""
         self.budget.spend(MODELS + (MODEL + NEIGHBOUR * len(self.X)) * self.X.size)
-        return references(self.X, self.y, self.w)
+        return baselines(self.X, self.y, self.w)
 
     @cached_property
     def columns(self) -> Columns:
@@ -220,14 +224,14 @@ class Evidence:
     @property
     def reachable(self) -> float:
         """A loss that another model has, on rows that it was not fitted to."""
-        return min(self.references.best_loss, self.entropy)
+        return min(self.baselines.best_loss, self.entropy)
 
     def gain(self, loss: float) -> float:
         """The share of what other models gain over the class frequencies."""
         return (self.entropy - loss) / max(self.entropy - self.reachable, 1e-3)
 
 
-def rows_of(network: Subject, X: Any) -> Any:
+def rows_of(network: DiagnosedModel, X: Any) -> Any:
     """X as the network is given it, behind its pipeline: checked, dense or CSR."""
     for transform in network.prefix:
         X = transform.transform(X)
@@ -261,7 +265,7 @@ def gather(
     budget : what may be measured and tried out; None is all. With one, features that
         are zero in all of the sample are left out, unless networks read bins of them.
     """
-    networks = subjects(clf)
+    networks = diagnosed_models(clf)
     first = networks[0]
     X = rows_of(first, X)
     check_not_masked(y=y)
@@ -291,7 +295,7 @@ def gather(
     reads_bins = any(network.bins is not None for network in networks)
     if budget is not None and is_sparse and not reads_bins:
         X, features = without_zeros(X)
-        networks = [of_features(network, features) for network in networks]
+        networks = [restricted_to(network, features) for network in networks]
     X = np.asarray(X.toarray() if issparse(X) else X, dtype=float)
     w, given = factors[second[chosen].astype(int)], check_weights(sample_weight, n_rows)
     if given is not None:
@@ -323,7 +327,7 @@ OTHER_ROWS, NEAR = 2.0, 0.5
 
 def warn_of_other_rows(networks: Sequence[Evidence]) -> None:
     """Say where the rows are hardly those that the network was fitted on."""
-    ended = float(networks[0].subject.estimator.loss_)
+    ended = float(networks[0].model.estimator.loss_)
     worst = max(evidence.loss for evidence in networks)
     limit = OTHER_ROWS * ended + NEAR * networks[0].entropy
     if ended < networks[0].entropy and limit < worst < np.inf:

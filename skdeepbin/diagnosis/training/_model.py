@@ -45,7 +45,7 @@ PLAIN_RATE = 0.3
 
 
 @dataclass(frozen=True)
-class Subject:
+class DiagnosedModel:
     """One network of a fitted estimator, and how it was trained.
 
     scales_itself : whether training is in units of the features' spread.
@@ -210,14 +210,14 @@ class Subject:
         return self.rate * sums * gradient_norm / norm
 
 
-def of_features(subject: Subject, features: NDArray[np.intp]) -> Subject:
+def restricted_to(model: DiagnosedModel, features: NDArray[np.intp]) -> DiagnosedModel:
     """The network without the weights of other features."""
-    first, *others = subject.weights
+    first, *others = model.weights
     n_left_out = len(first) - len(features)
-    return replace(subject, weights=[first[features], *others], n_left_out=n_left_out)
+    return replace(model, weights=[first[features], *others], n_left_out=n_left_out)
 
 
-def subjects(clf: Any, name: str = "clf") -> list[Subject]:
+def diagnosed_models(clf: Any, name: str = "clf") -> list[DiagnosedModel]:
     """Each network of a fitted estimator, or an error that names what was expected.
 
     name : what the user calls it.
@@ -266,7 +266,7 @@ def _is_ours(clf: Any) -> bool:
     return hasattr(clf, "get_params") and wanted <= set(clf.get_params(deep=False))
 
 
-def _of_ours(clf: Any, steps: tuple[Any, ...]) -> list[Subject]:
+def _of_ours(clf: Any, steps: tuple[Any, ...]) -> list[DiagnosedModel]:
     """The networks of a DeepBinaryClassifier."""
     networks = clf._fitted_networks()
     single, k = clf.coefs_[0].ndim == 2, len(networks)
@@ -286,7 +286,7 @@ def _of_ours(clf: Any, steps: tuple[Any, ...]) -> list[Subject]:
         assert loss is not None
         assert validation is not None
         found.append(
-            Subject(
+            DiagnosedModel(
                 clf,
                 _parameters_of_ours(clf, number, bins),
                 [np.asarray(W, float) for W in weights],
@@ -325,7 +325,7 @@ def _reason_of_ours(clf: Any) -> str:
     return PARTIAL if cut_short else str(clf.stop_reason_)
 
 
-def _of_mlp(clf: MLPClassifier, steps: tuple[Any, ...], name: str) -> Subject:
+def _of_mlp(clf: MLPClassifier, steps: tuple[Any, ...], name: str) -> DiagnosedModel:
     """The network of scikit-learn's MLPClassifier, if it has one logit."""
     n_outputs = clf.coefs_[-1].shape[1]
     binary = np.ndim(clf.classes_) == 1 and len(clf.classes_) == 2
@@ -339,7 +339,7 @@ def _of_mlp(clf: MLPClassifier, steps: tuple[Any, ...], name: str) -> Subject:
     parameters = clf.get_params(deep=False)
     loss = np.array(getattr(clf, "loss_curve_", [clf.loss_]), dtype=float)
     reason = _reason_of_mlp(clf, parameters, len(loss))
-    return Subject(
+    return DiagnosedModel(
         clf,
         parameters,
         [np.asarray(W, float) for W in clf.coefs_],

@@ -28,7 +28,7 @@ NEIGHBOURS, SURE = 10, 0.01
 QUARTILES = 1.35
 
 
-class References(NamedTuple):
+class Baselines(NamedTuple):
     """What simple models, fitted to other rows, say of the rows.
 
     losses : the mean log loss of each model.
@@ -75,11 +75,11 @@ class Columns(NamedTuple):
     same_as_best: NDArray[np.bool_]
 
 
-def references(X: Array, y: NDArray[np.bool_], w: Array) -> References:
+def baselines(X: Array, y: NDArray[np.bool_], w: Array) -> Baselines:
     """Cross-validate a linear model, one of neighbours, and one of trees."""
     folds = int(min(3, y.sum(), (~y).sum()))
     if folds < 2:
-        return References({"linear": np.inf}, 0.0, 0.0, 0.0)
+        return Baselines({"linear": np.inf}, 0.0, 0.0, 0.0)
     cv = StratifiedKFold(folds, shuffle=True, random_state=0)
     k = min(NEIGHBOURS, len(y) // 3)
     models = {
@@ -102,7 +102,7 @@ def references(X: Array, y: NDArray[np.bool_], w: Array) -> References:
     wrong = (mean > 0.5) != y
     signal = _significance(mean, y)
     surest = np.argsort(-abs(mean - 0.5), kind="stable")[: max(len(y) // 3, 1)]
-    return References(losses, signal, float(wrong.mean()), float(wrong[surest].mean()))
+    return Baselines(losses, signal, float(wrong.mean()), float(wrong[surest].mean()))
 
 
 def overlap(error: float) -> float:

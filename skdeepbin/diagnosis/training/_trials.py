@@ -64,12 +64,12 @@ Transform = Callable[[Array], Array]
 
 
 @dataclass(frozen=True)
-class Laboratory:
+class TrialRunner:
     """The experiments on one network."""
 
     evidence: Evidence
 
-    def try_out(
+    def run(
         self,
         change: Mapping[str, Any],
         steps: int | None = None,
@@ -83,15 +83,15 @@ class Laboratory:
         key = sorted(change.items()).__repr__(), steps, type(scaler).__name__
         if key not in self.evidence.trials:
             self.evidence.budget.spend(self._work(change, steps, scaler is not None))
-            self.evidence.trials[key] = self._try_out(change, steps, scaler)
+            self.evidence.trials[key] = self._run(change, steps, scaler)
         return self.evidence.trials[key]
 
     def _work(self, change: Mapping[str, Any], steps: int, scales: bool) -> float:
         """The work of a trial, as `skdeepbin.diagnosis.training._budget` counts it."""
-        subject, X = self.evidence.subject, self.evidence.X
-        parameters = subject.parameters
-        n, n_inputs = len(self.train), len(subject.weights[0])
-        sizes = change.get("hidden_layer_sizes", self.evidence.subject.hidden)
+        model, X = self.evidence.model, self.evidence.X
+        parameters = model.parameters
+        n, n_inputs = len(self.train), len(model.weights[0])
+        sizes = change.get("hidden_layer_sizes", self.evidence.model.hidden)
         sizes = n_inputs, *np.atleast_1d(sizes).astype(int).tolist(), 1
         batch = change.get("batch_size", parameters.get("batch_size"))
         n_batches = n / batch if isinstance(batch, (int, np.integer)) else 1.0
@@ -101,9 +101,9 @@ class Laboratory:
     def has_tried(self, change: Mapping[str, Any]) -> bool:
         """Whether a change was tried out, for however long."""
         key = sorted(change.items()).__repr__()
-        return any(tried == key for tried, *_ in self.evidence.trials)
+        return any(effect_of == key for effect_of, *_ in self.evidence.trials)
 
-    def _try_out(self, change: Mapping[str, Any], steps: int, scaler: Any) -> Trial:
+    def _run(self, change: Mapping[str, Any], steps: int, scaler: Any) -> Trial:
         evidence = self.evidence
         X = evidence.X if scaler is None else scaler.fit_transform(evidence.X)
         train = self.train
@@ -129,14 +129,14 @@ class Laboratory:
         return {} if w is None else {"sample_weight": w[rows]}
 
     def _steps(self, change: Mapping[str, Any]) -> int:
-        sizes = change.get("hidden_layer_sizes", self.evidence.subject.hidden)
-        n_inputs = len(self.evidence.subject.weights[0])
+        sizes = change.get("hidden_layer_sizes", self.evidence.model.hidden)
+        n_inputs = len(self.evidence.model.weights[0])
         return n_steps(len(self.train), n_inputs, sizes, WORK)
 
     @property
     def labels(self) -> np.ndarray:
         """The labels of the sample, as the user writes them."""
-        return self.evidence.subject.classes[self.evidence.y.astype(int)]
+        return self.evidence.model.classes[self.evidence.y.astype(int)]
 
     @property
     def train(self) -> NDArray[np.intp]:
@@ -154,8 +154,8 @@ class Laboratory:
 
     def _clone(self, change: Mapping[str, Any], steps: int) -> Any:
         """The estimator with the change, for so many iterations, without stopping."""
-        subject = self.evidence.subject
-        seed = subject.parameters.get("random_state")
+        model = self.evidence.model
+        seed = model.parameters.get("random_state")
         settings: dict[str, Any] = {
             "max_iter": steps,
             "tol": 0.0,
@@ -165,21 +165,21 @@ class Laboratory:
             "verbose": False,
             "random_state": seed if isinstance(seed, (int, np.integer)) else 0,
         }
-        if subject.scales_itself:
-            n_bins = subject.parameters["n_bins"]
+        if model.scales_itself:
+            n_bins = model.parameters["n_bins"]
             settings |= {"n_networks": 1, "n_bins": n_bins, "scoring": "loss"}
-        if "checkpoint" in subject.parameters:
+        if "checkpoint" in model.parameters:
             settings["checkpoint"] = None
-        if "depth" in subject.parameters and "hidden_layer_sizes" in change:
+        if "depth" in model.parameters and "hidden_layer_sizes" in change:
             settings["depth"] = None
         settings |= change
-        alpha = settings.get("alpha", subject.parameters["alpha"])
+        alpha = settings.get("alpha", model.parameters["alpha"])
         if (
-            subject.scales_itself and alpha != "auto"
+            model.scales_itself and alpha != "auto"
         ):  # it is divided by the number of rows
             alpha = alpha * len(self.train) / self.evidence.n_rows
-        fresh = clone(subject.estimator)
-        if not subject.scales_itself:  # one that is derived may start otherwise
+        fresh = clone(model.estimator)
+        if not model.scales_itself:  # one that is derived may start otherwise
             names = MLPClassifier().get_params()
             known = {k: v for k, v in fresh.get_params().items() if k in names}
             fresh = MLPClassifier(**known)
@@ -204,7 +204,7 @@ class Laboratory:
         if not self.moves(trial):
             return False
         try:
-            control = self.try_out({}, trial.steps)
+            control = self.run({}, trial.steps)
         except OutOfBudget:
             return True
         if not self.moves(control):
@@ -220,17 +220,17 @@ class Laboratory:
         which alone does not: then it is necessary, if not enough.
         """
         for change in changes:
-            trial = self.try_out(change, steps)
+            trial = self.run(change, steps)
             if self.explains(trial):
                 return trial
         if self._moves_alone:
             return None
-        for help_ in self.helps:
+        for faster in self.faster_settings:
             for change in changes:
-                if set(change) & set(help_):
+                if set(change) & set(faster):
                     continue
-                trial = self.try_out(help_ | dict(change), steps)
-                control = self.try_out(help_, trial.steps)
+                trial = self.run(faster | dict(change), steps)
+                control = self.run(faster, trial.steps)
                 if self.moves(trial) and not self.moves(control):
                     return trial
         return None
@@ -238,21 +238,23 @@ class Laboratory:
     @property
     def _moves_alone(self) -> bool:
         """Whether nothing has to be changed at all."""
-        return self.moves(self.try_out({}))
+        return self.moves(self.run({}))
 
     @property
-    def helps(self) -> list[dict[str, Any]]:
+    def faster_settings(self) -> list[dict[str, Any]]:
         """Longer steps than usual, and a solver that is fast on most tables."""
-        subject = self.evidence.subject
-        name, solver = subject.rate_name, subject.parameters["solver"]
-        helps: list[dict[str, Any]] = [{"solver": "adam", name: 0.01}]
+        model = self.evidence.model
+        name, solver = model.rate_name, model.parameters["solver"]
+        faster_settings: list[dict[str, Any]] = [{"solver": "adam", name: 0.01}]
         if solver in RARELY_TOO_HIGH and solver != "adam":
-            helps.insert(0, {name: float(f"{RARELY_TOO_HIGH[solver] / 3:.1g}")})
-        return helps
+            faster_settings.insert(
+                0, {name: float(f"{RARELY_TOO_HIGH[solver] / 3:.1g}")}
+            )
+        return faster_settings
 
     def fit_anew(self) -> Trial | None:
         """A fit as it was, if it makes the loss move: then no setting is to blame."""
-        trial = self.try_out({})
+        trial = self.run({})
         return trial if self.moves(trial) else None
 
     def scaled(self, change: Mapping[str, Any]) -> tuple[str, Trial] | None:
@@ -261,23 +263,23 @@ class Laboratory:
             n_quantiles=min(100, len(self.evidence.y)), output_distribution="normal"
         )
         scalers = {"StandardScaler": StandardScaler(), "QuantileTransformer": quantiles}
-        if self.evidence.subject.scales_itself:
+        if self.evidence.model.scales_itself:
             scalers.pop("StandardScaler")
         columns = self.evidence.columns
         if columns.tail < TAIL and columns.spread.max() < HUGE:
             scalers.pop("QuantileTransformer")
         for name, scaler in scalers.items():
-            trial = self.try_out(change, scaler=scaler)
+            trial = self.run(change, scaler=scaler)
             if self.moves(trial) and self._needed(scaler, change):
                 return name, trial
         return None
 
     def _needed(self, scaler: Any, change: Mapping[str, Any]) -> bool:
         """Whether without the scaler it takes longer, or for ever."""
-        soon = min(max(self.evidence.subject.n_iter, FEWEST), MOST)
+        soon = min(max(self.evidence.model.n_iter, FEWEST), MOST)
         for steps in (soon, self._steps(change)):
-            control = self.try_out(change, steps)
-            trial = self.try_out(change, steps, scaler)
+            control = self.run(change, steps)
+            trial = self.run(change, steps, scaler)
             if self.moves(trial) and not self.moves(control):
                 return True
             if trial.loss < HALF * control.loss:
@@ -294,7 +296,7 @@ def n_steps(
     return int(np.clip(work / (3 * n_rows * weights), FEWEST, most))
 
 
-def tried(trial: Trial, before: float, named: str = "with it") -> str:
+def effect_of(trial: Trial, before: float, named: str = "with it") -> str:
     """What an experiment did, for the end of a remedy."""
     return (
         f"{named} the loss falls from {shown(before)} to {shown(trial.loss)} in "

@@ -2,231 +2,267 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
-from skdeepbin.diagnosis.backprop.catalogue._entry import Here, Piece
+from skdeepbin.diagnosis.backprop.catalogue._entry import (
+    BackwardContext,
+    Compute,
+    Entry,
+    Message,
+)
 from skdeepbin.network._parameters import Array
 
-# The gradient of the weights, summed over the samples.
-
-NORMALISED, SIGN = "divided by its own norm", "the sign of the gradient"
+# Entries that of a lone bias are plus or minus one, whatever its gradient was.
+SIGNS = "normalised", "sign"
+_NORMALISED, _SIGN = "divided by its own norm", "the sign of the gradient"
 _ELSEWHERE = "These weights go in directions that do not lower the loss."
 RIGHT_WEIGHTS = "dW{l} = a{i}.T @ dZ{l} / n"
 
 
-def _product(here: Here, inputs: Array | None, delta: Array | None) -> Array | None:
+def _product(
+    context: BackwardContext, inputs: Array | None, delta: Array | None
+) -> Array | None:
     """``inputs' delta`` if it has the shape of the weights."""
     if inputs is None or delta is None:
         return None
     product = inputs.T @ delta
-    return product if product.shape == here.W.shape else None
+    return product if product.shape == context.W.shape else None
 
 
 def _weights(
-    name: str, text: str, of: Callable[[Here], Array | None], why: str = _ELSEWHERE
-):
-    return Piece(name, f"dW{{l}} = {text} / n", RIGHT_WEIGHTS, why, of)
+    key: str,
+    name: str,
+    text: str,
+    of: Compute,
+    why: str = _ELSEWHERE,
+    divided: bool = True,
+) -> Entry:
+    """Return an entry for ``dW_l``; divided : whether the formula ends in ``/ n``."""
+    wrong = f"dW{{l}} = {text}{' / n' * divided}"
+    return Entry(key, "weights", Message(name, wrong, RIGHT_WEIGHTS, why), of)
 
 
-def _slope_of_inputs(here: Here) -> Array | None:
-    if here.layer == 1:
+def _slope_of_inputs(context: BackwardContext) -> Array | None:
+    if context.layer == 1:
         return None
-    return _product(here, here.problem.derivative(here.layer - 1), here.dZ)
+    return _product(context, context.network.derivative(context.layer - 1), context.dZ)
 
 
-def _times_slope_of_inputs(here: Here) -> Array | None:
-    if here.layer == 1:
+def _times_slope_of_inputs(context: BackwardContext) -> Array | None:
+    if context.layer == 1:
         return None
     return _product(
-        here, here.inputs * here.problem.derivative(here.layer - 1), here.dZ
+        context,
+        context.inputs * context.network.derivative(context.layer - 1),
+        context.dZ,
     )
 
 
-def _times_slope(here: Here) -> Array | None:
-    if here.layer == here.problem.depth:
-        return _product(here, here.inputs, here.dZ * here.a * (1 - here.a))
-    return _product(here, here.inputs, here.dZ * here.problem.derivative(here.layer))
+def _times_slope(context: BackwardContext) -> Array | None:
+    if context.layer == context.network.depth:
+        return _product(
+            context, context.inputs, context.dZ * context.a * (1 - context.a)
+        )
+    return _product(context, context.inputs, context.dZ * context.slope)
 
 
-def _transposed_gradient(here: Here) -> Array | None:
-    rows, columns = here.W.shape
-    return None if rows != columns else (here.inputs.T @ here.dZ).T
+def _transposed_gradient(context: BackwardContext) -> Array | None:
+    rows, columns = context.W.shape
+    return None if rows != columns else (context.inputs.T @ context.dZ).T
 
 
-def _of_another_layer(here: Here, step: int) -> Array | None:
+def _of_another_layer(context: BackwardContext, step: int) -> Array | None:
     """The true gradient of another layer of the same shape."""
-    other = here.layer + step
-    problem = here.problem
-    if not 1 <= other <= problem.depth:
+    other = context.layer + step
+    network = context.network
+    if not 1 <= other <= network.depth:
         return None
-    gradient = problem.gradient[0][other - 1] - problem.penalty(other)
-    return gradient * problem.divisor if gradient.shape == here.W.shape else None
+    gradient = network.gradient[0][other - 1] - network.penalty(other)
+    return gradient * network.divisor if gradient.shape == context.W.shape else None
 
 
-def _biases_of_another_layer(here: Here, step: int) -> Array | None:
+def _biases_of_another_layer(context: BackwardContext, step: int) -> Array | None:
     """The true gradient of the biases of another layer of the same width."""
-    other, problem = here.layer + step, here.problem
-    if not 1 <= other <= problem.depth:
+    other, network = context.layer + step, context.network
+    if not 1 <= other <= network.depth:
         return None
-    gradient = problem.gradient[1][other - 1]
-    return gradient * problem.divisor if len(gradient) == here.W.shape[1] else None
+    gradient = network.gradient[1][other - 1]
+    return gradient * network.divisor if len(gradient) == context.W.shape[1] else None
 
 
-def _of_one_row(here: Here, row: int) -> Array:
-    return np.outer(here.inputs[row], here.dZ[row]) * here.problem.divisor
+def _of_one_row(context: BackwardContext, row: int) -> Array:
+    return np.outer(context.inputs[row], context.dZ[row]) * context.network.divisor
 
 
-def _clipped(here: Here) -> Array | None:
+def _clipped(context: BackwardContext) -> Array | None:
     """What is right, between the extremes of the user's numbers if several are at one.
 
     Of a single number at the extreme it cannot be told that it was clipped.
     """
-    user, divisor = here.given[here.layer - 1], here.problem.divisor
+    user, divisor = context.user_dW[context.layer - 1], context.network.divisor
     if user is None:
         return None
     limit = float(abs(user).max())
     n_clipped = int((abs(user) >= limit * (1 - 1e-6)).sum())
     if not limit or n_clipped < min(2, user.size):
         return None
-    penalty = here.problem.penalty(here.layer)
-    right = here.inputs.T @ here.dZ / divisor + penalty
+    penalty = context.network.penalty(context.layer)
+    right = context.inputs.T @ context.dZ / divisor + penalty
     return (np.clip(right, -limit, limit) - penalty) * divisor
 
 
-def _clipped_biases(here: Here) -> Array | None:
+def _clipped_biases(context: BackwardContext) -> Array | None:
     """The same of the biases."""
-    if not here.given_biases:
+    if not context.user_db:
         return None
-    user, divisor = here.given_biases[here.layer - 1], here.problem.divisor
+    user, divisor = context.user_db[context.layer - 1], context.network.divisor
     if user is None:
         return None
     limit = float(abs(user).max())
     n_clipped = int((abs(user) >= limit * (1 - 1e-6)).sum())
     if not limit or n_clipped < 2:
         return None
-    return np.clip(here.dZ.sum(axis=0) / divisor, -limit, limit) * divisor
+    return np.clip(context.dZ.sum(axis=0) / divisor, -limit, limit) * divisor
 
 
-def _normalised(gradient: Array, here: Here) -> Array:
+def _normalised(gradient: Array, context: BackwardContext) -> Array:
     size = float(np.linalg.norm(gradient))
-    return gradient / size * here.problem.divisor if size else gradient
+    return gradient / size * context.network.divisor if size else gradient
 
 
 _CUT = "Large gradients are cut: the direction changes, and steps become equal."
 
 WEIGHTS = (
     _weights(
+        "zero",
         "missing, zero",
         "0",
-        lambda here: np.zeros_like(here.W),
+        lambda c: np.zeros_like(c.W),
         "These weights never change.",
     ),
     _weights(
+        "own_output",
         "the layer's own output in place of its input",
         "a{l}.T @ dZ{l}",
-        lambda here: _product(here, here.a, here.dZ),
+        lambda c: _product(c, c.a, c.dZ),
     ),
     _weights(
+        "own_preactivation",
         "the layer's own pre-activation in place of its input",
         "z{l}.T @ dZ{l}",
-        lambda here: _product(here, here.z, here.dZ),
+        lambda c: _product(c, c.z, c.dZ),
     ),
     _weights(
+        "preactivation_below",
         "the pre-activation of the layer below in place of its activation",
         "z{i}.T @ dZ{l}",
-        lambda here: _product(here, here.problem.Z[here.layer - 1], here.dZ),
+        lambda c: _product(c, c.network.Z[c.layer - 1], c.dZ),
     ),
     _weights(
+        "data",
         "X in place of the layer's input",
         "X.T @ dZ{l}",
-        lambda here: _product(here, here.problem.X, here.dZ),
+        lambda c: _product(c, c.network.X, c.dZ),
     ),
     _weights(
+        "no_derivative",
         "the derivative missing in the gradient of the weights",
         "a{i}.T @ dA{l}",
-        lambda here: _product(here, here.inputs, here.error),
+        lambda c: _product(c, c.inputs, c.error),
     ),
     _weights(
+        "derivative_twice",
         "the derivative applied twice in the gradient of the weights",
         "a{i}.T @ (dZ{l} * f'(z{l}))",
         _times_slope,
     ),
     _weights(
+        "derivative_below",
         "the derivative of the layer below in place of its output",
         "f'(z{i}).T @ dZ{l}",
         _slope_of_inputs,
     ),
     _weights(
+        "times_derivative_below",
         "the derivative of the layer below as a further factor",
         "(a{i} * f'(z{i})).T @ dZ{l}",
         _times_slope_of_inputs,
     ),
     _weights(
+        "times_weights",
         "multiplied by the weights",
         "(a{i}.T @ dZ{l}) * W{l}",
-        lambda here: (here.inputs.T @ here.dZ) * here.W,
+        lambda c: (c.inputs.T @ c.dZ) * c.W,
     ),
     _weights(
+        "no_input",
         "the input of the layer missing",
         "ones.T @ dZ{l}",
-        lambda here: np.ones_like(here.inputs).T @ here.dZ,
+        lambda c: np.ones_like(c.inputs).T @ c.dZ,
     ),
     _weights(
+        "delta_above",
         "the error of the layer above in place of its own",
         "a{i}.T @ dZ{o}",
-        lambda here: _product(here, here.inputs, here.delta_above),
+        lambda c: _product(c, c.inputs, c.delta_above),
     ),
     _weights(
+        "output_error",
         "the error of the output in place of its own",
         "a{i}.T @ (a{L} - y)",
-        lambda here: _product(
-            here,
-            here.inputs,
-            np.broadcast_to(here.problem.p - here.problem.y, here.a.shape),
+        lambda c: _product(
+            c,
+            c.inputs,
+            np.broadcast_to(c.output_error, c.a.shape),
         ),
     ),
-    _weights("transposed", "(a{i}.T @ dZ{l}).T", _transposed_gradient),
+    _weights("transposed", "transposed", "(a{i}.T @ dZ{l}).T", _transposed_gradient),
     _weights(
+        "sign_slip",
         "the wrong sign",
         "-a{i}.T @ dZ{l}",
-        lambda here: -here.inputs.T @ here.dZ,
+        lambda c: -c.inputs.T @ c.dZ,
         "This layer goes up where it should go down.",
     ),
     _weights(
+        "last_row",
         "only the last row counts",
         "outer(a{i}[-1], dZ{l}[-1])",
-        lambda here: np.outer(here.inputs[-1], here.dZ[-1]),
+        lambda c: np.outer(c.inputs[-1], c.dZ[-1]),
     ),
     _weights(
+        "first_row",
         "only the first row counts",
         "outer(a{i}[0], dZ{l}[0])",
-        lambda here: np.outer(here.inputs[0], here.dZ[0]),
+        lambda c: np.outer(c.inputs[0], c.dZ[0]),
     ),
     *(
-        Piece(
+        _weights(
+            f"row {row}, undivided",
             "only one row counts, and it is not divided by n",
-            f"dW{{l}} = outer(a{{i}}[{row}], dZ{{l}}[{row}])",
-            RIGHT_WEIGHTS,
-            _ELSEWHERE,
+            f"outer(a{{i}}[{row}], dZ{{l}}[{row}])",
             partial(_of_one_row, row=row),
+            divided=False,
         )
         for row in (-1, 0)
     ),
     _weights(
+        "sums",
         "the sum of the inputs times the sum of the errors",
         "outer(sum(a{i}), sum(dZ{l}))",
-        lambda here: np.outer(here.inputs.sum(0), here.dZ.sum(0)),
+        lambda c: np.outer(c.inputs.sum(0), c.dZ.sum(0)),
     ),
     _weights(
+        "mean_and_sum",
         "the mean of the inputs times the sum of the errors",
         "outer(mean(a{i}), sum(dZ{l}))",
-        lambda here: np.outer(here.inputs.mean(0), here.dZ.sum(0)),
+        lambda c: np.outer(c.inputs.mean(0), c.dZ.sum(0)),
     ),
     *(
         _weights(
+            f"layer{step:+d}",
             "the gradient of another layer",
             f"that of dW_(l{step:+d})",
             partial(_of_another_layer, step=step),
@@ -235,123 +271,150 @@ WEIGHTS = (
     ),
     _weights(
         "clipped",
+        "clipped",
         "clip(a{i}.T @ dZ{l} / n)",
         _clipped,
         _CUT,
-    )._replace(wrong="dW{l} = clip(a{i}.T @ dZ{l} / n)"),
+        divided=False,
+    ),
     _weights(
-        SIGN,
+        "sign",
+        _SIGN,
         "sign(a{i}.T @ dZ{l})",
-        lambda here: np.sign(here.inputs.T @ here.dZ) * here.problem.divisor,
+        lambda c: np.sign(c.inputs.T @ c.dZ) * c.network.divisor,
         "All steps are of one length: is it the step of an optimiser?",
-    )._replace(wrong="dW{l} = sign(a{i}.T @ dZ{l})"),
+        divided=False,
+    ),
     _weights(
-        NORMALISED,
+        "normalised",
+        _NORMALISED,
         "a{i}.T @ dZ{l} / norm(dW{l})",
-        lambda here: _normalised(here.inputs.T @ here.dZ, here),
+        lambda c: _normalised(c.inputs.T @ c.dZ, c),
         "Steps do not become smaller near the minimum.",
     ),
     _weights(
+        "reshaped",
         "the inputs are reshaped where they should be transposed",
         "a{i}.reshape(a{i}.T.shape) @ dZ{l}",
-        lambda here: np.reshape(here.inputs, here.inputs.T.shape) @ here.dZ,
+        lambda c: np.reshape(c.inputs, c.inputs.T.shape) @ c.dZ,
     ),
     _weights(
+        "reshaped_in_columns",
         "the inputs are reshaped where they should be transposed",
         "dZ{l} @ a{i}.reshape(a{i}.T.shape), with samples in columns",
-        lambda here: np.reshape(here.inputs.T, here.inputs.shape).T @ here.dZ,
+        lambda c: np.reshape(c.inputs.T, c.inputs.shape).T @ c.dZ,
     ),
 )
 
 # The gradient of the biases, summed over the samples.
 
 RIGHT_BIASES = "db{l} = sum(dZ{l} over the samples) / n"
+_THRESHOLDS = "The biases learn something else; the weights make up for a part of it."
 
 
-def _biases(name: str, text: str, of: Callable[[Here], Array | None], why: str = ""):
-    why = (
-        why or "The biases learn something else; the weights make up for a part of it."
-    )
-    return Piece(name, f"db{{l}} = {text}", RIGHT_BIASES, why, of)
+def _biases(
+    key: str, name: str, text: str, of: Compute, why: str = _THRESHOLDS
+) -> Entry:
+    message = Message(name, f"db{{l}} = {text}", RIGHT_BIASES, why)
+    return Entry(key, "biases", message, of)
 
 
-def _full(here: Here, value: float) -> Array:
-    return np.full(here.W.shape[1], value)
+def _full(context: BackwardContext, value: float) -> Array:
+    return np.full(context.W.shape[1], value)
 
 
-def _sum_of(here: Here, errors: Array | None) -> Array | None:
-    if errors is None or errors.shape[1] not in (1, here.W.shape[1]):
+def _sum_of(context: BackwardContext, errors: Array | None) -> Array | None:
+    if errors is None or errors.shape[1] not in (1, context.W.shape[1]):
         return None
-    return errors.sum(axis=0) * np.ones(here.W.shape[1])
+    return errors.sum(axis=0) * np.ones(context.W.shape[1])
 
 
 BIASES = (
-    _biases("clipped", "clip(sum(dZ{l} over the samples) / n)", _clipped_biases, _CUT),
     _biases(
+        "clipped",
+        "clipped",
+        "clip(sum(dZ{l} over the samples) / n)",
+        _clipped_biases,
+        _CUT,
+    ),
+    _biases(
+        "zero",
         "missing, zero",
         "0",
-        lambda here: _full(here, 0.0),
+        lambda c: _full(c, 0.0),
         "The biases never change: every unit keeps its threshold.",
     ),
     _biases(
+        "summed_over_units",
         "one number for all units, the sum over units too",
         "sum(dZ{l}) / n",
-        lambda here: _full(here, here.dZ.sum()),
+        lambda c: _full(c, c.dZ.sum()),
     ),
     _biases(
+        "averaged_over_units",
         "one number for all units, the mean over units too",
         "mean(dZ{l})",
-        lambda here: _full(here, here.dZ.mean() * here.problem.divisor),
+        lambda c: _full(c, c.dZ.mean() * c.network.divisor),
     ),
     _biases(
+        "averaged_over_all",
         "one number for all units, the mean over units too",
         "mean(dZ{l}) / n",
-        lambda here: _full(here, here.dZ.mean()),
+        lambda c: _full(c, c.dZ.mean()),
     ),
     _biases(
+        "first_row",
         "not summed over the samples, one row alone",
         "dZ{l}[0]",
-        lambda here: here.dZ[0] * here.problem.divisor,
+        lambda c: c.dZ[0] * c.network.divisor,
     ),
     _biases(
+        "last_row",
         "not summed over the samples, one row alone",
         "dZ{l}[-1]",
-        lambda here: here.dZ[-1] * here.problem.divisor,
+        lambda c: c.dZ[-1] * c.network.divisor,
     ),
     _biases(
+        "first_row_divided",
         "not summed over the samples, one row alone",
         "dZ{l}[0] / n",
-        lambda here: here.dZ[0],
+        lambda c: c.dZ[0],
     ),
     _biases(
+        "last_row_divided",
         "not summed over the samples, one row alone",
         "dZ{l}[-1] / n",
-        lambda here: here.dZ[-1],
+        lambda c: c.dZ[-1],
     ),
     _biases(
-        SIGN,
+        "sign",
+        _SIGN,
         "sign(sum(dZ{l} over the samples))",
-        lambda here: np.sign(here.dZ.sum(axis=0)) * here.problem.divisor,
+        lambda c: np.sign(c.dZ.sum(axis=0)) * c.network.divisor,
         "All steps are of one length: is it the step of an optimiser?",
     ),
     _biases(
-        NORMALISED,
+        "normalised",
+        _NORMALISED,
         "sum(dZ{l} over the samples) / norm(db{l})",
-        lambda here: _normalised(here.dZ.sum(axis=0), here),
+        lambda c: _normalised(c.dZ.sum(axis=0), c),
         "Steps do not become smaller near the minimum.",
     ),
     _biases(
+        "no_derivative",
         "the derivative missing in the gradient of the biases",
         "sum(dA{l} over the samples) / n",
-        lambda here: _sum_of(here, here.error),
+        lambda c: _sum_of(c, c.error),
     ),
     _biases(
+        "delta_above",
         "the error of the layer above in place of its own",
         "sum(dZ{o} over the samples) / n",
-        lambda here: _sum_of(here, here.delta_above),
+        lambda c: _sum_of(c, c.delta_above),
     ),
     *(
         _biases(
+            f"layer{step:+d}",
             "the gradient of another layer",
             f"that of db_(l{step:+d})",
             partial(_biases_of_another_layer, step=step),
@@ -359,33 +422,39 @@ BIASES = (
         for step in (1, -1, 2, -2, 3, -3)
     ),
     _biases(
+        "output_error",
         "the error of the output in place of its own",
         "sum(a{L} - y over the samples) / n",
-        lambda here: _sum_of(here, here.problem.p - here.problem.y),
+        lambda c: _sum_of(c, c.output_error),
     ),
     _biases(
+        "times_biases",
         "multiplied by the biases",
         "sum(dZ{l} over the samples) * b{l} / n",
-        lambda here: here.dZ.sum(axis=0) * here.problem.biases[here.layer - 1],
+        lambda c: c.dZ.sum(axis=0) * c.network.biases[c.layer - 1],
     ),
     _biases(
+        "sum_of_dW",
         "the sum of the gradient of the weights",
         "sum(dW{l} over inputs)",
-        lambda here: (here.inputs.T @ here.dZ).sum(axis=0),
+        lambda c: (c.inputs.T @ c.dZ).sum(axis=0),
     ),
     _biases(
+        "mean_of_dW",
         "the mean of the gradient of the weights",
         "mean(dW{l} over inputs)",
-        lambda here: (here.inputs.T @ here.dZ).mean(axis=0),
+        lambda c: (c.inputs.T @ c.dZ).mean(axis=0),
     ),
     _biases(
+        "sizes",
         "the sizes of the errors",
         "sum(abs(dZ{l}) over the samples) / n",
-        lambda here: abs(here.dZ).sum(0),
+        lambda c: abs(c.dZ).sum(0),
     ),
     _biases(
+        "activations",
         "the sum of the activations",
         "sum(a{l} over the samples) / n",
-        lambda here: here.a.sum(axis=0),
+        lambda c: c.a.sum(axis=0),
     ),
 )

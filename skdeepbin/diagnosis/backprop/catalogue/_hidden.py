@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from scipy.special import expit
 
-from skdeepbin.diagnosis.backprop.catalogue._entry import DIRECTION, Here, Piece
+from skdeepbin.diagnosis._activations import TRAITS
+from skdeepbin.diagnosis.backprop.catalogue._entry import (
+    DIRECTION,
+    BackwardContext,
+    Compute,
+    Entry,
+    Message,
+)
 from skdeepbin.network._parameters import Array
 
 # Derivatives: a function of something, and the something.
@@ -48,33 +55,30 @@ SLOPES: dict[str, tuple[str, Callable[[Array], Array]]] = {
     "relu, above one": ("({} > 1)", lambda x: (x > 1).astype(float)),
 }
 
-# What belongs to an activation, of its output and of its input.
-OF_OUTPUT = {"tanh": "tanh", "logistic": "logistic", "relu": "relu"}
-OF_INPUT = {"tanh": "tanh of z", "logistic": "logistic of z", "relu": "relu"}
-KINDS = {
+# Slopes that are those of an activation, by which a wrong one is named.
+FAMILIES = {
     "tanh": ("tanh", "tanh of z"),
     "logistic": ("logistic", "logistic of z"),
     "relu": ("relu", "relu, at zero too"),
     "leaky relu": ("leaky relu", "leaky relu, 0.1", "leaky relu, 0.2"),
 }
-RIGHT_SLOPE = {
-    "tanh": "(1 - a{l}**2)",
-    "logistic": "a{l} * (1 - a{l})",
-    "relu": "(z{l} > 0)",
-    "identity": "1",
+# Slopes without an argument.
+CONSTANT = "zero", "missing"
+# Arguments that a slope is taken at.
+ARGUMENTS: dict[str, tuple[str, Compute]] = {
+    "a": ("a{l}", lambda c: c.a),
+    "z": ("z{l}", lambda c: c.z),
+    "dA": ("dA{l}", lambda c: c.error),
+    "dA / n": ("(dA{l} / n)", lambda c: c.dA / c.network.divisor),
+    "z - b": ("(z{l} - b{l})", lambda c: c.z - c.network.biases[c.layer - 1]),
+    "z below": ("z{i}", lambda c: _same_shape(c.network.Z[c.layer - 1], c)),
+    "a below": ("a{i}", lambda c: _same_shape(c.network.A[c.layer - 1], c)),
+    "z above": ("z{o}", lambda c: _same_shape(c.network.Z[c.layer + 1], c)),
+    "a above": ("a{o}", lambda c: _same_shape(c.network.A[c.layer + 1], c)),
+    "dZ above": ("dZ{o}", lambda c: _same_shape(c.delta_above, c)),
 }
-ARGUMENTS: dict[str, Callable[[Here], Array | None]] = {
-    "a{l}": lambda here: here.a,
-    "z{l}": lambda here: here.z,
-    "dA{l}": lambda here: here.error,
-    "(dA{l} / n)": lambda here: here.dA / here.problem.divisor,
-    "(z{l} - b{l})": lambda here: here.z - here.problem.biases[here.layer - 1],
-    "z{i}": lambda here: _same_shape(here.problem.Z[here.layer - 1], here),
-    "a{i}": lambda here: _same_shape(here.problem.A[here.layer - 1], here),
-    "z{o}": lambda here: _same_shape(here.problem.Z[here.layer + 1], here),
-    "a{o}": lambda here: _same_shape(here.problem.A[here.layer + 1], here),
-    "dZ{o}": lambda here: _same_shape(here.delta_above, here),
-}
+# Arguments of the layer itself, which near zero are all alike for tanh.
+OF_THE_LAYER = "a", "z", "z - b"
 
 _SLOWER = "The error reaches the layers below in the wrong size for each unit and row."
 
@@ -83,17 +87,11 @@ _NEAR_ZERO = (
 )
 
 
-def _same_shape(array: Array | None, here: Here) -> Array | None:
+def _same_shape(array: Array | None, context: BackwardContext) -> Array | None:
     """The array if it can stand in for one of this layer: of its shape, or a column."""
-    if array is None or array.shape[1] not in (1, here.a.shape[1]):
+    if array is None or array.shape[1] not in (1, context.a.shape[1]):
         return None
     return array
-
-
-def _slope(here: Here, kind: str, argument: str) -> Array | None:
-    """The factor that stands in for ``f'(Z_l)``."""
-    x = ARGUMENTS[argument](here)
-    return None if x is None else SLOPES[kind][1](x)
 
 
 def _slope_name(activation: str, kind: str, argument: str) -> tuple[str, str]:
@@ -106,80 +104,83 @@ def _slope_name(activation: str, kind: str, argument: str) -> tuple[str, str]:
             "Every unit passes the whole error down: the layers below learn from too "
             "large errors, and from saturated units."
         )
-    if kind in (OF_OUTPUT.get(activation), OF_INPUT.get(activation)):
-        near = activation == "tanh" and "{l}" in argument and "dA" not in argument
-        why = (
-            "It is about right where units are near zero, and wrong where they are not."
-        )
-        return f"{right} taken at the wrong argument", why if near else _SLOWER
-    for other, kinds in KINDS.items():
+    traits = TRAITS[activation]
+    if kind in (traits.slope_of_output, traits.slope_of_input):
+        near = activation == "tanh" and argument in OF_THE_LAYER
+        return f"{right} taken at the wrong argument", _NEAR_ZERO if near else _SLOWER
+    for other, kinds in FAMILIES.items():
         if kind in kinds:
             return f"the derivative of {other} in place of {right}", _SLOWER
     return f"a wrong formula for {right}", _SLOWER
 
 
-def _centred(here: Here) -> Array:
-    delta = here.dA * here.problem.derivative(here.layer)
+def _centred(context: BackwardContext) -> Array:
+    delta = context.dA * context.slope
     return delta - delta.mean(axis=0)
 
 
-def derivatives(activation: str) -> Iterator[Piece]:
-    """Wrong derivatives of a hidden layer; they give ``dZ_l`` from ``dA_l``."""
-    right = f"dZ{{l}} = dA{{l}} * {RIGHT_SLOPE[activation]}"
-    for kind, (formula, _) in SLOPES.items():
-        for argument in ARGUMENTS:
-            if "{" not in formula and argument != "a{l}":
+def derivatives(activation: str) -> Iterator[Entry]:
+    """Yield the wrong derivatives of a hidden layer, from ``dA_l`` to ``dZ_l``."""
+    slope = TRAITS[activation].derivative
+    right = f"dZ{{l}} = dA{{l}} * {slope}"
+
+    def entry(key: str, name: str, wrong: str, why: str, compute: Compute) -> Entry:
+        message = Message(name, f"dZ{{l}} = {wrong}", right, why)
+        return Entry(key, "derivative", message, compute)
+
+    for kind, (formula, of) in SLOPES.items():
+        for argument, (text, at) in ARGUMENTS.items():
+            if kind in CONSTANT and argument != "a":
                 continue
             name, why = _slope_name(activation, kind, argument)
-            wrong = f"dZ{{l}} = dA{{l}} * {formula.format(argument)}"
 
-            def compute(here: Here, kind: str = kind, argument: str = argument):
-                factor = _slope(here, kind, argument)
-                return None if factor is None else here.dA * factor
+            def compute(c: BackwardContext, of=of, at=at) -> Array | None:
+                x = at(c)
+                return None if x is None else c.dA * of(x)
 
-            yield Piece(name, wrong, right, why, compute)
-    slope = RIGHT_SLOPE[activation]
-    yield Piece(
+            wrong = f"dA{{l}} * {formula.format(text)}"
+            yield entry(f"{kind} at {argument}", name, wrong, why, compute)
+    yield entry(
+        "twice",
         f"{activation}' applied twice",
-        f"dZ{{l}} = dA{{l}} * ({slope})**2",
-        right,
+        f"dA{{l}} * ({slope})**2",
         "The error becomes smaller at every layer, and the layers below hardly learn.",
-        lambda here: here.dA * here.problem.derivative(here.layer) ** 2,
+        lambda c: c.dA * c.slope**2,
     )
-    yield Piece(
+    yield entry(
+        "sign_slip",
         f"{activation}' with the wrong sign",
-        f"dZ{{l}} = -dA{{l}} * {slope}",
-        right,
+        f"-dA{{l}} * {slope}",
         "The layers below go up where they should go down.",
-        lambda here: -here.dA * here.problem.derivative(here.layer),
+        lambda c: -c.dA * c.slope,
     )
-    yield Piece(
+    yield entry(
+        "averaged",
         f"{activation}' averaged over the samples",
-        f"dZ{{l}} = dA{{l}} * mean({slope} over the samples)",
-        f"dZ{{l}} = dA{{l}} * {slope}",
+        f"dA{{l}} * mean({slope} over the samples)",
         _SLOWER,
-        lambda here: here.dA * here.problem.derivative(here.layer).mean(axis=0),
+        lambda c: c.dA * c.slope.mean(axis=0),
     )
-    yield Piece(
+    yield entry(
+        "centred",
         "the mean error of the samples is taken away",
-        "dZ{l} = dZ{l} - mean(dZ{l} over the samples)",
-        right,
+        "dZ{l} - mean(dZ{l} over the samples)",
         "The biases of this layer do not learn: is a batch norm left over?",
         _centred,
     )
-    yield Piece(
+    yield entry(
+        "no_error",
         "the error does not come from above",
-        f"dZ{{l}} = {slope}",
-        right,
+        slope,
         "The layers below do not learn from the labels.",
-        lambda here: here.problem.derivative(here.layer),
+        lambda c: c.slope,
     )
-    yield Piece(
+    yield entry(
+        "no_error_undivided",
         "the error does not come from above",
-        f"dZ{{l}} = n * {slope}",
-        right,
+        f"n * {slope}",
         "The layers below do not learn from the labels.",
-        lambda here: here.problem.derivative(here.layer) * here.problem.divisor,
+        lambda c: c.slope * c.network.divisor,
     )
 
 
@@ -188,173 +189,209 @@ def derivatives(activation: str) -> Iterator[Piece]:
 RIGHT_DOWN = "dA{l} = dZ{o} @ W{o}.T"
 
 
-def _down(
-    name: str, text: str, of: Callable[[Here], Array | None], why: str = DIRECTION
-):
-    return Piece(name, f"dA{{l}} = {text}", RIGHT_DOWN, why, of)
+def _down(key: str, name: str, text: str, of: Compute, why: str = DIRECTION) -> Entry:
+    message = Message(name, f"dA{{l}} = {text}", RIGHT_DOWN, why)
+    return Entry(key, "down", message, of)
 
 
-def _through(here: Here, delta: Array | None, W: Array | None) -> Array | None:
+def _through(
+    context: BackwardContext, delta: Array | None, W: Array | None
+) -> Array | None:
     """``delta W'`` if the shapes fit and give one of this layer."""
-    width = here.a.shape[1]
+    width = context.a.shape[1]
     if delta is None or W is None or W.shape != (width, delta.shape[1]):
         return None
     return delta @ W.T
 
 
-def _other_weights(here: Here, step: int) -> Array | None:
-    number = here.layer + step
-    weights = here.problem.weights
+def _other_weights(context: BackwardContext, step: int) -> Array | None:
+    number = context.layer + step
+    weights = context.network.weights
     return weights[number] if 0 <= number < len(weights) else None
 
 
-def _transposed(here: Here) -> Array | None:
-    W = here.W_above
+def _transposed(context: BackwardContext) -> Array | None:
+    W = context.W_above
     return None if W.shape[0] != W.shape[1] else W.T
 
 
-def _broadcast(here: Here, delta: Array) -> Array | None:
-    if delta.shape[1] not in (1, here.a.shape[1]):
+def _broadcast(context: BackwardContext, delta: Array) -> Array | None:
+    if delta.shape[1] not in (1, context.a.shape[1]):
         return None
-    return np.broadcast_to(delta, here.a.shape)
+    return np.broadcast_to(delta, context.a.shape)
 
 
 DOWN = (
     _down(
+        "no_derivative",
         "the error is sent down without the derivative",
         "dA{o} @ W{o}.T",
-        lambda here: _through(here, here.error_above, here.W_above),
+        lambda c: _through(c, c.error_above, c.W_above),
     ),
     _down(
+        "through_gradient",
         "the error is sent through the gradient of the weights",
         "dZ{o} @ dW{o}.T",
-        lambda here: _through(here, here.delta_above, here.given[here.layer]),
+        lambda c: _through(c, c.delta_above, c.user_dW[c.layer]),
     ),
     _down(
+        "transposed",
         "the weights are transposed",
         "dZ{o} @ W{o}",
-        lambda here: _through(here, here.delta_above, _transposed(here)),
+        lambda c: _through(c, c.delta_above, _transposed(c)),
     ),
     _down(
+        "weights_below",
         "the error is sent through the weights of the layer below",
         "dZ{o} @ W{l}.T",
-        lambda here: _through(here, here.delta_above, _other_weights(here, -1)),
+        lambda c: _through(c, c.delta_above, _other_weights(c, -1)),
     ),
     _down(
+        "weights_below_transposed",
         "the error is sent through the weights of the layer below, transposed",
         "dZ{o} @ W{l}",
-        lambda here: _through(here, here.delta_above, here.W.T),
+        lambda c: _through(c, c.delta_above, c.W.T),
     ),
     _down(
+        "weights_above",
         "the error is sent through the weights of a layer above",
         "dZ{o} @ W{oo}.T",
-        lambda here: _through(here, here.delta_above, _other_weights(here, 1)),
+        lambda c: _through(c, c.delta_above, _other_weights(c, 1)),
     ),
     _down(
+        "weights_above_transposed",
         "the error is sent through the weights of a layer above, transposed",
         "dZ{o} @ W{oo}",
-        lambda here: _through(
-            here,
-            here.delta_above,
-            W.T if (W := _other_weights(here, 1)) is not None else None,
+        lambda c: _through(
+            c,
+            c.delta_above,
+            W.T if (W := _other_weights(c, 1)) is not None else None,
         ),
     ),
     _down(
+        "output_error",
         "the error of the output is sent to every layer",
         "a{L} - y",
-        lambda here: _broadcast(here, here.problem.p - here.problem.y),
+        lambda c: _broadcast(c, c.output_error),
     ),
     _down(
+        "output_error_through_weights",
         "the error of the output is sent to every layer",
         "(a{L} - y) @ W{o}.T",
-        lambda here: _through(here, here.problem.p - here.problem.y, here.W_above),
+        lambda c: _through(c, c.output_error, c.W_above),
     ),
     _down(
+        "output_error_through_last",
         "the error of the output is sent to every layer",
         "(a{L} - y) @ W{L}.T",
-        lambda here: _through(
-            here, here.problem.p - here.problem.y, here.problem.weights[-1]
-        ),
+        lambda c: _through(c, c.output_error, c.network.weights[-1]),
     ),
     _down(
+        "no_weights",
         "the weights are left out where the error is sent down",
         "dZ{o}",
-        lambda here: _broadcast(here, here.dZ_above),
+        lambda c: _broadcast(c, c.dZ_above),
     ),
     _down(
+        "sum_without_weights",
         "the weights are left out where the error is sent down",
         "sum of dZ{o} over its units",
-        lambda here: _broadcast(here, here.dZ_above.sum(axis=1, keepdims=True)),
+        lambda c: _broadcast(c, c.dZ_above.sum(axis=1, keepdims=True)),
     ),
     _down(
+        "layer_skipped",
         "the layer above is skipped",
         "dZ{oo} @ W{oo}.T",
-        lambda here: _through(
-            here, here.deltas.get(here.layer + 2), _other_weights(here, 1)
-        ),
+        lambda c: _through(c, c.deltas.get(c.layer + 2), _other_weights(c, 1)),
     ),
     _down(
+        "reshaped",
         "the weights are reshaped where they should be transposed",
         "dZ{o} @ W{o}.reshape(W{o}.T.shape)",
-        lambda here: here.dZ_above @ np.reshape(here.W_above, here.W_above.T.shape),
+        lambda c: c.dZ_above @ np.reshape(c.W_above, c.W_above.T.shape),
     ),
     _down(
+        "reshaped_in_columns",
         "the weights are reshaped where they should be transposed",
         "W{o}.reshape(W{o}.T.shape) @ dZ{o}, with samples in columns",
-        lambda here: here.dZ_above @ np.reshape(here.W_above.T, here.W_above.shape).T,
+        lambda c: c.dZ_above @ np.reshape(c.W_above.T, c.W_above.shape).T,
     ),
     _down(
+        "shares_of_sizes",
         "the error is shared by the sizes of the weights",
         "dZ{o} @ (abs(W{o}) / sum of abs(W{o}) over inputs).T",
-        lambda here: (
-            here.dZ_above @ (abs(here.W_above) / abs(here.W_above).sum(axis=0)).T
-        ),
+        lambda c: c.dZ_above @ (abs(c.W_above) / abs(c.W_above).sum(axis=0)).T,
     ),
     _down(
+        "shares",
         "the error is shared by the sizes of the weights",
         "dZ{o} @ (W{o} / sum of W{o} over inputs).T",
-        lambda here: here.dZ_above @ (here.W_above / here.W_above.sum(axis=0)).T,
+        lambda c: c.dZ_above @ (c.W_above / c.W_above.sum(axis=0)).T,
     ),
     _down(
+        "sizes_of_weights",
         "the sizes of the weights in place of the weights",
         "dZ{o} @ abs(W{o}).T",
-        lambda here: here.dZ_above @ abs(here.W_above).T,
+        lambda c: c.dZ_above @ abs(c.W_above).T,
     ),
     _down(
+        "sign_slip",
         "the wrong sign where the error is sent down",
         "-dZ{o} @ W{o}.T",
-        lambda here: -here.dZ_above @ here.W_above.T,
+        lambda c: -c.dZ_above @ c.W_above.T,
         "The layers below go up where they should go down.",
     ),
     _down(
+        "divided_by_n",
         "divided by n at every layer on the way down",
         "dZ{o} @ W{o}.T / n",
-        lambda here: here.dZ_above @ here.W_above.T / here.problem.n,
+        lambda c: c.dZ_above @ c.W_above.T / c.network.n,
         "The layers below hardly move.",
     ),
     _down(
+        "divided_by_fan_out",
         "divided by the width of the layer on the way down",
         "dZ{o} @ W{o}.T / fan_out",
-        lambda here: here.dZ_above @ here.W_above.T / here.W_above.shape[1],
+        lambda c: c.dZ_above @ c.W_above.T / c.W_above.shape[1],
         "The layers below move too little.",
     ),
     _down(
+        "divided_by_fan_in",
         "divided by the width of the layer on the way down",
         "dZ{o} @ W{o}.T / fan_in",
-        lambda here: here.dZ_above @ here.W_above.T / here.W_above.shape[0],
+        lambda c: c.dZ_above @ c.W_above.T / c.W_above.shape[0],
         "The layers below move too little.",
     ),
     _down(
+        "mean_of_rows",
         "the mean error of all rows is sent down",
         "mean of dZ{o} over the samples @ W{o}.T",
-        lambda here: _broadcast(
-            here,
-            here.dZ_above.mean(axis=0) @ here.W_above.T * np.ones((here.problem.n, 1)),
+        lambda c: _broadcast(
+            c,
+            c.dZ_above.mean(axis=0) @ c.W_above.T * np.ones((c.network.n, 1)),
         ),
     ),
     _down(
+        "activations",
         "the activations are sent down in place of the error",
         "a{o} @ W{o}.T",
-        lambda here: here.problem.A[here.layer + 1] @ here.W_above.T,
+        lambda c: c.network.A[c.layer + 1] @ c.W_above.T,
     ),
 )
+
+
+def updated_weights(rate: float) -> Entry:
+    """Return the entry for weights that are updated before the error is sent down."""
+
+    def compute(c: BackwardContext) -> Array | None:
+        dW = c.user_dW[c.layer]
+        return None if dW is None else c.dZ_above @ (c.W_above - rate * dW).T
+
+    message = Message(
+        "the weights are updated before the error is sent down",
+        f"W{{o}} -= {rate:.3g} * dW{{o}};  {RIGHT_DOWN}",
+        f"{RIGHT_DOWN}, and all weights updated at the end",
+        "The layers below learn from the errors of another network; with small "
+        "steps this does little harm.",
+    )
+    return Entry(f"updated {rate:.3g}", "down", message, compute)

@@ -10,24 +10,24 @@ from collections.abc import Iterator
 import numpy as np
 
 from skdeepbin.diagnosis.backprop._explanation import factor_between
-from skdeepbin.diagnosis.backprop.catalogue._entry import Here, Piece
+from skdeepbin.diagnosis.backprop.catalogue._entry import BackwardContext, Entry
 from skdeepbin.diagnosis.backprop.catalogue._output import at_once
 from skdeepbin.network._parameters import Array
 
 
-def uneven_rows(here: Here, tolerance: float) -> Iterator[Piece]:
+def uneven_rows(context: BackwardContext, tolerance: float) -> Iterator[Entry]:
     """Pieces that fit ``dW_L``; here is the output, and knows the user's gradients."""
-    user = here.given[here.layer - 1]
+    user = context.user_dW[context.layer - 1]
     if user is None:
         return
-    problem = here.problem
-    user = user - problem.penalty(here.layer)
-    terms = here.inputs * (problem.p - problem.y) / problem.divisor
-    yield from _weighted(user, terms, problem.y, tolerance)
-    yield from _partial(user, terms, problem.divisor)
+    network = context.network
+    user = user - network.penalty(context.layer)
+    terms = context.inputs * (network.p - network.y) / network.divisor
+    yield from _weighted(user, terms, network.y, tolerance)
+    yield from _partial(user, terms, network.divisor)
 
 
-def _weighted(user: Array, terms: Array, y: Array, tolerance: float) -> Iterator[Piece]:
+def _weighted(user: Array, terms: Array, y: Array, tolerance: float) -> Iterator[Entry]:
     """Rows of the second class that weigh more than those of the first."""
     of_second = terms.T @ y
     rest = user - terms.sum(axis=0)[:, np.newaxis]
@@ -39,6 +39,7 @@ def _weighted(user: Array, terms: Array, y: Array, tolerance: float) -> Iterator
         return (p - y) * np.where(y == 1, 1 + excess, 1)
 
     yield at_once(
+        f"weighted {1 + excess:.4g}",
         "labels of 1 weigh more in the gradient only",
         f"(a{{l}} - y) * where(y == 1, {1 + excess:.4g}, 1)",
         "It goes down the slope of a weighted loss, not of this one.",
@@ -46,7 +47,7 @@ def _weighted(user: Array, terms: Array, y: Array, tolerance: float) -> Iterator
     )
 
 
-def _partial(user: Array, terms: Array, divisor: float) -> Iterator[Piece]:
+def _partial(user: Array, terms: Array, divisor: float) -> Iterator[Entry]:
     """The first rows alone, or the last, as of one batch or of all but one."""
     n = len(terms)
     if terms.shape[1] < 2 or n < 3 or not user.any():
@@ -63,7 +64,7 @@ def _partial(user: Array, terms: Array, divisor: float) -> Iterator[Piece]:
         yield from _of_part(m, first, factor, divisor)
 
 
-def _of_part(m: int, first: bool, factor: float, divisor: float) -> Iterator[Piece]:
+def _of_part(m: int, first: bool, factor: float, divisor: float) -> Iterator[Entry]:
     where = f"[:{m}]" if first else f"[-{m}:]"
     for number, text in ((1.0, ""), (divisor / m, f" * n / {m}")):
         if abs(factor - number) > 1e-3 * number:
@@ -79,5 +80,5 @@ def _of_part(m: int, first: bool, factor: float, divisor: float) -> Iterator[Pie
         if m == 1:
             name, why = "only one row counts", "does a loop overwrite, not add?"
         why = f"The other rows are not learnt: {why}"
-        yield at_once(name, f"(a{{l}} - y){where}{text}", why, of)
+        yield at_once(f"{where}{text}", name, f"(a{{l}} - y){where}{text}", why, of)
         return

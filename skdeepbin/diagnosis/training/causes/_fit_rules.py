@@ -33,10 +33,10 @@ from skdeepbin.diagnosis.training._trials import (
     LONG_WORK,
     MOST_IF_LONG,
     TAIL,
-    Laboratory,
     Trial,
+    TrialRunner,
+    effect_of,
     n_steps,
-    tried,
 )
 from skdeepbin.engine._scaling import RARE as RARE_FEATURE
 
@@ -82,7 +82,7 @@ def no_variation(e: Evidence) -> Finding | None:
     constant = e.columns.constant
     if len(constant) < e.X.shape[1]:
         return None
-    found = {"constant features": float(e.subject.n_features)}
+    found = {"constant features": float(e.model.n_features)}
     cause = "All features are constant: there is nothing to tell rows apart by"
     what = "Check how X is made"
     return Finding("constant_features", "error", None, found, cause, what)
@@ -90,7 +90,7 @@ def no_variation(e: Evidence) -> Finding | None:
 
 def _defaults(e: Evidence) -> dict[str, Any]:
     """The settings of a network that learns most tables."""
-    if not e.subject.scales_itself:
+    if not e.model.scales_itself:
         return {
             "hidden_layer_sizes": (50, 50),
             "activation": "relu",
@@ -98,7 +98,7 @@ def _defaults(e: Evidence) -> dict[str, Any]:
             "learning_rate_init": 0.01,
             "alpha": 1e-4,
         }
-    default = type(e.subject.estimator)()
+    default = type(e.model.estimator)()
     names = ["hidden_layer_sizes", "activation", "depth", "init", "solver"]
     names += ["learning_rate", "alpha", "dropout", "batch_size"]
     return {name: getattr(default, name) for name in names}
@@ -106,19 +106,19 @@ def _defaults(e: Evidence) -> dict[str, Any]:
 
 def labels_unlearnable(e: Evidence) -> Finding | None:
     """Labels that do not depend on the features, as far as any model can see."""
-    references = e.references
-    if references.signal >= SIGNAL or min(e.y.sum(), (~e.y).sum()) < ENOUGH_OF_A_CLASS:
+    baselines = e.baselines
+    if baselines.signal >= SIGNAL or min(e.y.sum(), (~e.y).sum()) < ENOUGH_OF_A_CLASS:
         return None
-    if e.subject.validation.size and e.subject.validation.min() < 0.95 * e.entropy:
+    if e.model.validation.size and e.model.validation.min() < 0.95 * e.entropy:
         return None
-    if e.n_rows < ENOUGH_ROWS * e.subject.n_features and not stuck(e):
+    if e.n_rows < ENOUGH_ROWS * e.model.n_features and not stuck(e):
         return None
-    trial = Laboratory(e).try_out(_defaults(e), scaler=StandardScaler())
+    trial = TrialRunner(e).run(_defaults(e), scaler=StandardScaler())
     if trial.held_out < 0.95 * e.entropy:
         return None
     found = {
         "entropy of the class frequencies": e.entropy,
-        **{f"loss of a {name} model": v for name, v in references.losses.items()},
+        **{f"loss of a {name} model": v for name, v in baselines.losses.items()},
     }
     cause = (
         "No model predicts the labels of rows it has not seen, neither a linear one "
@@ -133,18 +133,18 @@ def labels_unlearnable(e: Evidence) -> Finding | None:
 
 def rare_features(e: Evidence) -> Finding | None:
     """Features that are zero in most rows, in units in which they drown or shout."""
-    scaling = e.subject.parameters.get("feature_scaling", "auto")
+    scaling = e.model.parameters.get("feature_scaling", "auto")
     if scaling == "auto" or not failing(e):
         return None
     filled = np.mean(e.X != 0, axis=0)
     rare = int(np.sum((filled > 0) & (filled <= RARE_FEATURE)))
     if not rare:
         return None
-    laboratory, change = Laboratory(e), {"feature_scaling": "auto"}
-    trial = laboratory.try_out(change)
+    runner, change = TrialRunner(e), {"feature_scaling": "auto"}
+    trial = runner.run(change)
     what = remedy(e, trial, "")
-    if not laboratory.explains(trial):  # it may learn its own rows in any units
-        control = laboratory.try_out({}, trial.steps)
+    if not runner.explains(trial):  # it may learn its own rows in any units
+        control = runner.run({}, trial.steps)
         if not better_on_held_out(e, control, trial):
             return None
         what = f"Set {setting(change)}: {on_held_out(control, trial)}"
@@ -164,24 +164,24 @@ def unscaled_features(e: Evidence) -> Finding | None:
 
 def unevenly_scaled(e: Evidence) -> Finding | None:
     """Features of uneven spread, where more iterations as they are do not help."""
-    if e.subject.scales_itself or not _are_uneven(e) or not failing(e):
+    if e.model.scales_itself or not _are_uneven(e) or not failing(e):
         return None
-    long = Laboratory(e).try_out({}, _long(e, e.subject.hidden))
+    long = TrialRunner(e).run({}, _long(e, e.model.hidden))
     return None if e.gain(long.loss) >= LEARNT else _if_scaling_helps(e)
 
 
 def _if_scaling_helps(e: Evidence) -> Finding | None:
     if not failing(e):
         return None
-    laboratory = Laboratory(e)
-    found_scaler = laboratory.scaled({})
-    if found_scaler is None and not e.subject.scales_itself:
-        found_scaler = laboratory.scaled(laboratory.helps[-1])
+    runner = TrialRunner(e)
+    found_scaler = runner.scaled({})
+    if found_scaler is None and not e.model.scales_itself:
+        found_scaler = runner.scaled(runner.faster_settings[-1])
     if found_scaler is None:
         return None
     name, trial = found_scaler
     also = f", and set {setting(trial.change)}" if trial.change else ""
-    return _unscaled(e, name, tried(trial, e.loss), also)
+    return _unscaled(e, name, effect_of(trial, e.loss), also)
 
 
 def _unscaled(e: Evidence, scaler: str, effect: str, also: str) -> Finding:
@@ -201,7 +201,7 @@ def _are_unscaled(e: Evidence) -> bool:
     spread = e.columns.spread[e.columns.spread > 0]
     if not len(spread):
         return False
-    if e.subject.scales_itself:
+    if e.model.scales_itself:
         return e.columns.tail > TAIL
     mean = abs(e.columns.mean[e.columns.spread > 0])
     off = np.where(mean > 1, mean / spread, 0)
@@ -230,10 +230,10 @@ def _scales(e: Evidence) -> dict[str, float]:
 
 def outweighed(e: Evidence) -> Finding | None:
     """A penalty that is too strong for the total weight of the rows."""
-    subject = e.subject
-    if not subject.scales_itself or isinstance(subject.estimator.alpha, str):
+    model = e.model
+    if not model.scales_itself or isinstance(model.estimator.alpha, str):
         return None
-    alpha, penalty = subject.parameters["alpha"], e.penalty
+    alpha, penalty = model.parameters["alpha"], e.penalty
     if alpha <= OVER * penalty.auto or not failing(e):
         return None
     found = losses(e) | {"alpha": alpha, "the strongest that suits it": penalty.auto}
@@ -254,7 +254,7 @@ def outweighed(e: Evidence) -> Finding | None:
     except OutOfBudget:
         change: dict[str, Any] = {"alpha": "auto"}
         is_clear = stuck(e) and alpha > STRONG * penalty.auto
-        if not is_clear or Laboratory(e).has_tried(change):
+        if not is_clear or TrialRunner(e).has_tried(change):
             return None
         what = untried(change)
     else:
@@ -267,13 +267,12 @@ def outweighed(e: Evidence) -> Finding | None:
 
 def _lighter(e: Evidence, auto: float) -> Trial | None:
     """A trial with a lighter penalty that learns, on rows held out too if they tell."""
-    laboratory = Laboratory(e)
+    runner = TrialRunner(e)
     tell = min(e.y.sum(), (~e.y).sum()) >= ENOUGH_OF_A_CLASS
     for alpha in ("auto", float(f"{auto / 10:.1g}")):
-        trial = laboratory.try_out({"alpha": alpha})
-        if laboratory.explains(trial) and not (
-            tell
-            and not better_on_held_out(e, laboratory.try_out({}, trial.steps), trial)
+        trial = runner.run({"alpha": alpha})
+        if runner.explains(trial) and not (
+            tell and not better_on_held_out(e, runner.run({}, trial.steps), trial)
         ):
             return trial
     return None
@@ -281,11 +280,11 @@ def _lighter(e: Evidence, auto: float) -> Trial | None:
 
 def over_regularized(e: Evidence) -> Finding | None:
     """A penalty or a dropout that leaves no weights to learn with."""
-    subject = e.subject
+    model = e.model
     if not failing(e):
         return None
-    alpha, usual = subject.parameters["alpha"], subject.usual_alpha
-    dropout = subject.parameters.get("dropout", 0.0)
+    alpha, usual = model.parameters["alpha"], model.usual_alpha
+    dropout = model.parameters.get("dropout", 0.0)
     changes = []
     if alpha > STRONG * usual:
         changes.append({"alpha": usual})
@@ -293,11 +292,11 @@ def over_regularized(e: Evidence) -> Finding | None:
         changes.append({"dropout": 0.0})
     if len(changes) == 2:
         changes.append(changes[0] | changes[1])
-    laboratory, steps = Laboratory(e), _long(e, subject.hidden)
-    trial = laboratory.first_that_explains(*changes, steps=steps)
+    runner, steps = TrialRunner(e), _long(e, model.hidden)
+    trial = runner.first_that_explains(*changes, steps=steps)
     if trial is None:
         return None
-    if not better_on_held_out(e, laboratory.try_out({}, steps), trial):
+    if not better_on_held_out(e, runner.run({}, steps), trial):
         return None
     found = losses(e)
     if "alpha" in trial.change:
@@ -315,17 +314,17 @@ def over_regularized(e: Evidence) -> Finding | None:
 
 def held_down(e: Evidence) -> Finding | None:
     """A usual penalty that has drawn the weights of few rows to zero."""
-    alpha = e.subject.parameters["alpha"]
+    alpha = e.model.parameters["alpha"]
     shrunk = float(e.scale.mean())
-    shrunk_to_zero = e.given_scale >= 1 and shrunk < SHRUNK
+    shrunk_to_zero = e.start_scale >= 1 and shrunk < SHRUNK
     dead = e.layers.dead.max(initial=0) > 0.5
     if not (stuck(e) and alpha and shrunk_to_zero) or dead:
         return None
-    laboratory = Laboratory(e)
-    trial = laboratory.first_that_explains({"alpha": alpha / 10})
+    runner = TrialRunner(e)
+    trial = runner.first_that_explains({"alpha": alpha / 10})
     if trial is None:
         return None
-    if not better_on_held_out(e, laboratory.try_out({}, trial.steps), trial):
+    if not better_on_held_out(e, runner.run({}, trial.steps), trial):
         return None
     found = losses(e) | {"alpha": alpha}
     found["size of the weights over that of a start"] = shrunk
@@ -337,12 +336,12 @@ def held_down(e: Evidence) -> Finding | None:
 
 def penalised(e: Evidence) -> Finding | None:
     """A usual penalty that is too strong for these rows."""
-    alpha = e.subject.parameters["alpha"]
-    if not (failing(e) and alpha and e.subject.scales_itself):
+    alpha = e.model.parameters["alpha"]
+    if not (failing(e) and alpha and e.model.scales_itself):
         return None
-    laboratory, steps = Laboratory(e), _long(e, e.subject.hidden)
+    runner, steps = TrialRunner(e), _long(e, e.model.hidden)
     control, trial = (
-        laboratory.try_out(change, steps) for change in ({}, {"alpha": alpha / 10})
+        runner.run(change, steps) for change in ({}, {"alpha": alpha / 10})
     )
     if e.gain(control.loss) >= LEARNT or e.gain(trial.loss) < LEARNT:
         return None
@@ -371,7 +370,7 @@ def class_imbalance(e: Evidence) -> Finding | None:
     cause = "One class is rare, and the network predicts it for only a part of its rows"
     what = "Lower the threshold on predict_proba"
     change: dict[str, Any] = {}
-    if "class_weight" in e.subject.parameters:
+    if "class_weight" in e.model.parameters:
         change = {"class_weight": "balanced"}
         what = "Set class_weight='balanced', or lower the threshold on predict_proba"
     bad = "warning" if recall < FOUND else "info"
@@ -380,21 +379,21 @@ def class_imbalance(e: Evidence) -> Finding | None:
 
 def too_few_units(e: Evidence) -> Finding | None:
     """A layer that is too narrow for what is to be told apart."""
-    hidden = e.subject.hidden
+    hidden = e.model.hidden
     if not hidden or min(hidden) > (NARROW if failing(e) else VERY_NARROW):
         return None
-    longer = Laboratory(e).try_out({}, _long(e, hidden))
+    longer = TrialRunner(e).run({}, _long(e, hidden))
     if failing(e) and e.gain(longer.loss) >= LEARNT:
         return None
     wider = tuple(max(width, 50) for width in hidden)
     settings = _defaults(e)
     sizes = settings.pop("hidden_layer_sizes")
-    tried_out = _first_better(e, wider, (50, 50)) or _first_better(
+    better = _first_better(e, wider, (50, 50)) or _first_better(
         e, sizes, settings=settings
     )
-    if tried_out is None:
+    if better is None:
         return None
-    trial, control = tried_out
+    trial, control = better
     layer = int(np.argmin(hidden)) + 1
     found = losses(e) | {"units of the narrowest layer": float(min(hidden))}
     cause = f"Hidden layer {layer} is too narrow for what is to be told apart"
@@ -405,7 +404,7 @@ def too_few_units(e: Evidence) -> Finding | None:
 
 def _long(e: Evidence, sizes: Any) -> int:
     """Iterations of a long experiment."""
-    n = len(Laboratory(e).train)
+    n = len(TrialRunner(e).train)
     return n_steps(n, e.X.shape[1], sizes, LONG_WORK, MOST_IF_LONG)
 
 
@@ -420,16 +419,16 @@ def _first_better(
     settings : of both.
     others : of the first alone.
     """
-    laboratory = Laboratory(e)
-    same: dict[str, Any] = {"hidden_layer_sizes": e.subject.hidden}
+    runner = TrialRunner(e)
+    same: dict[str, Any] = {"hidden_layer_sizes": e.model.hidden}
     for hidden in sizes:
         steps = _long(e, hidden)
         change = {**settings, **others, "hidden_layer_sizes": hidden}
-        trial = laboratory.try_out(change, steps)
-        control = laboratory.try_out({**settings, **same} if settings else {}, steps)
+        trial = runner.run(change, steps)
+        control = runner.run({**settings, **same} if settings else {}, steps)
         if better_on_held_out(e, control, trial):
             # "auto" and not what it came to, so that no remedy names what is set
-            now = {**e.subject.estimator.get_params(deep=False), **same}
+            now = {**e.model.estimator.get_params(deep=False), **same}
             new = {k: v for k, v in change.items() if k not in now or now[k] != v}
             return trial._replace(change=new), control
     return None
@@ -437,14 +436,14 @@ def _first_better(
 
 def linear_network(e: Evidence) -> Finding | None:
     """A network without units that bend."""
-    if e.subject.hidden and e.subject.activation != "identity":
+    if e.model.hidden and e.model.activation != "identity":
         return None
-    tried_out = _first_better(e, (50, 50), activation="relu")
-    if tried_out is None:
+    better = _first_better(e, (50, 50), activation="relu")
+    if better is None:
         return None
-    trial, control = tried_out
-    lighter = {"alpha": e.subject.parameters["alpha"] / 100}
-    held_down = Laboratory(e).try_out(lighter, trial.steps)
+    trial, control = better
+    lighter = {"alpha": e.model.parameters["alpha"] / 100}
+    held_down = TrialRunner(e).run(lighter, trial.steps)
     if not better_on_held_out(e, held_down, trial):  # a linear model would do
         return None
     found, code = losses(e), "underfitting"
@@ -458,14 +457,14 @@ def underfitting(e: Evidence) -> Finding | None:
     if not failing(e):
         return None
     found, code = losses(e), "underfitting"
-    cause = f"A {e.references.best_name} model predicts rows it has not seen far better"
+    cause = f"A {e.baselines.best_name} model predicts rows it has not seen far better"
     bad = severity(e) if e.gain(e.loss) < FAR else "info"
-    wider = tuple(max(width, 100) for width in e.subject.hidden)
+    wider = tuple(max(width, 100) for width in e.model.hidden)
     settings = _defaults(e)
     sizes = settings.pop("hidden_layer_sizes")
-    tried_out = _first_better(e, wider) or _first_better(e, sizes, **settings)
-    if tried_out is not None:
-        trial, control = tried_out
+    better = _first_better(e, wider) or _first_better(e, sizes, **settings)
+    if better is not None:
+        trial, control = better
         what = f"Set {setting(trial.change)}: {on_held_out(control, trial)}"
         return Finding(code, bad, None, found, cause, what, trial.change)
     what = (
@@ -478,17 +477,17 @@ def underfitting(e: Evidence) -> Finding | None:
 
 def label_noise(e: Evidence) -> Finding | None:
     """Labels that are wrong even where a model is sure."""
-    references = e.references
-    sure, error = references.sure_error, references.error
+    baselines = e.baselines
+    sure, error = baselines.sure_error, baselines.error
     natural = overlap(error)
     chance = 2 * np.sqrt(natural * (1 - natural) / max(len(e.y) / 3, 1))
     evenly = natural + NOISE_EVENLY * (error - natural)
-    if sure < max(NOISE, evenly, natural + chance) or references.signal < SIGNAL:
+    if sure < max(NOISE, evenly, natural + chance) or baselines.signal < SIGNAL:
         return None
     found = {"share of other labels": error, "the same where a model is surest": sure}
     found["what overlapping classes would give there"] = natural
     cause = "Labels differ from those of similar rows as often where the class is clear"
-    change, _ = e.subject.against_overfitting
+    change, _ = e.model.against_overfitting
     what = f"Check how y was collected; against fitting the noise set {setting(change)}"
     bad = "warning" if error < HARD_TO_TELL else "info"
     return Finding("label_noise", bad, None, found, cause, what, change)
@@ -496,20 +495,20 @@ def label_noise(e: Evidence) -> Finding | None:
 
 def overfitting(e: Evidence) -> Finding | None:
     """A network that knows its own rows and no others."""
-    subject = e.subject
-    change, effect = subject.against_overfitting
+    model = e.model
+    change, effect = model.against_overfitting
     cause = "The network fits its own rows far better than rows it has not seen"
-    curve = subject.validation
-    if curve.size > 1 and not subject.validated and curve[-1] > TURNED * curve.min():
+    curve = model.validation
+    if curve.size > 1 and not model.validated and curve[-1] > TURNED * curve.min():
         found = {"validation loss at the end": curve[-1], "at its least": curve.min()}
         found["loss of training"] = e.loss
         what = f"Set {setting(change)}, {effect}"
         return Finding("overfitting", "warning", None, found, cause, what, change)
-    if subject.validated or e.loss > e.reachable or failing(e):
+    if model.validated or e.loss > e.reachable or failing(e):
         return None
-    laboratory = Laboratory(e)
-    most = n_steps(len(laboratory.train), e.X.shape[1], subject.hidden, LONG_WORK, 600)
-    trial = laboratory.try_out({}, steps=min(subject.n_iter, most))
+    runner = TrialRunner(e)
+    most = n_steps(len(runner.train), e.X.shape[1], model.hidden, LONG_WORK, 600)
+    trial = runner.run({}, steps=min(model.n_iter, most))
     gap = trial.held_out > GAP * max(trial.loss, e.loss)
     worse = trial.held_out > WORSE * e.reachable + 0.1 * e.entropy
     if (
@@ -518,15 +517,15 @@ def overfitting(e: Evidence) -> Finding | None:
         or not (worse or trial.held_out > e.entropy)
     ):
         return None
-    if not subject.scales_itself and _are_unscaled(e):
-        scaled = laboratory.try_out({}, trial.steps, StandardScaler())
+    if not model.scales_itself and _are_unscaled(e):
+        scaled = runner.run({}, trial.steps, StandardScaler())
         if better_on_held_out(e, trial, scaled):
             return _unscaled(e, "StandardScaler", on_held_out(trial, scaled), "")
     found = {
         "loss of its own rows": e.loss,
         "loss of rows held out of a refit": trial.held_out,
-        f"loss of a {e.references.best_name} model on such rows": e.reachable,
-        "parameters for each row": subject.n_parameters / e.n_rows,
+        f"loss of a {e.baselines.best_name} model on such rows": e.reachable,
+        "parameters for each row": model.n_parameters / e.n_rows,
     }
     known = e.n_rows == len(e.y)  # else a refit on fewer rows fits others worse
     what = f"Set {setting(change)}, {effect}, a larger `alpha` or fewer units"
@@ -576,11 +575,11 @@ def unscaled_but_harmless(e: Evidence) -> Finding | None:
     if not len(spread) or failing(e):
         return None
     harm = "trains in units of their spread, so that this does no harm"
-    if not e.subject.scales_itself:
+    if not e.model.scales_itself:
         harm = "has learnt all the same, if more slowly"
     elif spread.max() < RATIO**2 * spread.min():
         return None
-    if not (e.subject.scales_itself or _are_unscaled(e) or _are_uneven(e)):
+    if not (e.model.scales_itself or _are_unscaled(e) or _are_uneven(e)):
         return None
     cause = f"Features are not of one scale; the classifier {harm}"
     what = "Put sklearn.preprocessing.StandardScaler() before it, to compare weights"

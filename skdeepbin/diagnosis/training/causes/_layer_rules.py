@@ -26,7 +26,7 @@ from skdeepbin.diagnosis.training._criteria import (
 )
 from skdeepbin.diagnosis.training._evidence import Evidence
 from skdeepbin.diagnosis.training._layers import Layers
-from skdeepbin.diagnosis.training._trials import Laboratory, Trial
+from skdeepbin.diagnosis.training._trials import Trial, TrialRunner
 
 # Standard deviation of the starting weights over that of "he" or "xavier", outside of
 # which a start is suspected. Each layer multiplies the signal by about this.
@@ -51,11 +51,11 @@ COLLAPSED, COLLAPSES = 3e-3, 0.1
 def zero_init(e: Evidence) -> Finding | None:
     """Hidden units that are all the same: their gradients stay the same, too."""
     network, theta, _ = e.network
-    given = e.subject.init is not None and e.subject.init < ZERO
+    given = e.model.init is not None and e.model.init < ZERO
     for number, V in enumerate(network.layout.layers(theta)[:-1], start=1):
         size = float(abs(V[:-1]).max())
         twins = V.shape[1] > 1 and bool(np.ptp(V, axis=1).max() <= SAME * abs(V).max())
-        none = given or (size < ZERO and e.subject.init is None)
+        none = given or (size < ZERO and e.model.init is None)
         if not (none or twins) or not failing(e):
             continue
         cause = (
@@ -65,10 +65,10 @@ def zero_init(e: Evidence) -> Finding | None:
         if none:
             cause = f"The weights of hidden layer {number} are zero: no signal passes"
         if given:
-            cause = f"The weights started at as good as zero, init={e.subject.init:g}"
+            cause = f"The weights started at as good as zero, init={e.model.init:g}"
         change = fresh_start(e)
         try:
-            what = remedy(e, Laboratory(e).try_out(change), FIT_ANEW)
+            what = remedy(e, TrialRunner(e).run(change), FIT_ANEW)
         except OutOfBudget:
             what = untried(change)
         found = {**losses(e), "largest weight": size}
@@ -78,53 +78,53 @@ def zero_init(e: Evidence) -> Finding | None:
 
 def _from_usual_start(e: Evidence) -> Trial | None:
     """A fit from a usual start, if that makes the loss move."""
-    laboratory = Laboratory(e)
+    runner = TrialRunner(e)
     if not failing(e):
         return None
-    if e.subject.init is None:
-        return laboratory.fit_anew()
-    return laboratory.first_that_explains(fresh_start(e))
+    if e.model.init is None:
+        return runner.fit_anew()
+    return runner.first_that_explains(fresh_start(e))
 
 
 def _limit(e: Evidence, factor: float) -> float:
     """The limit on a start; its square where training may have changed the weights."""
-    return factor if e.subject.init is not None else factor**2
+    return factor if e.model.init is not None else factor**2
 
 
 def init_too_small(e: Evidence) -> Finding | None:
     """A start in which every layer makes the signal smaller."""
-    trial = _from_usual_start(e) if e.given_scale < _limit(e, SMALL_START) else None
+    trial = _from_usual_start(e) if e.start_scale < _limit(e, SMALL_START) else None
     if trial is None:
         return None
     cause = (
-        f"The weights started too small for {len(e.subject.hidden)} hidden layers of "
-        f"{e.subject.activation}: each shrinks the signal, until to the output all "
+        f"The weights started too small for {len(e.model.hidden)} hidden layers of "
+        f"{e.model.activation}: each shrinks the signal, until to the output all "
         "rows look alike"
     )
-    found = losses(e) | {"their size over the usual": e.given_scale}
-    spread = e.start.spread if e.subject.init is not None else e.layers.spread
+    found = losses(e) | {"their size over the usual": e.start_scale}
+    spread = e.start.spread if e.model.init is not None else e.layers.spread
     found["spread over the rows in the last hidden layer"] = spread[-2]
     what = remedy(e, trial, FIT_ANEW)
-    layer = len(e.subject.hidden)
+    layer = len(e.model.hidden)
     code = "init_too_small"
     return Finding(code, severity(e), layer, found, cause, what, trial.change)
 
 
 def init_too_large(e: Evidence) -> Finding | None:
     """A start in which every layer makes the signal larger, or saturates."""
-    if e.given_scale <= _limit(e, LARGE_START) or (
-        e.subject.init is None and e.subject.is_fast
+    if e.start_scale <= _limit(e, LARGE_START) or (
+        e.model.init is None and e.model.is_fast
     ):
         return None
-    found = losses(e) | {"their size over the usual": e.given_scale}
+    found = losses(e) | {"their size over the usual": e.start_scale}
     trial = _from_usual_start(e)
     if trial is not None:
         what = remedy(e, trial, FIT_ANEW)
-    elif e.subject.init is None:
+    elif e.model.init is None:
         return None
     else:
-        laboratory = Laboratory(e)
-        trial, control = laboratory.try_out(fresh_start(e)), laboratory.try_out({})
+        runner = TrialRunner(e)
+        trial, control = runner.run(fresh_start(e)), runner.run({})
         if not better_on_held_out(e, control, trial):
             return None
         what = f"Set {setting(trial.change)}: {on_held_out(control, trial)}"
@@ -132,7 +132,7 @@ def init_too_large(e: Evidence) -> Finding | None:
     if e.start.saturated.max(initial=0) > SATURATED:
         effect = "sends its units to the flat ends"
     cause = (
-        f"The weights started too large for {e.subject.activation}: each layer "
+        f"The weights started too large for {e.model.activation}: each layer "
         f"{effect}, and the first answers are far off"
     )
     code = "init_too_large"
@@ -141,20 +141,20 @@ def init_too_large(e: Evidence) -> Finding | None:
 
 def _other_ways(e: Evidence, *activations: str) -> list[dict[str, Any]]:
     """The start that suits the activation, another activation, fewer layers."""
-    subject = e.subject
+    model = e.model
     ways: list[dict[str, Any]] = []
-    if subject.parameters.get("init", "auto") != "auto":
+    if model.parameters.get("init", "auto") != "auto":
         ways.append({"init": "auto"})
-    ways += [{"activation": a} for a in activations if a != subject.activation]
-    if len(subject.hidden) > 2:
-        ways.append({"hidden_layer_sizes": subject.hidden[:2]})
+    ways += [{"activation": a} for a in activations if a != model.activation]
+    if len(model.hidden) > 2:
+        ways.append({"hidden_layer_sizes": model.hidden[:2]})
     return ways
 
 
 def saturated_tanh(e: Evidence) -> Finding | None:
     """Units at the flat ends of tanh, where no gradient passes."""
     shares = e.layers.saturated
-    if e.subject.activation != "tanh" or shares.max(initial=0) < SATURATED:
+    if e.model.activation != "tanh" or shares.max(initial=0) < SATURATED:
         return None
     measured = {"share of saturated activations": shares.max()}
     cause = (
@@ -200,7 +200,7 @@ def _ratio(layers: Layers) -> float:
 def exploding_gradient(e: Evidence) -> Finding | None:
     """Gradients that grow from layer to layer on the way back."""
     ratio = float(e.layers.error[0] / e.layers.error[-1])
-    if len(e.subject.hidden) < 2 or not ratio > EXPLODES:
+    if len(e.model.hidden) < 2 or not ratio > EXPLODES:
         return None
     measured = {"error in the first layer over that in the last": ratio}
     cause = (
@@ -212,17 +212,17 @@ def exploding_gradient(e: Evidence) -> Finding | None:
 
 def vanishing_gradient(e: Evidence) -> Finding | None:
     """Gradients that shrink from layer to layer on the way back, from the start."""
-    depth, ratio = len(e.subject.hidden), _ratio(e.start)
+    depth, ratio = len(e.model.hidden), _ratio(e.start)
     if depth < 3 or not ratio ** (1 / depth) < VANISHES:
         return None
     slope = ""
-    if e.subject.activation == "logistic":
+    if e.model.activation == "logistic":
         slope = ", as the slope of the logistic function is 1/4 at most"
     measured = {
         "dz / dW of the first layer over that of the last": ratio,
         "spread over the rows in the last hidden layer": e.layers.spread[-2],
     }
-    recorded = e.subject.gradient_norms
+    recorded = e.model.gradient_norms
     if recorded is not None and recorded[0, -1] > 0:
         measured["the same as recorded at the start"] = recorded[0, 0] / recorded[0, -1]
     cause = (
@@ -259,12 +259,12 @@ def _by_mechanism(
     """The finding that a mechanism explains a failure, if a way around it helps."""
     if not failing(e):
         return None
-    laboratory, ways = Laboratory(e), _other_ways(e, *activations)
+    runner, ways = TrialRunner(e), _other_ways(e, *activations)
     found = losses(e) | measured
     try:
-        trial = laboratory.first_that_explains(*ways) or laboratory.fit_anew()
+        trial = runner.first_that_explains(*ways) or runner.fit_anew()
     except OutOfBudget:
-        if laboratory.has_tried(ways[0]):  # in vain
+        if runner.has_tried(ways[0]):  # in vain
             raise
         what = untried(ways[0])
         return Finding(code, severity(e), layer, found, cause, what, ways[0])

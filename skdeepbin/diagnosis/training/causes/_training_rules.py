@@ -21,7 +21,7 @@ from skdeepbin.diagnosis.training._criteria import (
     untried,
 )
 from skdeepbin.diagnosis.training._evidence import Evidence
-from skdeepbin.diagnosis.training._trials import Laboratory, tried
+from skdeepbin.diagnosis.training._trials import TrialRunner, effect_of
 from skdeepbin.diagnosis.training.causes._layer_rules import DEAD
 
 # A loss that is this many times the one at the start has run away; TheDeepChecker's
@@ -46,11 +46,11 @@ MORE = 0.02
 
 def not_finite(e: Evidence) -> Finding | None:
     """Weights that are infinite or not a number."""
-    subject = e.subject
-    for number, V in enumerate(zip(subject.weights, subject.biases), start=1):
+    model = e.model
+    for number, V in enumerate(zip(model.weights, model.biases), start=1):
         if all(np.isfinite(part).all() for part in V):
             continue
-        change = {subject.rate_name: (subject.rate or 1.0) / 10}
+        change = {model.rate_name: (model.rate or 1.0) / 10}
         share = np.mean([not np.isfinite(v) for v in V[0].ravel()])
         cause = "The weights became infinite or not a number: training ran away"
         what = f"Set {setting(change)}, scale X, and fit anew from random weights"
@@ -61,7 +61,7 @@ def not_finite(e: Evidence) -> Finding | None:
 
 def _curve(e: Evidence) -> tuple[float, float]:
     """Share of the iterations at which the loss rose, and its most over its least."""
-    curve = e.subject.loss[np.isfinite(e.subject.loss)]
+    curve = e.model.loss[np.isfinite(e.model.loss)]
     if len(curve) < 2:
         return 0.0, 1.0
     rises = np.diff(curve) > 1e-6 * abs(curve[:-1])
@@ -71,64 +71,64 @@ def _curve(e: Evidence) -> tuple[float, float]:
 
 def _slower(e: Evidence) -> list[dict[str, Any]]:
     """Shorter steps to try."""
-    subject, rate = e.subject, e.subject.rate
+    model, rate = e.model, e.model.rate
     if rate is None:
         return []
-    usual = subject.usual_rate or rate
+    usual = model.usual_rate or rate
     rates: list[Any] = [usual] if rate > usual else []
     rates += [rate / 10, rate / 100]
     rates = [float(f"{value:.3g}") for value in rates]
-    if subject.scales_itself:
+    if model.scales_itself:
         rates.insert(0, "auto")
-    return [{subject.rate_name: value} for value in rates]
+    return [{model.rate_name: value} for value in rates]
 
 
 def diverged(e: Evidence) -> Finding | None:
     """A loss that ran away and did not come back."""
-    subject, curve = e.subject, e.subject.loss
+    model, curve = e.model, e.model.loss
     first = max(float(curve[0]), e.entropy)
-    away = not subject.scales_itself and curve[-1] > DIVERGED * first
-    if not (subject.stop_reason == "diverged" or away or not np.isfinite(curve[-1])):
+    away = not model.scales_itself and curve[-1] > DIVERGED * first
+    if not (model.stop_reason == "diverged" or away or not np.isfinite(curve[-1])):
         return None
     if not failing(e):
         return None
     found = {"largest loss": float(np.nanmax(curve))} | losses(e)
-    if subject.rate is not None:
-        found[subject.rate_name] = subject.rate
+    if model.rate is not None:
+        found[model.rate_name] = model.rate
     cause = (
         "The loss ran away upwards: each step went beyond the valley it was to enter"
     )
-    laboratory, ways = Laboratory(e), _slower(e)
+    runner, ways = TrialRunner(e), _slower(e)
     what, change = "Scale X, and check it for values far from the others", {}
     try:
-        trial = laboratory.first_that_explains(*ways)
+        trial = runner.first_that_explains(*ways)
         if trial is not None:
             what, change = remedy(e, trial, FIT_ANEW), dict(trial.change)
     except OutOfBudget:
-        if ways and not laboratory.has_tried(ways[0]):
+        if ways and not runner.has_tried(ways[0]):
             what, change = untried(ways[0]), ways[0]
     return Finding("diverged", "error", None, found, cause, what, change)
 
 
 def learning_rate_too_high(e: Evidence) -> Finding | None:
     """Steps that go beyond the valley."""
-    subject = e.subject
-    if subject.rate is None or subject.usual_rate is None:
+    model = e.model
+    if model.rate is None or model.usual_rate is None:
         return None
     rises, worst = _curve(e)
-    ratio = subject.step_ratio(float(np.linalg.norm(e.layers.gradient)))
-    far = e.subject.is_fast
+    ratio = model.step_ratio(float(np.linalg.norm(e.layers.gradient)))
+    far = e.model.is_fast
     jumps = rises > RISES and worst > 1.05
     if not (far or jumps or ratio > LONG_STEPS):
         return None
-    found = losses(e) | {subject.rate_name: subject.rate}
+    found = losses(e) | {model.rate_name: model.rate}
     found["share of iterations at which the loss rose"] = rises
-    found["largest loss"] = float(np.nanmax(subject.loss))
+    found["largest loss"] = float(np.nanmax(model.loss))
     cause = "The steps are too long, so that the loss jumps instead of falling"
-    code, laboratory = "learning_rate_too_high", Laboratory(e)
+    code, runner = "learning_rate_too_high", TrialRunner(e)
     if not failing(e):
         return _jumpy(e, found, cause) if far else None
-    trial = laboratory.first_that_explains(*_slower(e))
+    trial = runner.first_that_explains(*_slower(e))
     if trial is None:
         return _jumpy(e, found, cause) if far else None
     dead = e.layers.dead.max(initial=0)
@@ -141,10 +141,10 @@ def learning_rate_too_high(e: Evidence) -> Finding | None:
 
 def _jumpy(e: Evidence, found: dict[str, float], cause: str) -> Finding | None:
     """The finding about long steps that led to a lower loss all the same."""
-    laboratory, code = Laboratory(e), "learning_rate_too_high"
-    control = laboratory.try_out({})
+    runner, code = TrialRunner(e), "learning_rate_too_high"
+    control = runner.run({})
     for change in _slower(e):
-        trial = laboratory.try_out(change)
+        trial = runner.run(change)
         if better_on_held_out(e, control, trial):
             what = f"Set {setting(change)}: {on_held_out(control, trial)}"
             return Finding(code, "warning", None, found, cause, what, change)
@@ -157,30 +157,30 @@ def _jumpy(e: Evidence, found: dict[str, float], cause: str) -> Finding | None:
 
 def learning_rate_too_low(e: Evidence) -> Finding | None:
     """Steps that are too short to arrive."""
-    subject = e.subject
-    if subject.rate is None or subject.usual_rate is None or not failing(e):
+    model = e.model
+    if model.rate is None or model.usual_rate is None or not failing(e):
         return None
-    ratio = subject.step_ratio(float(np.linalg.norm(e.layers.gradient)))
-    far = subject.rate < subject.usual_rate / FAR_FROM_USUAL
-    patient = subject.n_iter >= 50 and ratio < SHORT_STEPS
-    creeps = subject.n_iter >= MANY and _still_falls(e) > STILL_FALLING
-    fades = subject.parameters["learning_rate"] == "invscaling"
+    ratio = model.step_ratio(float(np.linalg.norm(e.layers.gradient)))
+    far = model.rate < model.usual_rate / FAR_FROM_USUAL
+    patient = model.n_iter >= 50 and ratio < SHORT_STEPS
+    creeps = model.n_iter >= MANY and _still_falls(e) > STILL_FALLING
+    fades = model.parameters["learning_rate"] == "invscaling"
     if not (far or patient or creeps or fades):
         return None
-    rates = [subject.usual_rate] if far else []
-    rates += [subject.rate * factor for factor in (10, 100, 1000)]
+    rates = [model.usual_rate] if far else []
+    rates += [model.rate * factor for factor in (10, 100, 1000)]
     changes: list[dict[str, Any]] = [
-        {subject.rate_name: float(f"{rate:.3g}")} for rate in rates
+        {model.rate_name: float(f"{rate:.3g}")} for rate in rates
     ]
     if fades:
         changes = [change | {"learning_rate": "constant"} for change in changes]
-    trial = Laboratory(e).first_that_explains(*changes)
+    trial = TrialRunner(e).first_that_explains(*changes)
     if trial is None:
         return None
-    found = losses(e) | {subject.rate_name: subject.rate}
+    found = losses(e) | {model.rate_name: model.rate}
     if np.isfinite(ratio):
         found["length of a step over that of the weights"] = ratio
-    cause = f"The steps are too short to arrive in {subject.n_iter} iterations"
+    cause = f"The steps are too short to arrive in {model.n_iter} iterations"
     what = remedy(e, trial, FIT_ANEW)
     code = "learning_rate_too_low"
     return Finding(code, severity(e), None, found, cause, what, trial.change)
@@ -188,9 +188,9 @@ def learning_rate_too_low(e: Evidence) -> Finding | None:
 
 def _still_falls(e: Evidence) -> float:
     """By which share the loss fell over the last tenth of the iterations."""
-    curve = e.subject.validation if e.subject.validated else e.subject.loss
+    curve = e.model.validation if e.model.validated else e.model.loss
     curve = curve[np.isfinite(curve)]
-    if not e.subject.ended_at_max_iter or not len(curve):
+    if not e.model.ended_at_max_iter or not len(curve):
         return 0.0
     if len(curve) < 2:
         return 1.0
@@ -203,43 +203,43 @@ def too_few_iterations(e: Evidence) -> Finding | None:
     """Training that ended before it had learnt what it could."""
     if not failing(e):
         return None
-    subject, n = e.subject, e.subject.n_iter
+    model, n = e.model, e.model.n_iter
     enough = max(4 * n, 200)
-    laboratory = Laboratory(e)
-    trial = laboratory.try_out({}, steps=min(enough, 400))
-    before = e.entropy if subject.ended_at_max_iter else min(e.loss, e.entropy)
+    runner = TrialRunner(e)
+    trial = runner.run({}, steps=min(enough, 400))
+    before = e.entropy if model.ended_at_max_iter else min(e.loss, e.entropy)
     elsewhere = trial.held_out < (1 - MORE) * before
-    if not (laboratory.moves(trial) and elsewhere):
+    if not (runner.moves(trial) and elsewhere):
         return None
     cause = f"Training ended after {n} iterations, before the loss had fallen far"
     change: dict[str, Any] = {"max_iter": enough}
-    if not subject.ended_at_max_iter:
+    if not model.ended_at_max_iter:
         if trial.steps <= n:
             return None
         cause = f"Training ended on a plateau after {n} iterations"
         change = {"n_iter_no_change": enough, "tol": 1e-6}
-        if subject.validated:
+        if model.validated:
             change = {"n_iter_no_change": enough}
-    what = f"Set {setting(change)}: {tried(trial, e.loss)}"
-    if subject.is_step_by_step:
-        change, what = {}, f"Call partial_fit more often: {tried(trial, e.loss)}"
+    what = f"Set {setting(change)}: {effect_of(trial, e.loss)}"
+    if model.is_step_by_step:
+        change, what = {}, f"Call partial_fit more often: {effect_of(trial, e.loss)}"
     found = losses(e) | {"fall of the loss over the last tenth": _still_falls(e)}
     bad, code = severity(e), "too_few_iterations"
-    if not subject.ended_at_max_iter and e.gain(e.loss) > FAR:
-        control = laboratory.try_out({}, min(n, trial.steps))
+    if not model.ended_at_max_iter and e.gain(e.loss) > FAR:
+        control = runner.run({}, min(n, trial.steps))
         bad = "warning" if better_on_held_out(e, control, trial) else "info"
     return Finding(code, bad, None, found, cause, what, change)
 
 
 def still_falling(e: Evidence) -> Finding | None:
     """A loss that is low, and still fell when `max_iter` was reached."""
-    falls, n = _still_falls(e), e.subject.n_iter
+    falls, n = _still_falls(e), e.model.n_iter
     if falls < STILL_FALLING or falls * e.loss < WORTH * e.entropy:
         return None
     found = losses(e) | {"fall of the loss over the last tenth": falls}
     change = {"max_iter": 4 * n}
     cause = f"The loss was still falling when training ended after {n} iterations"
     what = f"Set {setting(change)}"
-    if e.subject.is_step_by_step:
+    if e.model.is_step_by_step:
         change, what = {}, "Call partial_fit more often"
     return Finding("too_few_iterations", "info", None, found, cause, what, change)

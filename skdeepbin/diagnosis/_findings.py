@@ -28,9 +28,11 @@ def is_heard() -> bool:
 SEVERITIES = ("error", "warning", "info")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """One cause of bad learning, or one thing worth knowing about the data.
+
+    All parameters are given by keywords.
 
     Parameters
     ----------
@@ -41,7 +43,7 @@ class Finding:
         "error": next to nothing was learnt; "warning": less than could be; "info":
         nothing is known to be lost.
 
-    layer : int or None
+    layer : int or None, default=None
         The layer where it shows: 1 is the first hidden layer, the last is the output.
 
     evidence : dict of str to float
@@ -60,15 +62,19 @@ class Finding:
     Examples
     --------
     >>> from skdeepbin.diagnosis import Finding
-    >>> evidence = {"largest column": 1e4}
-    >>> cause, remedy = "One column is large", "Scale X"
-    >>> print(Finding("unscaled_features", "warning", None, evidence, cause, remedy))
+    >>> print(Finding(
+    ...     code="unscaled_features",
+    ...     severity="warning",
+    ...     evidence={"largest column": 1e4},
+    ...     cause="One column is large",
+    ...     remedy="Scale X",
+    ... ))
     One column is large (largest column 10,000). Scale X.
     """
 
     code: str
     severity: str
-    layer: int | None
+    layer: int | None = None
     evidence: Mapping[str, float]
     cause: str
     remedy: str

@@ -161,8 +161,13 @@ def _why(clf: Any, solution: Solution, problem: Problem, n_passes: int) -> Findi
             remedy = (
                 "Set learning_rate='auto', or to a tenth of what it is, and scale X"
             )
-        evidence = {"loss": clf.loss_}
-        return Finding("diverged", "error", None, evidence, cause, remedy + more)
+        return Finding(
+            code="diverged",
+            severity="error",
+            evidence={"loss": clf.loss_},
+            cause=cause,
+            remedy=remedy + more,
+        )
     entropy = problem.constant_losses(None, None).trained
     if solution.has_learnt and not _is_constant(
         solution, problem.constant_losses(None, None)
@@ -176,8 +181,13 @@ def _why(clf: Any, solution: Solution, problem: Problem, n_passes: int) -> Findi
             "Check that the rows that validate are like those trained on, and that "
         )
         remedy += "y depends on X; more rows or fewer features tell more"
-        evidence = {"least validation loss": least, "entropy": entropy}
-        return Finding("overfitting", "error", None, evidence, cause, remedy + more)
+        return Finding(
+            code="overfitting",
+            severity="error",
+            evidence={"least validation loss": least, "entropy": entropy},
+            cause=cause,
+            remedy=remedy + more,
+        )
     twice = ", nor from a second start" * (solution.n_starts > 1)
     cause = (
         "The log loss did not fall below what the frequencies of the classes alone "
@@ -185,9 +195,13 @@ def _why(clf: Any, solution: Solution, problem: Problem, n_passes: int) -> Findi
     )
 
     remedy = "Make the network less deep, lower `alpha`, or check that y depends on X"
-    evidence = {"their entropy": entropy}
-    code = "labels_unlearnable"
-    return Finding(code, "error", None, evidence, cause, remedy + more)
+    return Finding(
+        code="labels_unlearnable",
+        severity="error",
+        evidence={"their entropy": entropy},
+        cause=cause,
+        remedy=remedy + more,
+    )
 
 
 def _unfinished(clf: Any) -> Finding:
@@ -200,9 +214,14 @@ def _unfinished(clf: Any) -> Finding:
     enough = max(4 * clf.max_iter, 200)
     change = {"max_iter": enough}
     remedy = f"Set max_iter={enough}, or a larger `tol` if the loss is low enough"
-    evidence = {"loss with the penalty": clf.loss_}
-    code = "too_few_iterations"
-    return Finding(code, "warning", None, evidence, cause, remedy, change)
+    return Finding(
+        code="too_few_iterations",
+        severity="warning",
+        evidence={"loss with the penalty": clf.loss_},
+        cause=cause,
+        remedy=remedy,
+        change=change,
+    )
 
 
 def warn_of_signs(stacklevel: int) -> None:

@@ -10,7 +10,7 @@ from scipy.sparse import issparse
 from skdeepbin.diagnosis.training._evidence import most_rows, rows_of, sample
 from skdeepbin.diagnosis.training._layers import shares
 from skdeepbin.diagnosis.training._model import DiagnosedModel, diagnosed_models
-from skdeepbin.diagnosis.training.causes._layer_rules import DEAD, SATURATED
+from skdeepbin.diagnosis.training.causes._signal import DEAD, SATURATED
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._parameters import Array
 from skdeepbin.plotting._shared import as_rows, axes, labelled, styled

@@ -10,7 +10,7 @@ from tests.diagnosis.setups import HEALTHY, SICK, fitted
 # Some are changed after their fit.
 pytestmark = pytest.mark.filterwarnings("ignore:X and y are hardly the rows")
 
-RULES = {rule.__name__: rule for rule in (*CAUSES, *NOTES)}
+RULES = {row.rule.__name__: row.rule for row in (*CAUSES, *NOTES)}
 # A set-up that the rule is about, and the code of its finding if that is not its name.
 ABOUT = {
     "no_variation": ("all constant", "constant_features"),

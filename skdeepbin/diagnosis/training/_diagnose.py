@@ -13,6 +13,7 @@ from scipy.sparse import issparse
 
 from skdeepbin.diagnosis._findings import Diagnosis, Finding, worst_first
 from skdeepbin.diagnosis.training._budget import Budget, OutOfBudget
+from skdeepbin.diagnosis.training._criteria import healthy
 from skdeepbin.diagnosis.training._evidence import (
     COPY,
     Evidence,
@@ -24,9 +25,6 @@ from skdeepbin.diagnosis.training._evidence import (
 )
 from skdeepbin.diagnosis.training._rules import CAUSES, NOTES, Rule
 from skdeepbin.network._parameters import Array
-
-# A network that is said to have learnt all has this share of the gain of other models.
-NEARLY = 0.9
 
 
 def diagnose(clf: Any, X: Any, y: Any, sample_weight: Any = None) -> Diagnosis:
@@ -105,48 +103,31 @@ def diagnose(clf: Any, X: Any, y: Any, sample_weight: Any = None) -> Diagnosis:
 
 @np.errstate(all="ignore")  # of networks and features that are out of hand
 def diagnose_evidence(networks: Sequence[Evidence]) -> Diagnosis:
-    """The diagnosis of the network with the largest loss."""
+    """Return the diagnosis of the network with the largest loss."""
     evidence = max(networks, key=lambda e: e.loss)
     cause: Finding | None = None
-    for rule in CAUSES:
-        finding = _answer(rule, evidence)
+    for row in CAUSES:
+        finding = _found(row.rule, evidence)
         cause = cause or finding
         if finding is not None and finding.severity != "info":
             cause = finding
             break
     findings = [] if cause is None else [cause]
-    findings += [note for rule in NOTES if (note := _answer(rule, evidence))]
-    findings = findings or [_healthy(evidence)]
-    return Diagnosis(worst_first([_named(f, evidence) for f in findings]))
+    findings += [note for row in NOTES if (note := _found(row.rule, evidence))]
+    findings = findings or [healthy(evidence)]
+    return Diagnosis(worst_first([_numbered(f, evidence) for f in findings]))
 
 
-def _answer(rule: Rule, evidence: Evidence) -> Finding | None:
-    """The finding of a rule, if it has one and it can be afforded."""
+def _found(rule: Rule, evidence: Evidence) -> Finding | None:
+    """Return the finding of a rule, if it has one and it can be afforded."""
     try:
         return rule(evidence)
     except OutOfBudget:
         return None
 
 
-def _healthy(evidence: Evidence) -> Finding:
-    """That nothing was found."""
-    measured = {
-        "loss": evidence.loss,
-        "entropy of the class frequencies": evidence.entropy,
-        f"loss of a {evidence.baselines.best_name} model on rows not seen": (
-            evidence.reachable
-        ),
-    }
-    cause = "The network has learnt what there is to learn, as far as can be seen"
-    what = "Nothing has to be done"
-    if evidence.gain(evidence.loss) < NEARLY:
-        cause = "The network has learnt most of what another model finds"
-        what = "A lower `alpha` or more iterations may bring it nearer"
-    return Finding("healthy", "info", None, measured, cause, what)
-
-
-def _named(finding: Finding, evidence: Evidence) -> Finding:
-    """The finding with the network of a committee that it is about."""
+def _numbered(finding: Finding, evidence: Evidence) -> Finding:
+    """Return the finding with the network of an ensemble that it is about."""
     model = evidence.model
     if model.n_networks == 1:
         return finding

@@ -17,18 +17,14 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import validate_data
 
+from skdeepbin.diagnosis.training._baselines import Baselines, baselines
 from skdeepbin.diagnosis.training._budget import Budget, work_of_pass
+from skdeepbin.diagnosis.training._columns import Columns, columns
 from skdeepbin.diagnosis.training._layers import Layers, measure
 from skdeepbin.diagnosis.training._model import (
     DiagnosedModel,
     diagnosed_models,
     restricted_to,
-)
-from skdeepbin.diagnosis.training._tables import (
-    Baselines,
-    Columns,
-    baselines,
-    columns,
 )
 from skdeepbin.engine._scaling import Units, units_of
 from skdeepbin.inputs._validation import check_columns, check_features, check_not_masked

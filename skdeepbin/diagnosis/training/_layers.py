@@ -19,12 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from skdeepbin.diagnosis._activations import TRAITS
 from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Array
-
-# From where a unit counts as saturated, on the scale from the middle of its function to
-# an end: there tanh has lost 98 % of its slope, the logistic function 96 %.
-SATURATED = {"tanh": (0.0, 0.99), "logistic": (0.5, 0.49)}
 
 
 class Layers(NamedTuple):
@@ -85,10 +82,10 @@ def measure(
 
 def shares(activation: str, A: Sequence[Array]) -> tuple[list[float], list[float]]:
     """Of each hidden layer the share of dead units and of saturated activations."""
-    is_relu = activation == "relu"
-    dead = [float(np.mean(~(a > 0).any(axis=1))) if is_relu else 0.0 for a in A]
-    middle, far = SATURATED.get(activation, (0.0, np.inf))
-    return dead, [float(np.mean(abs(a - middle) > far)) for a in A]
+    traits = TRAITS[activation]
+    dead = [float(np.mean(~(a > 0).any(axis=1))) if traits.can_die else 0.0 for a in A]
+    far = [float(np.mean(abs(a - traits.middle) > traits.saturated)) for a in A]
+    return dead, far
 
 
 def _backward(network: Network, V: Sequence[Array], A: Sequence[Array]) -> list[Array]:

@@ -14,6 +14,13 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.neural_network import MLPClassifier
 
+from skdeepbin.diagnosis._activations import TRAITS
+from skdeepbin.diagnosis._fitted import (
+    fitted_activation,
+    fitted_alpha,
+    fitted_networks,
+    fitted_solver,
+)
 from skdeepbin.engine._bins import Bins
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import INITIALIZERS, xavier
@@ -37,6 +44,26 @@ RARELY_TOO_HIGH = {
     "rprop": 0.05,
 }
 MLP_ALPHA = 1e-4
+# Parameters of a network that learns most tables: those of MLPClassifier, whose default
+# is slow, and the names of ours, which are the defaults.
+MLP_SETTINGS: Mapping[str, Any] = {
+    "hidden_layer_sizes": (50, 50),
+    "activation": "relu",
+    "solver": "adam",
+    "learning_rate_init": 0.01,
+    "alpha": MLP_ALPHA,
+}
+SETTINGS = (
+    "hidden_layer_sizes",
+    "activation",
+    "depth",
+    "init",
+    "solver",
+    "learning_rate",
+    "alpha",
+    "dropout",
+    "batch_size",
+)
 # What is said of training that went step by step.
 PARTIAL = "partial_fit"
 # The learning rate of "gd" and of plain steps that suits most networks in units of the
@@ -115,6 +142,14 @@ class DiagnosedModel:
         return ACTIVATIONS[self.activation].alpha
 
     @property
+    def usual_settings(self) -> Mapping[str, Any]:
+        """The parameters of a network that learns most tables."""
+        if not self.scales_itself:
+            return MLP_SETTINGS
+        default = type(self.estimator)()
+        return {name: getattr(default, name) for name in SETTINGS}
+
+    @property
     def init(self) -> float | None:
         """The standard deviation of the starting weights where that was a number."""
         value = self.parameters.get("init", "auto")
@@ -124,10 +159,7 @@ class DiagnosedModel:
         """The standard deviation of the weights of a layer in a usual start."""
         if self.scales_itself:
             return INITIALIZERS[ACTIVATIONS[self.activation].init](fan_in, fan_out)
-        # Uniform, of the standard deviation of "xavier"; Glorot and Bengio's for tanh
-        # is divided by the square root of 3 where it is for the logistic function.
-        shrunk = sqrt(1 / 3) if self.activation == "logistic" else 1.0
-        return shrunk * xavier(fan_in, fan_out)
+        return TRAITS[self.activation].mlp_start * xavier(fan_in, fan_out)
 
     def start(self, fan_in: int, fan_out: int) -> float:
         """The standard deviation of the weights of a layer in the start it had."""
@@ -268,7 +300,7 @@ def _is_ours(clf: Any) -> bool:
 
 def _of_ours(clf: Any, steps: tuple[Any, ...]) -> list[DiagnosedModel]:
     """The networks of a DeepBinaryClassifier."""
-    networks = clf._fitted_networks()
+    networks = fitted_networks(clf)
     single, k = clf.coefs_[0].ndim == 2, len(networks)
 
     def column(name: str, number: int) -> Array | None:
@@ -280,8 +312,7 @@ def _of_ours(clf: Any, steps: tuple[Any, ...]) -> list[DiagnosedModel]:
         return values if name == "loss" else values[known]
 
     found = []
-    for number, (weights, biases) in enumerate(networks):
-        bins = clf._bins_for(networks[number])
+    for number, ((weights, biases), bins) in enumerate(networks):
         loss, validation = column("loss", number), column("validation_loss", number)
         assert loss is not None
         assert validation is not None
@@ -292,7 +323,7 @@ def _of_ours(clf: Any, steps: tuple[Any, ...]) -> list[DiagnosedModel]:
                 [np.asarray(W, float) for W in weights],
                 [np.asarray(b, float) for b in biases],
                 clf.classes_,
-                getattr(clf, "_fitted_activation", clf.activation),
+                fitted_activation(clf),
                 True,
                 loss,
                 validation,
@@ -314,9 +345,9 @@ def _parameters_of_ours(clf: Any, number: int, bins: Bins | None) -> dict[str, A
     parameters: dict[str, Any] = clf.get_params(deep=False)
     parameters["n_bins"] = 0 if bins is None else max(bins.most, 2)
     if parameters["solver"] == "auto":
-        parameters["solver"], _ = clf._fitted_way
+        parameters["solver"] = fitted_solver(clf)
     if parameters["alpha"] == "auto":
-        parameters["alpha"] = float(np.ravel(clf.alpha_)[number])
+        parameters["alpha"] = fitted_alpha(clf, number)
     return parameters
 
 

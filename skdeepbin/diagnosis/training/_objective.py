@@ -8,6 +8,12 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted, check_X_y
 
+from skdeepbin.diagnosis._fitted import (
+    fitted_activation,
+    fitted_alpha,
+    fitted_networks,
+    training_units,
+)
 from skdeepbin.diagnosis.training._model import unpacked
 from skdeepbin.engine._blocks import Features, Rows, block_rows
 from skdeepbin.engine._engine import Engine
@@ -48,21 +54,18 @@ def of_the_classifier(clf: Any, X: Any, y: Any) -> tuple[Loss, Gradients, list[A
             f"classifier; got {X.shape[1]}."
         )
     y = y == clf.classes_[1]
-    parameters = clf._fitted_networks()[0]
-    weights, biases = parameters
-    bins = clf._bins_for(parameters)
-    units = clf._units if bins is None else clf._bin_units
-    units = units._replace(read=None)
+    (weights, biases), bins = fitted_networks(clf)[0]
+    units = training_units(clf, bins)
     layout = Layout((weights[0].shape[0], *map(len, biases)))
-    network = Network(layout, ACTIVATIONS[clf._fitted_activation])
+    network = Network(layout, ACTIVATIONS[fitted_activation(clf)])
     features = Features(X, np.float64, block_rows(network, X.shape[0], 8), bins=bins)
     rows = Rows(features, y, None, np.ones(2))
     pairs = [np.vstack(pair) for pair in zip(weights, biases)]
-    theta = np.concatenate([pair.ravel() for pair in pairs]).astype(np.float64)
+    theta: Array = np.concatenate([pair.ravel() for pair in pairs]).astype(np.float64)
     theta = units.from_user(theta, layout)
     threads = Threads(1)
     total = units.total(Engine(network, rows, threads), layout)
-    alpha = float(np.ravel(clf.alpha_)[0])
+    alpha = fitted_alpha(clf, 0)
     sums = Losses(float(X.shape[0]), 0.0)
     objective = Objective(total, sums, alpha, layout.biases)
 

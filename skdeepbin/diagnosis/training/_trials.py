@@ -1,4 +1,4 @@
-"""Where evidence allows two causes, a short experiment decides.
+"""Trials: where evidence allows two causes, a short fit with a change decides.
 
 A clone of the estimator with one parameter changed is trained for a few iterations on
 a part of the sample; what it reaches there and on the rest is compared with the network
@@ -8,7 +8,7 @@ as it is, or with a clone without the change.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -20,36 +20,44 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 from skdeepbin.diagnosis._findings import shown
+from skdeepbin.diagnosis._fitted import as_trial
 from skdeepbin.diagnosis.training._budget import OutOfBudget, work_of_pass
 from skdeepbin.diagnosis.training._evidence import Evidence, sample
 from skdeepbin.diagnosis.training._model import RARELY_TOO_HIGH
 from skdeepbin.network._parameters import Array
 
-# Multiplications that an experiment may take, about half a second, and the iterations.
+# Multiplications that a trial may take, about half a second, and the iterations.
 WORK, LONG_WORK = 1.2e9, 3e9
 FEWEST, MOST, MOST_IF_LONG = 20, 120, 300
-# Units of work for each entry of the sample, to prepare an experiment and to judge it.
+# Units of work for each entry of the sample, to prepare a trial and to judge it.
 PREPARE = 150.0
-# Rows that an experiment trains on; the rest of the sample validates.
+# Rows that a trial trains on; the rest of the sample validates.
 SHARE = 0.7
-# An experiment moves the loss if it closes this share of the distance to what another
-# model reaches, and that is this share of the entropy of the classes.
+# A trial moves the loss if it closes this share of the distance to the loss of another
+# model, and that is this share of the entropy of the classes.
 CLOSES, OF_ENTROPY = 0.25, 0.02
+# From no higher than so many entropies: to come down from there is to begin.
+HIGHEST = 1.05
+# A network that knows no more than the frequencies of the classes has been at rest or
+# still is after all its iterations: for it, a start is enough. The share of the entropy
+# is that of the calibration in `stuck`.
+STUCK, OF_ENTROPY_IF_STUCK = 0.98, 0.05
 # Where a fit without the change moves as well, the change must reach this share of it.
 HALF = 0.5
 # Standard deviation of a feature over what its quartiles suggest, from which a few
 # entries hide the others.
 TAIL = 30.0
+# Then the farthest of so many rows is trained on in any case.
+FAR_OUT = 100
 # Features of that spread have squares, and so a variance, that overflow.
 HUGE = 1e150
-# A network that knows no more than the frequencies of the classes has been at rest or
-# still is after all its iterations: for it, a start is enough. The share of the entropy
-# is that of the calibration in rule "stuck".
-STUCK, OF_ENTROPY_IF_STUCK = 0.98, 0.05
+# The learning rate of "adam" that is fast on most tables, and by how much a longer step
+# than usual is below those that are rarely too high.
+FAST_ADAM, BELOW_TOO_HIGH = 0.01, 3.0
 
 
 class Trial(NamedTuple):
-    """What an experiment found.
+    """Result of a trial.
 
     loss, held_out : mean log loss of the rows it was trained on, and of the others.
     """
@@ -60,12 +68,9 @@ class Trial(NamedTuple):
     steps: int
 
 
-Transform = Callable[[Array], Array]
-
-
 @dataclass(frozen=True)
 class TrialRunner:
-    """The experiments on one network."""
+    """Runs and judges trials of changes to one network, each once."""
 
     evidence: Evidence
 
@@ -109,8 +114,7 @@ class TrialRunner:
         train = self.train
         change = dict(change)
         rest = np.setdiff1d(np.arange(len(X)), train)
-        model = self._clone(change, steps)
-        model._is_trial = True
+        model = as_trial(self._clone(change, steps))
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
@@ -127,6 +131,11 @@ class TrialRunner:
         """The weights of some rows as an argument of `fit`, if there are any."""
         w = self.evidence.sample_weight
         return {} if w is None else {"sample_weight": w[rows]}
+
+    def long_steps(self, hidden: Any) -> int:
+        """Return the iterations of a long trial with hidden layers of these widths."""
+        n, n_features = len(self.train), self.evidence.X.shape[1]
+        return n_steps(n, n_features, hidden, LONG_WORK, MOST_IF_LONG)
 
     def _steps(self, change: Mapping[str, Any]) -> int:
         sizes = change.get("hidden_layer_sizes", self.evidence.model.hidden)
@@ -150,7 +159,7 @@ class TrialRunner:
             return rows
         scale = np.where(columns.spread > 0, columns.spread, 1)
         far = (abs(self.evidence.X - columns.mean) / scale).max(axis=1)
-        return np.union1d(rows, np.argsort(-far)[: max(len(y) // 100, 1)])
+        return np.union1d(rows, np.argsort(-far)[: max(len(y) // FAR_OUT, 1)])
 
     def _clone(self, change: Mapping[str, Any], steps: int) -> Any:
         """The estimator with the change, for so many iterations, without stopping."""
@@ -189,7 +198,7 @@ class TrialRunner:
         """Whether the loss is lower than it was, by what is worth a remedy."""
         evidence = self.evidence
         before = evidence.loss if before is None else before
-        before = min(before, 1.05 * evidence.entropy)
+        before = min(before, HIGHEST * evidence.entropy)
         missing = max(before - evidence.reachable, 0)
         fall = before - trial.loss
         if before >= STUCK * evidence.entropy:
@@ -245,12 +254,12 @@ class TrialRunner:
         """Longer steps than usual, and a solver that is fast on most tables."""
         model = self.evidence.model
         name, solver = model.rate_name, model.parameters["solver"]
-        faster_settings: list[dict[str, Any]] = [{"solver": "adam", name: 0.01}]
+        settings: list[dict[str, Any]] = [{"solver": "adam", name: FAST_ADAM}]
         if solver in RARELY_TOO_HIGH and solver != "adam":
-            faster_settings.insert(
-                0, {name: float(f"{RARELY_TOO_HIGH[solver] / 3:.1g}")}
+            settings.insert(
+                0, {name: float(f"{RARELY_TOO_HIGH[solver] / BELOW_TOO_HIGH:.1g}")}
             )
-        return faster_settings
+        return settings
 
     def fit_anew(self) -> Trial | None:
         """A fit as it was, if it makes the loss move: then no setting is to blame."""

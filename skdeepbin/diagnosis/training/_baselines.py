@@ -1,4 +1,4 @@
-"""What the table itself says: single features, and what simple models find in it."""
+"""Baselines: what simple models find in the rows, on rows they were not fitted to."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
-from scipy.stats import norm, rankdata
+from scipy.stats import norm
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -17,6 +17,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skdeepbin.diagnosis.training._columns import auc
 from skdeepbin.network._parameters import Array
 
 # Neighbours that vote, and the least probability that a model may state: a few trees or
@@ -24,12 +25,8 @@ from skdeepbin.network._parameters import Array
 NEIGHBOURS, SURE = 10, 0.01
 
 
-# Between the quartiles of a normal distribution, in standard deviations.
-QUARTILES = 1.35
-
-
 class Baselines(NamedTuple):
-    """What simple models, fitted to other rows, say of the rows.
+    """Results of simple models on rows that they were not fitted to.
 
     losses : the mean log loss of each model.
     signal : by how many of its standard errors the AUC of their mean exceeds 0.5.
@@ -51,28 +48,6 @@ class Baselines(NamedTuple):
     def best_loss(self) -> float:
         """The least loss."""
         return self.losses[self.best_name]
-
-
-class Columns(NamedTuple):
-    """What is to be said of single features.
-
-    constant, duplicate : which are constant, and which repeat an earlier one.
-    mean, spread : of each feature.
-    tail : of the feature where it is largest, the standard deviation over the one that
-        its quartiles suggest.
-    auc : how well a feature alone orders the rows by class, 0.5 to 1.
-    gap : between the classes, in the best feature, in its standard deviations.
-    same_as_best : which features go with the best one.
-    """
-
-    constant: NDArray[np.intp]
-    duplicate: NDArray[np.intp]
-    mean: Array
-    spread: Array
-    tail: float
-    auc: Array
-    gap: float
-    same_as_best: NDArray[np.bool_]
 
 
 def baselines(X: Array, y: NDArray[np.bool_], w: Array) -> Baselines:
@@ -106,7 +81,7 @@ def baselines(X: Array, y: NDArray[np.bool_], w: Array) -> Baselines:
 
 
 def overlap(error: float) -> float:
-    """What `sure_error` is where the classes are normal and overlap, by `error`.
+    """Return the `sure_error` of normal classes that overlap, by their `error`.
 
     Of rows at x from classes around +-m of standard deviation one, the share
     ``1 / (1 + e^(2 m |x|))`` is of the other class.
@@ -116,49 +91,7 @@ def overlap(error: float) -> float:
     return float(np.mean(expit(-2 * m * np.sort(x)[200:])))
 
 
-def auc(values: Array, y: NDArray[np.bool_]) -> Array:
-    """The probability that a row of the second class has the larger value."""
-    n_1, n_0 = int(y.sum()), int((~y).sum())
-    ranks = rankdata(values, axis=0)
-    return (ranks[y].sum(axis=0) - n_1 * (n_1 + 1) / 2) / (n_1 * n_0)
-
-
 def _significance(p: Array, y: NDArray[np.bool_]) -> float:
     n_1, n_0 = int(y.sum()), int((~y).sum())
     error = np.sqrt((n_1 + n_0 + 1) / (12 * n_1 * n_0))  # of Mann and Whitney's U
     return float((auc(p, y) - 0.5) / error)
-
-
-def columns(X: Array, y: NDArray[np.bool_]) -> Columns:
-    """Look at every feature alone."""
-    largest = abs(X).max(axis=0)
-    largest = np.where(largest > 0, largest, 1)  # squares of the rest do not overflow
-    mean, spread = (of(X / largest, axis=0) * largest for of in (np.mean, np.std))
-    varies = spread > 1e-10 * abs(mean)
-    scale = np.where(varies, spread, 1)
-    Z = (X - mean) / scale
-    lower, upper = np.percentile(X, [25, 75], axis=0)
-    middle = (upper - lower) / QUARTILES
-    known = varies & (middle > 0)
-    keys: dict[bytes, int] = {}
-    repeats = [
-        j
-        for j in np.flatnonzero(varies).tolist()
-        if keys.setdefault(np.round(Z[:, j], 8).tobytes(), j) != j
-    ]
-    alone = auc(X, y)
-    alone = np.where(varies, np.maximum(alone, 1 - alone), 0.5)
-    best = int(alone.argmax())
-    correlation = abs(Z.T @ Z[:, best]) / len(Z)
-    classes = Z[y, best], Z[~y, best]
-    gap = max(classes[0].min() - classes[1].max(), classes[1].min() - classes[0].max())
-    return Columns(
-        np.flatnonzero(~varies),
-        np.array(repeats, dtype=np.intp),
-        mean,
-        np.where(varies, spread, 0),
-        float((spread[known] / middle[known]).max(initial=1)),
-        alone,
-        float(gap),
-        correlation > 0.98,
-    )

@@ -1,4 +1,4 @@
-"""Why is it not learning?"""
+"""Diagnosis of networks that do not learn: ours, and ones written by hand."""
 
 from skdeepbin.diagnosis._findings import Diagnosis, Finding, LearningWarning
 from skdeepbin.diagnosis._gradients import GradientCheck, check_gradients

@@ -1,4 +1,4 @@
-"""What a diagnosis says: findings, each a cause with its evidence and its remedy."""
+"""Findings of a diagnosis: each a cause with its evidence and its remedy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class LearningWarning(ConvergenceWarning):
 
 
 def is_heard() -> bool:
-    """Whether a LearningWarning is not ignored: else its cause need not be found."""
+    """Return whether a LearningWarning is shown; else its cause need not be found."""
     for action, message, category, module, _ in warnings.filters:
         if issubclass(LearningWarning, category) and not (message or module):
             return action != "ignore"
@@ -81,7 +81,7 @@ class Finding:
     change: Mapping[str, Any] = field(default_factory=dict)
 
     def sentences(self) -> str:
-        """The finding in two sentences: the cause with its evidence, and the remedy.
+        """Return two sentences: the cause with its evidence, and the remedy.
 
         Returns
         -------
@@ -97,7 +97,7 @@ class Finding:
         return ", ".join(f"{name} {shown(v)}" for name, v in self.evidence.items())
 
     def to_dict(self) -> dict[str, Any]:
-        """The finding as plain Python values.
+        """Return the finding as plain Python values.
 
         Returns
         -------
@@ -141,7 +141,7 @@ class Diagnosis:
 
     @property
     def ok(self) -> bool:
-        """Whether no finding is more than an information."""
+        """True if no finding is more than an information."""
         return all(finding.severity == "info" for finding in self.findings)
 
     @property
@@ -150,7 +150,7 @@ class Diagnosis:
         return tuple(finding.code for finding in self.findings)
 
     def to_dict(self) -> dict[str, Any]:
-        """The diagnosis as plain Python values.
+        """Return the diagnosis as plain Python values.
 
         Returns
         -------
@@ -184,7 +184,7 @@ class Diagnosis:
 
 
 def shown(value: float) -> str:
-    """A number as it is read: three digits, and no exponent where none is needed."""
+    """Format a number with three digits, and an exponent only where it is needed."""
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
@@ -193,5 +193,5 @@ def _where(finding: Finding) -> str:
 
 
 def worst_first(findings: list[Finding]) -> tuple[Finding, ...]:
-    """The findings by severity; those that are equally bad stay in their order."""
+    """Sort findings by severity; those that are equally bad stay in their order."""
     return tuple(sorted(findings, key=lambda f: SEVERITIES.index(f.severity)))

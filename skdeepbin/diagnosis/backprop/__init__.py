@@ -1,1 +1,1 @@
-"""Which mistake is in a backpropagation that someone wrote."""
+"""Mistakes in a backpropagation that a user wrote, found by their numbers."""

@@ -1,4 +1,4 @@
-"""Which mistake is in a backpropagation that someone wrote."""
+"""``debug_backprop``: compare, search the catalogue, report."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def debug_backprop(
         (sum_i -y_i log p_i - (1 - y_i) log(1 - p_i)  +  alpha / 2 |W|^2) / n
 
     or the same without the division (``reduction="sum"``). The gradients are compared
-    with the true ones, layer by layer; where they differ, a catalogue of wrong pieces
-    of a backward pass is searched for those that give the same numbers up to rounding.
+    with the true ones, layer by layer; where they differ, a catalogue of mistakes in a
+    backward pass is searched for those that give the same numbers up to rounding.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def debug_backprop(
 
 @np.errstate(all="ignore")
 def _report_on_function(queried: QueryResult, convention: Convention) -> BackpropReport:
-    """By points of sizes that tell, or of its own where it knows no others."""
+    """Report on a function, by telling points or by points of its own sizes."""
     wrong, at_home = _wrong(queried.points), queried.of_own_sizes
     explanation = _explained(wrong[:1])[0] if wrong else Explanation()
     if explanation.is_vague and len(at_home) > 1:
@@ -182,7 +182,7 @@ def _wrong(points: Sequence[Point]) -> list[Point]:
 
 
 def _explained(wrong: Sequence[Point]) -> list[Explanation]:
-    """What explains the gradients at all of some points."""
+    """Return the explanations that hold at all of some points."""
     return _common([explain(*_of(point)) for point in wrong])
 
 
@@ -190,7 +190,7 @@ def _explained(wrong: Sequence[Point]) -> list[Explanation]:
 def _report(
     points: Sequence[Point], convention: Convention, remarks: Sequence[str] = ()
 ) -> BackpropReport:
-    """What the gradients at all points tell together."""
+    """Report on the gradients at all points together."""
     wrong = _wrong(points)
     network, checked = (wrong or points)[0]
     layers = layer_reports(network, checked.gradients)
@@ -214,7 +214,7 @@ def _report(
 def _of_another_network(
     network: ReferenceNetwork, gradients: UserGradients
 ) -> list[str]:
-    """What the gradients are right for, if not for what was said."""
+    """Name another network for which the gradients are right, if there is one."""
     n_hidden = network.depth - 1
     for name in ACTIVATIONS:
         other = replace(network, activations=[name] * n_hidden)
@@ -238,7 +238,7 @@ def _of(point: Point) -> tuple[Any, Any]:
 
 
 def _common(by_point: Sequence[Sequence[Explanation]]) -> list[Explanation]:
-    """The explanations that hold at every point; those of the first, if none does."""
+    """Return the explanations common to all points; those of the first, if none is."""
     kept = list(by_point[0])
     for explanations in by_point[1:]:
         both = [c for a in kept for b in explanations if (c := _both(a, b)) is not None]
@@ -262,7 +262,7 @@ def _both(one: Explanation, other: Explanation) -> Explanation | None:
 
 
 def _confirmed(network: ReferenceNetwork) -> float:
-    """The relative error of the true gradient against central differences."""
+    """Return the relative error of the true gradient against central differences."""
     if network.n > N_ROWS:
         some = np.linspace(0, network.n - 1, N_ROWS).astype(int)
         network = replace(network, X=network.X[some], y=network.y[some])
@@ -280,5 +280,5 @@ def _confirmed(network: ReferenceNetwork) -> float:
 
 
 def _largest(gradient: np.ndarray) -> np.ndarray:
-    """The entries where a difference has the most digits."""
+    """Return the entries where a difference has the most digits."""
     return np.argsort(-abs(gradient).ravel(), kind="stable")[:N_CONFIRMED]

@@ -66,13 +66,13 @@ class Explanation:
 
     @property
     def cost(self) -> int:
-        """How many mistakes it supposes."""
+        """The number of mistakes that it supposes."""
         n_mistakes = sum(match.entries[0].cost for match in self.matches)
         return n_mistakes + UNEXPLAINED * len(self.unexplained)
 
     @property
     def is_lost(self) -> bool:
-        """Whether nothing tells what ``dZ`` of some layer is."""
+        """True if nothing tells ``dZ`` of some layer."""
         return any(
             {("weights", layer), ("biases", layer)} <= {*self.unexplained}
             for _, layer in self.unexplained
@@ -80,7 +80,7 @@ class Explanation:
 
     @property
     def is_vague(self) -> bool:
-        """Whether it leaves something open, or supposes numbers that were fitted."""
+        """True if it leaves something open, or supposes numbers that were fitted."""
         entries = [match.entries[0] for match in self.matches]
         fitted = any(entry.factor or entry.is_fitted for entry in entries)
         return bool(self.unexplained) or fitted
@@ -108,7 +108,7 @@ class Explanation:
 
 
 def is_same(user: Array, ours: Array, tolerance: float, rounding: float = 0.0) -> bool:
-    """Compare two arrays up to rounding.
+    """Return whether two arrays are equal up to rounding.
 
     rounding : how far they may be apart, however small they are.
     """
@@ -118,7 +118,7 @@ def is_same(user: Array, ours: Array, tolerance: float, rounding: float = 0.0) -
 
 
 def is_right(network: ReferenceNetwork, gradients: UserGradients) -> bool:
-    """Compare all gradients that can be compared with the true ones."""
+    """Return whether all gradients that can be compared are the true ones."""
     triples = zip(
         (*gradients.dW, *gradients.db),
         (array for part in network.gradient for array in part),

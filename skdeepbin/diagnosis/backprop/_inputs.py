@@ -1,4 +1,4 @@
-"""What the user gives to `debug_backprop`, checked and brought into rows."""
+"""Inputs of `debug_backprop`, checked and brought into rows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ UNIT, UNIT_32 = 1e-13, 1e-5
 
 
 def as_list(name: str, value: Any) -> list[Any]:
-    """The arrays of each layer, from the input to the output."""
+    """Return the arrays of each layer, from the input to the output."""
     is_vector = isinstance(value, np.ndarray) and value.ndim < 2
     is_vector = is_vector and value.dtype != object
     if isinstance(value, (dict, str)) or not isinstance(value, Iterable) or is_vector:
@@ -36,7 +36,7 @@ def as_list(name: str, value: Any) -> list[Any]:
 
 
 def as_numbers(name: str, value: Any) -> np.ndarray:
-    """An array of real numbers in float64."""
+    """Return an array of real numbers in float64."""
     if sparse.issparse(value):
         value = value.toarray()
     try:
@@ -52,13 +52,13 @@ def as_numbers(name: str, value: Any) -> np.ndarray:
 
 
 def is_single_precision(arrays: Sequence[Any]) -> bool:
-    """Whether some numbers are of single precision or less."""
+    """Return whether some numbers are of single precision or less."""
     kinds = (np.asarray(a).dtype for a in arrays if hasattr(a, "__array__"))
     return any(kind.kind == "f" and kind.itemsize < 8 for kind in kinds)
 
 
 class Convention(NamedTuple):
-    """How the user writes arrays.
+    """Convention in which the user writes arrays.
 
     columns : whether the rows of the data are columns of X.
     bias_axes : of each layer, the axes of length one that its biases have, before or
@@ -73,13 +73,13 @@ class Convention(NamedTuple):
     dtypes: tuple[np.dtype, np.dtype] = (np.dtype(float), np.dtype(float))
 
     def turned(self, array: np.ndarray) -> np.ndarray:
-        """A matrix of the user in rows, or one in rows as the user's."""
+        """Return a matrix of the user in rows, or one in rows as the user's."""
         return array.T if self.columns else array
 
     def arrays(
         self, network: ReferenceNetwork
     ) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray, np.ndarray]:
-        """Weights, biases, X and y as the user would have them."""
+        """Return weights, biases, X and y as the user would have them."""
         dtype, of_labels = self.dtypes
         W = [self.turned(w).astype(dtype) for w in network.weights]
         b = [
@@ -90,18 +90,18 @@ class Convention(NamedTuple):
         return W, b, self.turned(network.X).astype(dtype), y
 
     def shape(self, rows: int, columns: int) -> tuple[int, int]:
-        """How the user's array is shaped that has this shape in rows."""
+        """Return the shape in the convention, of an array of this shape in rows."""
         return (columns, rows) if self.columns else (rows, columns)
 
 
 def _floating(weights: Sequence[Any], X: Any) -> np.dtype:
-    """The type that random parameters and rows can be handed over in."""
+    """Return the type that random parameters and rows can be handed over in."""
     common = np.result_type(*(np.asarray(array).dtype for array in (*weights, X)))
     return common if common.kind == "f" else np.dtype(float)
 
 
 def _axes(array: Any) -> tuple[int, int]:
-    """The axes of length one before and after that of a vector."""
+    """Return the axes of length one before and after that of a vector."""
     shape = np.shape(array)
     if len(shape) < 2:
         return (0, 0)
@@ -123,7 +123,7 @@ def check_network(
     reduction: str,
     alpha: float,
 ) -> tuple[ReferenceNetwork, Convention]:
-    """The problem in rows, and the convention it came in."""
+    """Return the network with samples in rows, and the convention it came in."""
     originals = biases, y
     dtypes = _floating(weights, X), np.asarray(y).dtype
     W = [as_numbers(f"weights[{i}]", w) for i, w in enumerate(weights)]
@@ -178,7 +178,7 @@ def check_network(
 def _convention(
     W: Sequence[np.ndarray], X: np.ndarray, n: int, samples: str | None
 ) -> Convention:
-    """The one in which the shapes fit, or that the user says."""
+    """Return the convention in which the shapes fit, or that the user says."""
     if samples not in (None, "rows", "columns"):
         raise ValueError(f"`samples` must be 'rows' or 'columns'; got {samples!r}.")
     allowed = [c for c in (False, True) if samples in (None, ("rows", "columns")[c])]
@@ -214,7 +214,7 @@ def _convention(
 def _misfit(
     W: Sequence[np.ndarray], X: np.ndarray, n: int, columns: bool
 ) -> str | None:
-    """What does not fit in a convention."""
+    """Return a sentence on the shapes that do not fit in a convention, if any."""
     turned = Convention(columns).turned
     where = "columns" if columns else "rows"
     rows, width = turned(X).shape
@@ -286,7 +286,7 @@ def _check_activations(activation: Any, n_hidden: int) -> list[str]:
 
 
 class CheckedGradients(NamedTuple):
-    """The gradients in rows, and what their shapes alone tell.
+    """The user's gradients in rows, and the mistakes that their shapes alone tell.
 
     notes : on arrays that could not be compared.
     """
@@ -303,7 +303,7 @@ def compared(
     bias_grads: Sequence[Any],
     is_single: bool,
 ) -> CheckedGradients:
-    """The user's gradients as far as they can be compared."""
+    """Return the user's gradients as far as they can be compared."""
     depth = network.depth
     for name, grads in (("weight_grads", weight_grads), ("bias_grads", bias_grads)):
         if len(grads) != depth:
@@ -352,7 +352,7 @@ def compared(
 def _weight_gradient(
     network: ReferenceNetwork, convention: Convention, layer: int, G: np.ndarray
 ) -> tuple[Array | None, Mistake | None]:
-    """``dW_l`` in rows, or what its shape tells."""
+    """Return ``dW_l`` in rows, or the mistake that its shape tells."""
     W = network.weights[layer - 1]
     place = network.depth - layer
     if G.shape == convention.shape(*W.shape):
@@ -384,7 +384,7 @@ def _weight_gradient(
 def _bias_gradient(
     network: ReferenceNetwork, convention: Convention, layer: int, g: np.ndarray
 ) -> tuple[Array | None, Mistake | None]:
-    """``db_l``, or what its shape tells."""
+    """Return ``db_l``, or the mistake that its shape tells."""
     k, n, place = network.weights[layer - 1].shape[1], network.n, network.depth - layer
     if g.shape in ((k,), (k, 1), (1, k)):
         return g.ravel(), None

@@ -1,4 +1,4 @@
-"""From explanations to sentences: mistakes by name, and what no entry explains."""
+"""Messages for the reader: mistakes by name, and hints where no entry explains."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from skdeepbin.diagnosis.backprop._report import Comparison, LayerReport
 from skdeepbin.diagnosis.backprop.catalogue._entry import Entry, Mistake
 from skdeepbin.network._parameters import Array
 
-# Kinds of pieces that every layer has; of the others only hidden layers have one.
+# Kinds of mistakes that every layer can have; the others only hidden layers can.
 EVERY_LAYER = ("weights", "biases")
 # Names of layers in formulas that hold for every layer.
 GENERAL = {"l": "_l", "i": "_(l-1)", "o": "_(l+1)", "oo": "_(l+2)", "L": "_L"}
@@ -33,7 +33,7 @@ def mistakes_of(
     network: ReferenceNetwork,
     convention: Convention,
 ) -> list[Mistake]:
-    """The mistakes of the first explanation, with those of others of the same numbers.
+    """Return the mistakes of the first explanation, and others of the same numbers.
 
     From the output to the input.
     """
@@ -108,7 +108,7 @@ def _places(match: Match, network: ReferenceNetwork) -> Sequence[int | None]:
 def _formula(
     text: str, layer: int | None, network: ReferenceNetwork, convention: Convention
 ) -> str:
-    """The formula in the letters and in the convention of the user."""
+    """Return the formula in the letters and in the convention of the user."""
     if layer is None:
         text = text.format(**GENERAL)
     else:
@@ -143,7 +143,7 @@ IN_COLUMNS = {
 
 
 def _turned(text: str) -> str:
-    """The formula for samples in columns."""
+    """Return the formula for samples in columns."""
     for rows, columns in IN_COLUMNS.items():
         if rows in text:
             text = text.replace(rows, columns)
@@ -157,7 +157,7 @@ def _turned(text: str) -> str:
 
 
 def _operand(text: str, opening: str, closing: str) -> int:
-    """The length of the operand at the start of a text, with its brackets closed."""
+    """Return the length of the operand at the start of a text, brackets closed."""
     open_brackets = 0
     for length, letter in enumerate(text):
         if letter == opening:
@@ -174,7 +174,7 @@ def _operand(text: str, opening: str, closing: str) -> int:
 def layer_reports(
     network: ReferenceNetwork, gradients: UserGradients
 ) -> tuple[LayerReport, ...]:
-    """The comparison of every gradient, from the output to the input."""
+    """Return the comparison of every gradient, from the output to the input."""
     dW, db = (
         [_compared(*arrays, gradients.tolerance, network) for arrays in zip(*of_kind)]
         for of_kind in zip(
@@ -230,7 +230,7 @@ def _known_factor(factor: float, network: ReferenceNetwork) -> str:
 def untested_notes(
     network: ReferenceNetwork, gradients: UserGradients
 ) -> Iterable[str]:
-    """Which true gradients are zero, so that nothing can be told by them."""
+    """Yield a note on each true gradient of zero, by which nothing can be told."""
     for letter, arrays, rounding in zip(
         ("dW", "db"), network.gradient, gradients.rounding
     ):
@@ -245,7 +245,7 @@ def untested_notes(
 def unexplained_notes(
     explanation: Explanation, layers: Sequence[LayerReport], network: ReferenceNetwork
 ) -> Iterable[str]:
-    """What is wrong, and how, where no entry of the catalogue gives the numbers."""
+    """Yield notes on the differences that no entry of the catalogue explains."""
     by_kind: dict[str, list[int]] = {"weights": [], "biases": []}
     for kind, number in explanation.unexplained:
         by_kind[kind].append(number)

@@ -1,4 +1,4 @@
-"""A user's function that computes gradients, asked where mistakes show."""
+"""Queries of a user's function for its gradients, at points where mistakes show."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from skdeepbin.diagnosis.backprop._inputs import (
 )
 from skdeepbin.diagnosis.backprop._reference import ReferenceNetwork
 
-# Points that a function is asked at: so many times the usual spread of weights. Near
+# Points that a function is queried at: so many times the usual spread of weights. Near
 # zero some mistakes are within rounding; far from it units are saturated.
 SPREADS = (1.0, 2.0, 0.5)
 SEED = 7919
@@ -28,14 +28,14 @@ GradFn = Callable[..., tuple[Sequence[Any], Sequence[Any]]]
 
 
 class Point(NamedTuple):
-    """Parameters and rows, with the user's gradients there."""
+    """Parameters and rows, with the user's gradients at them."""
 
     network: ReferenceNetwork
     checked: CheckedGradients
 
 
 class QueryResult(NamedTuple):
-    """The user's function at telling points and at the user's own, and what it does.
+    """Gradients of the user's function at several points, and how it behaves.
 
     points : of sizes that tell.
     of_own_sizes : the same with as many rows and units as the user has.
@@ -50,7 +50,7 @@ class QueryResult(NamedTuple):
 def query(
     grad_fn: GradFn, network: ReferenceNetwork, convention: Convention, is_single: bool
 ) -> QueryResult:
-    """Ask the function, where it allows it with sizes that tell."""
+    """Query the function, with sizes that tell where it allows them."""
     if not callable(grad_fn):
         raise TypeError(
             "`grad_fn` must be a function of (weights, biases, X, y); got "
@@ -82,7 +82,7 @@ def query(
 def _behaviour(
     grad_fn: GradFn, own: Numbers, own_point: Point, convention: Convention
 ) -> list[str]:
-    """What the function does that it should not; an error if it tells nothing."""
+    """Return notes on how the function behaves; raise an error if it tells nothing."""
     network, notes = own_point.network, list[str]()
     if own.altered:
         notes.append(
@@ -120,7 +120,7 @@ def _behaviour(
 def _is_random(
     grad_fn: GradFn, own: Numbers, network: ReferenceNetwork, convention: Convention
 ) -> bool:
-    """Whether it gives other numbers for the same arguments."""
+    """Return whether the function gives other numbers for the same arguments."""
     if not _is_same(own, _numbers(grad_fn, network, convention)):
         return True
     # A few rows can be dropped or drawn alike by chance; these are 47.
@@ -133,7 +133,7 @@ def _is_random(
 
 
 class Numbers(NamedTuple):
-    """What the function returned, and which of its arguments it altered."""
+    """Gradients that the function returned, and the arguments that it altered."""
 
     weights: list[Any]
     biases: list[Any]
@@ -143,7 +143,7 @@ class Numbers(NamedTuple):
 def _numbers(
     grad_fn: GradFn, network: ReferenceNetwork, convention: Convention
 ) -> Numbers:
-    """The user's gradients, by the arrays that the user would have."""
+    """Call the function with arrays as the user would have them."""
     W, b, X, y = convention.arrays(network)
     named = {f"`weights[{i}]`": array.copy() for i, array in enumerate(W)}
     named |= {f"`biases[{i}]`": array.copy() for i, array in enumerate(b)}
@@ -176,13 +176,13 @@ def _point(
 
 
 def _is_same(one: Numbers, other: Numbers) -> bool:
-    """Whether the numbers are the same to the last bit."""
+    """Return whether the numbers are the same to the last bit."""
     mine, theirs = (*one.weights, *one.biases), (*other.weights, *other.biases)
     return len(mine) == len(theirs) and all(map(np.array_equal, mine, theirs))
 
 
 def _telling_sizes(network: ReferenceNetwork) -> tuple[int, ...]:
-    """Rows, features and widths of which none can stand in for another."""
+    """Return rows, features and widths of which none can stand in for another."""
     return (47, 7, *(5 + 3 * layer for layer in range(1, network.depth)), 1)
 
 
@@ -193,7 +193,7 @@ def _own_sizes(network: ReferenceNetwork) -> tuple[int, ...]:
 def _random_network(
     like: ReferenceNetwork, sizes: Sequence[int], spread: float, seed: int
 ) -> ReferenceNetwork:
-    """Another of the same kind: labels uneven, biases away from zero."""
+    """Return a random network of the same kind: labels uneven, biases not zero."""
     random = np.random.RandomState(seed)
     n, *widths = sizes
     W = [

@@ -1,4 +1,4 @@
-"""A network as its author wrote it: layer by layer, a row of the data in each row.
+"""Reference network: the passes of a textbook, layer by layer, samples in rows.
 
 The letters, for ``n`` rows and layers ``l = 1 .. L``::
 
@@ -28,7 +28,7 @@ from skdeepbin.network._parameters import Array
 
 @dataclass(frozen=True)
 class ReferenceNetwork:
-    """Parameters, rows, and what is minimised.
+    """A network with its rows, and the loss that is minimised.
 
     weights : ``W_1 .. W_L``, each of shape (fan_in, fan_out).
     biases : ``b_1 .. b_L``, each of shape (fan_out,).
@@ -47,7 +47,7 @@ class ReferenceNetwork:
     alpha: float
 
     def at(self, weights: Sequence[Array], biases: Sequence[Array]) -> ReferenceNetwork:
-        """The same with other parameters."""
+        """Return the network with other parameters."""
         return replace(self, weights=weights, biases=biases)
 
     @property
@@ -88,7 +88,7 @@ class ReferenceNetwork:
         return Z, A
 
     def of_unit(self, layer: int, unit: int) -> ReferenceNetwork:
-        """The same with one unit in the layer, as far as its derivative is concerned.
+        """Return it with one unit in the layer, as far as its derivative is concerned.
 
         Of arrays as wide as the layer there is the column of the unit.
         """
@@ -104,17 +104,17 @@ class ReferenceNetwork:
         return narrow
 
     def derivative(self, layer: int) -> Array:
-        """``f'(Z_l)`` of a hidden layer."""
+        """Return ``f'(Z_l)`` of a hidden layer."""
         F = self.A[layer].copy()
         ACTIVATIONS[self.activations[layer - 1]].derivative(F, np.empty_like(F))
         return F
 
     def penalty(self, layer: int) -> Array:
-        """``alpha W_l``, over n for the mean loss."""
+        """Return ``alpha W_l``, over n for the mean loss."""
         return self.alpha / self.divisor * self.weights[layer - 1]
 
     def loss(self) -> float:
-        """What is minimised."""
+        """Return the loss that is minimised, penalty included."""
         z = self.Z[-1]
         losses = np.logaddexp(0, z) - self.y * z
         squares = sum(float((W**2).sum()) for W in self.weights)
@@ -122,7 +122,7 @@ class ReferenceNetwork:
 
     @cached_property
     def sizes(self) -> tuple[list[float], list[float]]:
-        """Of each ``dW`` and ``db``, the norm of the sum of the sizes of its terms.
+        """The norm of the sum of the sizes of the terms of each ``dW`` and ``db``.
 
         A gradient that is much smaller than that is a difference of rounded numbers.
         """

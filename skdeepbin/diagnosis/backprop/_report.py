@@ -1,4 +1,4 @@
-"""What `debug_backprop` has found, as text, HTML and a dict."""
+"""Report of `debug_backprop`, as text, HTML and a dict."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ N_SHOWN = 4
 
 
 def finite(value: Any) -> Any:
-    """Plain values with None for numbers that are not finite."""
+    """Return plain values with None for numbers that are not finite."""
     if isinstance(value, dict):
         return {key: finite(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
@@ -38,7 +38,7 @@ class Comparison(NamedTuple):
 
     @property
     def ok(self) -> bool:
-        """Whether it is right up to rounding."""
+        """True if it is right up to rounding."""
         return self.verdict == "right"
 
 
@@ -57,7 +57,7 @@ class LayerReport(NamedTuple):
 
 @dataclass(frozen=True)
 class BackpropReport:
-    """What `debug_backprop` has found.
+    """Report of `debug_backprop`.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ class BackpropReport:
     numeric_error: float
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as plain values.
+        """Return the report as plain values.
 
         Returns
         -------

@@ -96,7 +96,7 @@ class Candidate(NamedTuple):
 
 
 class LargestUnit(NamedTuple):
-    """The unit of a layer with the largest gradient: its column, and the norm of it."""
+    """The unit of a layer with the largest gradient, its column, and its norm."""
 
     unit: int
     gradient: Array | None
@@ -313,7 +313,7 @@ class _Search:
         return self.largest[layer]
 
     def _may_be(self, explanation: Explanation, layer: int, column: Array) -> bool:
-        """Whether a column of ``dZ_l`` may give that of ``dW_l``, up to a factor."""
+        """Return whether a column of ``dZ_l`` may explain ``dW_l``, up to a factor."""
         _, user, size = self._largest(layer)
         if user is None or any(explanation.matches_of("weights")):
             return bool(np.isfinite(column).all())
@@ -410,7 +410,7 @@ class _Search:
         return [entries] if entries else []
 
     def _is_not_one(self, c: float) -> bool:
-        """Whether a factor is one that somebody may have put there."""
+        """Return whether a factor is one that somebody may have put there."""
         return abs(c - 1) > FITTED_TOLERANCES * self.gradients.tolerance
 
     def _penalties(

@@ -1,4 +1,4 @@
-"""How long a diagnosis may take, counted in work and not by the clock.
+"""Budget of a diagnosis, counted in work and not by the clock.
 
 So the same table gives the same diagnosis on a slow machine. A unit of work takes about
 a nanosecond of one core: with ``p`` parameters, ``n`` rows of ``m`` entries in all, and
@@ -30,7 +30,7 @@ LEAST, MOST, SECONDS = 1e9, 5e9, 10.0
 
 
 class OutOfBudget(Exception):
-    """Something would take longer than a diagnosis may take."""
+    """Raised where something would take longer than a diagnosis may take."""
 
 
 class Budget:
@@ -64,7 +64,7 @@ class Budget:
 def work_of_pass(
     n_entries: float, n_rows: int, sizes: Sequence[int], n_steps: float = 1.0
 ) -> float:
-    """The work of one pass of a network over rows, forward and backward.
+    """Return the work of one pass of a network over rows, forward and backward.
 
     n_entries : of the rows, those that are not stored left out.
     sizes : the widths from the features to the output.
@@ -81,7 +81,7 @@ def work_of_pass(
 def budget_of_a_fit(
     n_passes: int, X: Any, sizes: Sequence[int], batch_size: int | None
 ) -> Budget:
-    """The budget to say why a fit failed that made so many passes over X."""
+    """Return the budget to say why a fit failed that made so many passes over X."""
     n_rows, n_features = X.shape
     n_entries = X.nnz if issparse(X) else n_rows * n_features
     n_steps = 1.0 if batch_size is None else max(n_rows / batch_size, 1.0)

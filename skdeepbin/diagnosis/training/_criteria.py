@@ -24,19 +24,19 @@ FIT_ANEW = "Fit anew from random weights, with warm_start=False"
 
 
 def stuck(e: Evidence) -> bool:
-    """Whether the network knows no more than how frequent the classes are."""
+    """Return whether the network knows no more than how frequent the classes are."""
     return e.loss >= STUCK * e.entropy
 
 
 def failing(e: Evidence) -> bool:
-    """Whether the network is far from the loss of other models."""
+    """Return whether the network is far from the loss of other models."""
     if e.reachable >= STUCK * e.entropy:
         return stuck(e)
     return e.gain(e.loss) < LEARNT
 
 
 def better_on_held_out(e: Evidence, control: Trial, trial: Trial) -> bool:
-    """Whether a change helps on rows that neither was trained on."""
+    """Return whether a change helps on rows that neither was trained on."""
     before = min(control.held_out, OUT_OF_HAND * e.entropy)
     missing = max(before - e.reachable, 0)
     enough = max(CLOSES_HELD_OUT * missing, GAINS_HELD_OUT * e.entropy)

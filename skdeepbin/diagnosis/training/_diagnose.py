@@ -54,7 +54,7 @@ def diagnose(clf: Any, X: Any, y: Any, sample_weight: Any = None) -> Diagnosis:
     Returns
     -------
     diagnosis : Diagnosis
-        Its `findings`, the worst first. Of a committee, they are about the network with
+        Its `findings`, the worst first. Of an ensemble, they are about the network with
         the largest loss.
 
     Raises
@@ -143,7 +143,7 @@ def cause_of_failure(
     budget: Budget,
     penalty: Penalty | None = None,
 ) -> Finding | None:
-    """Why a fit that has just ended has failed; None if no cause is found.
+    """Return the cause of a fit that has just failed; None if none is found.
 
     second : whether a row of X is of the second class.
     budget : what may be measured and tried out.
@@ -163,7 +163,7 @@ def _worst(
     budget: Budget,
     penalty: Penalty | None,
 ) -> Finding:
-    """The worst that can be said of a fit."""
+    """Return the worst that can be said of a fit."""
     chosen = sample(second, most_rows(X))
     if not issparse(X):
         budget.spend(COPY * len(chosen) * X.shape[1])

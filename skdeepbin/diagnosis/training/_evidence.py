@@ -1,4 +1,4 @@
-"""What is measured, once, about a network and a sample of its rows."""
+"""Evidence: measurements, made once, of a network and a sample of its rows."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ MODEL, NEIGHBOUR, MODELS = 100.0, 1 / 8, 7e7
 
 
 class Penalty(NamedTuple):
-    """How strong a penalty suits the rows.
+    """Penalty that suits the rows.
 
     auto : the strongest that `alpha="auto"` is.
     weight : of all rows together, in the user's unit.
@@ -69,10 +69,10 @@ class Evidence:
     X : the rows as the network is given them.
     y : whether a row is of the second class.
     w : weights of the rows, those by `class_weight` included; they sum to one.
-    sample_weight : without those, as experiments are given them; None for all one.
+    sample_weight : without those, as trials are given them; None for all one.
     n_rows : of the whole table.
     is_sparse : whether the network is given sparse rows.
-    trials : the experiments that were made, by what was changed.
+    trials : those that were made, by what was changed.
     features : which of the features of the table these are; None for all.
     budget : what may be measured and tried out yet.
     known_penalty : where it is known of all rows and not of the sample alone.
@@ -91,12 +91,12 @@ class Evidence:
     known_penalty: Penalty | None = None
 
     def number_of(self, feature: int) -> int:
-        """The number that a feature has in the table."""
+        """Return the number that a feature has in the table."""
         return feature if self.features is None else int(self.features[feature])
 
     @cached_property
     def entropy(self) -> float:
-        """The loss of one who knows only how frequent the classes are."""
+        """The loss of the class-prior baseline."""
         share = float(self.w @ self.y)
         return -float(xlogy(share, share) + xlogy(1 - share, 1 - share))
 
@@ -116,14 +116,14 @@ class Evidence:
 
     @cached_property
     def units(self) -> Units:
-        """Those of the features in training, as far as the sample tells."""
+        """The units of the features in training, as far as the sample tells."""
         scaling = self.model.parameters.get("feature_scaling", "auto")
         X = self.model.input(self.X)
         return units_of(X, lambda rows: np.ones(len(X))[rows], scaling)
 
     @cached_property
     def penalty(self) -> Penalty:
-        """How strong a penalty suits the rows, of our classifier."""
+        """The penalty that suits the rows, of our classifier."""
         if self.known_penalty is not None:
             return self.known_penalty
         factor = self.n_rows / len(self.y)
@@ -152,7 +152,7 @@ class Evidence:
         return self.loss_of(self.logits, slice(None))
 
     def loss_of(self, z: Array, rows: Any) -> float:
-        """The mean log loss of logits for some of the rows."""
+        """Return the mean log loss of logits for some of the rows."""
         w = self.w[rows]
         losses, _ = log_loss(z, self.y[rows].astype(float))
         with np.errstate(invalid="ignore", over="ignore"):
@@ -161,14 +161,14 @@ class Evidence:
 
     @cached_property
     def layers(self) -> Layers:
-        """What is measured of each layer."""
+        """Measurements of each layer."""
         self._spend_on_layers()
         network, theta, X = self.network
         return measure(network, self.model.activation, theta, X, self.y, self.w)
 
     @cached_property
     def start(self) -> Layers:
-        """What is measured of each layer at a start like the one of the network."""
+        """Measurements of each layer at a start like the one of the network."""
         self._spend_on_layers()
         network, _, X = self.network
         rng = np.random.RandomState(0)
@@ -182,7 +182,7 @@ class Evidence:
 
     @cached_property
     def scale(self) -> Array:
-        """Of each layer, the size of the weights over that of a usual start."""
+        """The size of the weights of each layer over that of a usual start."""
         sizes = self.network[0].layout.sizes
         usual = [self.model.usual_start(*shape) for shape in pairwise(sizes)]
         return self.layers.size / usual
@@ -207,13 +207,13 @@ class Evidence:
 
     @cached_property
     def baselines(self) -> Baselines:
-        """What simple models find in the sample."""
+        """Results of simple models on the sample."""
         self.budget.spend(MODELS + (MODEL + NEIGHBOUR * len(self.X)) * self.X.size)
         return baselines(self.X, self.y, self.w)
 
     @cached_property
     def columns(self) -> Columns:
-        """What is to be said of single features."""
+        """Statistics of single features."""
         self.budget.spend(COLUMNS * self.X.size)
         return columns(self.X, self.y)
 
@@ -223,12 +223,12 @@ class Evidence:
         return min(self.baselines.best_loss, self.entropy)
 
     def gain(self, loss: float) -> float:
-        """The share of what other models gain over the class frequencies."""
+        """Return the gain over the class priors, as a share of that of other models."""
         return (self.entropy - loss) / max(self.entropy - self.reachable, 1e-3)
 
 
 def rows_of(network: DiagnosedModel, X: Any) -> Any:
-    """X as the network is given it, behind its pipeline: checked, dense or CSR."""
+    """Return X as the network reads it, behind its pipeline: checked, dense or CSR."""
     for transform in network.prefix:
         X = transform.transform(X)
     fitted = network.estimator
@@ -249,14 +249,14 @@ def rows_of(network: DiagnosedModel, X: Any) -> Any:
 
 
 def most_rows(X: Any) -> int:
-    """How many rows of X are looked at, at most."""
+    """Return how many rows of X are looked at, at most."""
     return min(ROWS, max(ENTRIES // X.shape[1], FEWEST))
 
 
 def gather(
     clf: Any, X: Any, y: Any, sample_weight: Any = None, budget: Budget | None = None
 ) -> list[Evidence]:
-    """The evidence about each network of a fitted estimator.
+    """Return the evidence about each network of a fitted estimator.
 
     budget : what may be measured and tried out; None is all. With one, features that
         are zero in all of the sample are left out, unless networks read bins of them.
@@ -307,7 +307,7 @@ def gather(
 
 
 def without_zeros(X: Any) -> tuple[Any, NDArray[np.intp]]:
-    """Sparse rows without the features that none of them has, and which are left.
+    """Return sparse rows without the features that are zero in all, and those left.
 
     Of a few rows of many features these are most, and no logit depends on them.
     """
@@ -322,7 +322,7 @@ OTHER_ROWS, NEAR = 2.0, 0.5
 
 
 def warn_of_other_rows(networks: Sequence[Evidence]) -> None:
-    """Say where the rows are hardly those that the network was fitted on."""
+    """Warn where the rows are hardly those that the network was fitted on."""
     ended = float(networks[0].model.estimator.loss_)
     worst = max(evidence.loss for evidence in networks)
     limit = OTHER_ROWS * ended + NEAR * networks[0].entropy
@@ -339,7 +339,7 @@ def warn_of_other_rows(networks: Sequence[Evidence]) -> None:
 def sample(
     second: NDArray[np.bool_], n: int, seed: int = 0, least: int = 20
 ) -> NDArray[np.intp]:
-    """About n rows, of either class the same share, and `least` if there are."""
+    """Return about n rows, of either class the same share, and `least` if there are."""
     if len(second) <= n:
         return np.arange(len(second))
     rng = np.random.RandomState(seed)

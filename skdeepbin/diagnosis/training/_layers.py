@@ -1,4 +1,4 @@
-"""What is measured of each layer of a network.
+"""Measurements of each layer of a network.
 
 With ``a_l`` the activations and ``d_l = dz / dZ_l`` of a row, for each layer::
 
@@ -25,7 +25,7 @@ from skdeepbin.network._parameters import Array
 
 
 class Layers(NamedTuple):
-    """What is measured of each layer, from the first hidden one to the output.
+    """Measurements of each layer, from the first hidden one to the output.
 
     logits : of the rows.
     spread, sensitivity : as the module says.
@@ -54,7 +54,7 @@ def measure(
     y: NDArray[np.bool_],
     w: Array,
 ) -> Layers:
-    """The layers of a network with parameters ``theta``, seen by the rows of X.
+    """Return the measurements of a network with parameters ``theta`` on rows of X.
 
     w : weights of the rows; they sum to one.
     """
@@ -81,7 +81,7 @@ def measure(
 
 
 def shares(activation: str, A: Sequence[Array]) -> tuple[list[float], list[float]]:
-    """Of each hidden layer the share of dead units and of saturated activations."""
+    """Return the share of dead units and of saturated activations of each layer."""
     traits = TRAITS[activation]
     dead = [float(np.mean(~(a > 0).any(axis=1))) if traits.can_die else 0.0 for a in A]
     far = [float(np.mean(abs(a - traits.middle) > traits.saturated)) for a in A]
@@ -89,7 +89,7 @@ def shares(activation: str, A: Sequence[Array]) -> tuple[list[float], list[float
 
 
 def _backward(network: Network, V: Sequence[Array], A: Sequence[Array]) -> list[Array]:
-    """``dz / dZ_l`` of each row, from the first layer to the output."""
+    """Return ``dz / dZ_l`` of each row, from the first layer to the output."""
     D: list[Array] = [np.ones((1, A[0].shape[1] if A else 1))]
     for layer in range(len(A), 0, -1):
         F = A[layer - 1].copy()

@@ -1,4 +1,4 @@
-"""What is diagnosed: a fitted network, whichever estimator it comes from."""
+"""Diagnosed model: one fitted network, whichever estimator it comes from."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class DiagnosedModel:
     loss, validation : what was recorded at each iteration; the second may be empty.
     gradient_norms, update_ratios : the same for each layer; None if not recorded.
     ended_at_max_iter : whether more iterations were not allowed.
-    number, n_networks : which network of a committee it is, from 1.
+    number, n_networks : which network of an ensemble it is, from 1.
     n_left_out : of how many features it has lost the weights.
     bins : that it reads beside the features; None for none.
     """
@@ -130,7 +130,7 @@ class DiagnosedModel:
 
     @property
     def is_fast(self) -> bool:
-        """Whether the learning rate is too high for most tables."""
+        """True if the learning rate is too high for most tables."""
         most = RARELY_TOO_HIGH.get(self.parameters["solver"], np.inf)
         return self.rate is not None and self.rate > most
 
@@ -156,13 +156,13 @@ class DiagnosedModel:
         return None if isinstance(value, str) else float(value)
 
     def usual_start(self, fan_in: int, fan_out: int) -> float:
-        """The standard deviation of the weights of a layer in a usual start."""
+        """Return the standard deviation of the weights of a layer in a usual start."""
         if self.scales_itself:
             return INITIALIZERS[ACTIVATIONS[self.activation].init](fan_in, fan_out)
         return TRAITS[self.activation].mlp_start * xavier(fan_in, fan_out)
 
     def start(self, fan_in: int, fan_out: int) -> float:
-        """The standard deviation of the weights of a layer in the start it had."""
+        """Return the standard deviation of the weights of a layer in its start."""
         rule = self.parameters.get("init", "auto")
         if rule in INITIALIZERS:
             return INITIALIZERS[rule](fan_in, fan_out)
@@ -171,7 +171,7 @@ class DiagnosedModel:
         return self.usual_start(fan_in, fan_out)
 
     def input(self, X: Array) -> Array:
-        """What its first layer reads of dense rows."""
+        """Return the columns that its first layer reads, of dense rows."""
         return X if self.bins is None else self.bins.beside(X)
 
     @property
@@ -203,12 +203,12 @@ class DiagnosedModel:
 
     @property
     def is_step_by_step(self) -> bool:
-        """Whether it was trained by `partial_fit`."""
+        """True if it was trained by `partial_fit`."""
         return self.stop_reason == PARTIAL
 
     @property
     def against_overfitting(self) -> tuple[dict[str, Any], str]:
-        """What to set for the least loss on rows not seen, and what that does."""
+        """The change for the least loss on rows not seen, and its effect in words."""
         if not self.scales_itself and self.parameters["solver"] == "lbfgs":
             alpha = max(1.0, 10 * self.parameters["alpha"])
             return {"alpha": alpha}, "which holds the weights down"
@@ -216,7 +216,7 @@ class DiagnosedModel:
 
     @property
     def validated(self) -> bool:
-        """Whether held-out rows decided when to stop."""
+        """True if held-out rows decided when to stop."""
         if self.scales_itself:
             return self.stop_reason == "early_stopping" or (
                 bool(self.parameters["early_stopping"]) and self.validation.size > 0
@@ -224,7 +224,7 @@ class DiagnosedModel:
         return bool(self.parameters["early_stopping"])
 
     def step_ratio(self, gradient_norm: float) -> float:
-        """The length of a step over that of the weights, near where it stands."""
+        """Return the length of a step over that of the weights, as they are now."""
         if self.update_ratios is not None:
             steps = self.update_ratios[1:].max(axis=1)
             steps = steps[np.isfinite(steps)]
@@ -243,14 +243,14 @@ class DiagnosedModel:
 
 
 def restricted_to(model: DiagnosedModel, features: NDArray[np.intp]) -> DiagnosedModel:
-    """The network without the weights of other features."""
+    """Return the network without the weights of other features."""
     first, *others = model.weights
     n_left_out = len(first) - len(features)
     return replace(model, weights=[first[features], *others], n_left_out=n_left_out)
 
 
 def diagnosed_models(clf: Any, name: str = "clf") -> list[DiagnosedModel]:
-    """Each network of a fitted estimator, or an error that names what was expected.
+    """Return each network of a fitted estimator, or raise an error.
 
     name : what the user calls it.
     """
@@ -275,7 +275,7 @@ def diagnosed_models(clf: Any, name: str = "clf") -> list[DiagnosedModel]:
 
 
 def unpacked(clf: Any) -> tuple[tuple[Any, ...], Any]:
-    """What transforms the features, and the estimator at the end of a pipeline.
+    """Return the transformers and the estimator at the end of a pipeline.
 
     Of a search it is the best estimator.
     """
@@ -299,7 +299,7 @@ def _is_ours(clf: Any) -> bool:
 
 
 def _of_ours(clf: Any, steps: tuple[Any, ...]) -> list[DiagnosedModel]:
-    """The networks of a DeepBinaryClassifier."""
+    """Return the networks of a DeepBinaryClassifier."""
     networks = fitted_networks(clf)
     single, k = clf.coefs_[0].ndim == 2, len(networks)
 
@@ -341,7 +341,7 @@ def _of_ours(clf: Any, steps: tuple[Any, ...]) -> list[DiagnosedModel]:
 
 
 def _parameters_of_ours(clf: Any, number: int, bins: Bins | None) -> dict[str, Any]:
-    """The parameters, with what "auto" came to."""
+    """Return the parameters, with what "auto" came to."""
     parameters: dict[str, Any] = clf.get_params(deep=False)
     parameters["n_bins"] = 0 if bins is None else max(bins.most, 2)
     if parameters["solver"] == "auto":
@@ -357,7 +357,7 @@ def _reason_of_ours(clf: Any) -> str:
 
 
 def _of_mlp(clf: MLPClassifier, steps: tuple[Any, ...], name: str) -> DiagnosedModel:
-    """The network of scikit-learn's MLPClassifier, if it has one logit."""
+    """Return the network of scikit-learn's MLPClassifier, if it has one logit."""
     n_outputs = clf.coefs_[-1].shape[1]
     binary = np.ndim(clf.classes_) == 1 and len(clf.classes_) == 2
     if clf.out_activation_ != "logistic" or n_outputs != 1 or not binary:
@@ -391,7 +391,7 @@ def _of_mlp(clf: MLPClassifier, steps: tuple[Any, ...], name: str) -> DiagnosedM
 def _reason_of_mlp(
     clf: MLPClassifier, parameters: Mapping[str, Any], n_losses: int
 ) -> str:
-    """Why its training ended; it tells by its counts alone."""
+    """Return why its training ended; it tells by its counts alone."""
     if clf.n_iter_ >= parameters["max_iter"]:
         return "max_iter"
     if parameters["solver"] == "lbfgs" or parameters["warm_start"]:

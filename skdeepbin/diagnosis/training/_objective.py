@@ -1,4 +1,4 @@
-"""What a fitted classifier minimises, as functions of its arrays."""
+"""Objective of a fitted classifier, as functions of its arrays."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ Gradients = Callable[[list[Array]], list[Array]]
 
 
 def of_the_classifier(clf: Any, X: Any, y: Any) -> tuple[Loss, Gradients, list[Array]]:
-    """Loss, gradients and parameters ``[W; b]`` of each layer, on rows of weight one.
+    """Return loss, gradients and parameters ``[W; b]``, on rows of weight one.
 
-    In the units that the classifier was trained in; of a committee its first network.
+    In the units that the classifier was trained in; of an ensemble its first network.
     """
     prefix, clf = unpacked(clf)
     if not hasattr(clf, "fit") or not hasattr(clf, "n_networks"):

@@ -6,7 +6,7 @@ symptoms; where there is none, it is the first information. They are ordered fro
 what would deceive all the rules after it to what is left when all else is excluded:
 labels before the network, what the user set before what came of it, the start before
 the steps, the steps before the size of the network, and that before their number.
-``NOTES`` are asked as well, each for itself. ``HEALTHY`` is left where there is nothing.
+``NOTES`` are asked as well, each for itself; ``HEALTHY`` is left where none is found.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class Trial(NamedTuple):
 
 @dataclass(frozen=True)
 class TrialRunner:
-    """Runs and judges trials of changes to one network, each once."""
+    """Runner of trials of changes to one network, each made once."""
 
     evidence: Evidence
 
@@ -92,7 +92,7 @@ class TrialRunner:
         return self.evidence.trials[key]
 
     def _work(self, change: Mapping[str, Any], steps: int, scales: bool) -> float:
-        """The work of a trial, as `skdeepbin.diagnosis.training._budget` counts it."""
+        """Return the work of a trial, as `_budget` counts it."""
         model, X = self.evidence.model, self.evidence.X
         parameters = model.parameters
         n, n_inputs = len(self.train), len(model.weights[0])
@@ -104,7 +104,7 @@ class TrialRunner:
         return steps * of_one + PREPARE * (1 + scales) * X.size
 
     def has_tried(self, change: Mapping[str, Any]) -> bool:
-        """Whether a change was tried out, for however long."""
+        """Return whether a change was tried out, for however long."""
         key = sorted(change.items()).__repr__()
         return any(effect_of == key for effect_of, *_ in self.evidence.trials)
 
@@ -128,7 +128,7 @@ class TrialRunner:
         return Trial(change, losses[0], losses[1], steps)
 
     def _weights(self, rows: NDArray[np.intp]) -> dict[str, Array]:
-        """The weights of some rows as an argument of `fit`, if there are any."""
+        """Return the weights of some rows as an argument of `fit`, if there are any."""
         w = self.evidence.sample_weight
         return {} if w is None else {"sample_weight": w[rows]}
 
@@ -149,7 +149,7 @@ class TrialRunner:
 
     @property
     def train(self) -> NDArray[np.intp]:
-        """The rows of the sample that experiments train on.
+        """The rows of the sample that trials train on.
 
         Where a few entries hide the others, their rows are among them.
         """
@@ -162,7 +162,7 @@ class TrialRunner:
         return np.union1d(rows, np.argsort(-far)[: max(len(y) // FAR_OUT, 1)])
 
     def _clone(self, change: Mapping[str, Any], steps: int) -> Any:
-        """The estimator with the change, for so many iterations, without stopping."""
+        """Return the estimator with the change, to make so many iterations."""
         model = self.evidence.model
         seed = model.parameters.get("random_state")
         settings: dict[str, Any] = {
@@ -195,7 +195,7 @@ class TrialRunner:
         return fresh.set_params(**(settings | {"alpha": alpha}))
 
     def moves(self, trial: Trial, before: float | None = None) -> bool:
-        """Whether the loss is lower than it was, by what is worth a remedy."""
+        """Return whether the loss is lower than it was, by what is worth a remedy."""
         evidence = self.evidence
         before = evidence.loss if before is None else before
         before = min(before, HIGHEST * evidence.entropy)
@@ -206,7 +206,7 @@ class TrialRunner:
         return fall > max(CLOSES * missing, OF_ENTROPY * evidence.entropy)
 
     def explains(self, trial: Trial) -> bool:
-        """Whether the loss moves for the change, and not for a fit as it was.
+        """Return whether the loss moves for the change, and not for a fit as it was.
 
         Where that cannot be afforded as well, whether it moves.
         """
@@ -223,7 +223,7 @@ class TrialRunner:
     def first_that_explains(
         self, *changes: Mapping[str, Any], steps: int | None = None
     ) -> Trial | None:
-        """The first of some changes that makes the loss move.
+        """Return the first of some changes that makes the loss move.
 
         Where none does by itself, the first that does with the help of a fast solver,
         which alone does not: then it is necessary, if not enough.
@@ -246,12 +246,12 @@ class TrialRunner:
 
     @property
     def _moves_alone(self) -> bool:
-        """Whether nothing has to be changed at all."""
+        """True if the loss moves without a change."""
         return self.moves(self.run({}))
 
     @property
     def faster_settings(self) -> list[dict[str, Any]]:
-        """Longer steps than usual, and a solver that is fast on most tables."""
+        """Changes to longer steps, and to a solver that is fast on most tables."""
         model = self.evidence.model
         name, solver = model.rate_name, model.parameters["solver"]
         settings: list[dict[str, Any]] = [{"solver": "adam", name: FAST_ADAM}]
@@ -262,12 +262,12 @@ class TrialRunner:
         return settings
 
     def fit_anew(self) -> Trial | None:
-        """A fit as it was, if it makes the loss move: then no setting is to blame."""
+        """Return a fit as it was, if it moves the loss: then no setting is to blame."""
         trial = self.run({})
         return trial if self.moves(trial) else None
 
     def scaled(self, change: Mapping[str, Any]) -> tuple[str, Trial] | None:
-        """A scaler that makes the loss move where it would not without."""
+        """Return a scaler that makes the loss move where it would not without."""
         quantiles = QuantileTransformer(
             n_quantiles=min(100, len(self.evidence.y)), output_distribution="normal"
         )
@@ -284,7 +284,7 @@ class TrialRunner:
         return None
 
     def _needed(self, scaler: Any, change: Mapping[str, Any]) -> bool:
-        """Whether without the scaler it takes longer, or for ever."""
+        """Return whether without the scaler it takes longer, or for ever."""
         soon = min(max(self.evidence.model.n_iter, FEWEST), MOST)
         for steps in (soon, self._steps(change)):
             control = self.run(change, steps)
@@ -299,14 +299,14 @@ class TrialRunner:
 def n_steps(
     n_rows: int, n_features: int, hidden: Any, work: float, most: int = MOST
 ) -> int:
-    """Iterations of a network on so many rows that are about so much work."""
+    """Return as many iterations on so many rows as are about so much work."""
     sizes = n_features, *np.atleast_1d(hidden).astype(int).tolist(), 1
     weights = sum(a * b for a, b in pairwise(sizes))
     return int(np.clip(work / (3 * n_rows * weights), FEWEST, most))
 
 
 def effect_of(trial: Trial, before: float, named: str = "with it") -> str:
-    """What an experiment did, for the end of a remedy."""
+    """Describe the effect of a trial, for the end of a remedy."""
     return (
         f"{named} the loss falls from {shown(before)} to {shown(trial.loss)} in "
         f"{trial.steps} steps"

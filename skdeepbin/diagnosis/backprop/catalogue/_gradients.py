@@ -24,7 +24,7 @@ RIGHT_WEIGHTS = "dW{l} = a{i}.T @ dZ{l} / n"
 def _product(
     context: BackwardContext, inputs: Array | None, delta: Array | None
 ) -> Array | None:
-    """``inputs' delta`` if it has the shape of the weights."""
+    """Return ``inputs' delta`` if it has the shape of the weights."""
     if inputs is None or delta is None:
         return None
     product = inputs.T @ delta
@@ -74,7 +74,7 @@ def _transposed_gradient(context: BackwardContext) -> Array | None:
 
 
 def _of_another_layer(context: BackwardContext, step: int) -> Array | None:
-    """The true gradient of another layer of the same shape."""
+    """Return the true gradient of another layer of the same shape."""
     other = context.layer + step
     network = context.network
     if not 1 <= other <= network.depth:
@@ -84,7 +84,7 @@ def _of_another_layer(context: BackwardContext, step: int) -> Array | None:
 
 
 def _biases_of_another_layer(context: BackwardContext, step: int) -> Array | None:
-    """The true gradient of the biases of another layer of the same width."""
+    """Return the true gradient of the biases of another layer of the same width."""
     other, network = context.layer + step, context.network
     if not 1 <= other <= network.depth:
         return None
@@ -97,7 +97,7 @@ def _of_one_row(context: BackwardContext, row: int) -> Array:
 
 
 def _clipped(context: BackwardContext) -> Array | None:
-    """What is right, between the extremes of the user's numbers if several are at one.
+    """Return what is right, clipped at the extremes of the user's numbers.
 
     Of a single number at the extreme it cannot be told that it was clipped.
     """
@@ -114,7 +114,7 @@ def _clipped(context: BackwardContext) -> Array | None:
 
 
 def _clipped_biases(context: BackwardContext) -> Array | None:
-    """The same of the biases."""
+    """Return the same of the biases."""
     if not context.user_db:
         return None
     user, divisor = context.user_db[context.layer - 1], context.network.divisor

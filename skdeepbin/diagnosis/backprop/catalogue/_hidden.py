@@ -88,14 +88,14 @@ _NEAR_ZERO = (
 
 
 def _same_shape(array: Array | None, context: BackwardContext) -> Array | None:
-    """The array if it can stand in for one of this layer: of its shape, or a column."""
+    """Return the array if it is as wide as this layer, or a column; else None."""
     if array is None or array.shape[1] not in (1, context.a.shape[1]):
         return None
     return array
 
 
 def _slope_name(activation: str, kind: str, argument: str) -> tuple[str, str]:
-    """What a wrong derivative of a hidden layer is called, and what it does."""
+    """Return the name and the effect of a wrong derivative of a hidden layer."""
     right = f"{activation}'"
     if kind == "zero":
         return f"{right} is zero", "Nothing reaches the layers below: they never learn."
@@ -197,7 +197,7 @@ def _down(key: str, name: str, text: str, of: Compute, why: str = DIRECTION) -> 
 def _through(
     context: BackwardContext, delta: Array | None, W: Array | None
 ) -> Array | None:
-    """``delta W'`` if the shapes fit and give one of this layer."""
+    """Return ``delta W'`` if the shapes fit and give one of this layer."""
     width = context.a.shape[1]
     if delta is None or W is None or W.shape != (width, delta.shape[1]):
         return None

@@ -213,7 +213,7 @@ EPSILONS = tuple(10.0**-digits for digits in range(2, 13))
 
 
 def guards() -> Iterator[Entry]:
-    """Probabilities kept from 0 and 1, by as much as people write."""
+    """Yield probabilities kept from 0 and 1, by as much as people write."""
     forms: dict[str, tuple[str, Callable[[float, Array, Array], Array]]] = {
         "clipped": (
             "clip(a{{l}}, {0:g}, 1 - {0:g}) - y",

@@ -1,4 +1,4 @@
-"""Rows that do not count alike in the error at the output, by numbers that are sought.
+"""Errors at the output in which rows do not count alike, by fitted numbers.
 
 How much they count is told by the gradient of the last weights.
 """
@@ -16,7 +16,7 @@ from skdeepbin.network._parameters import Array
 
 
 def uneven_rows(context: BackwardContext, tolerance: float) -> Iterator[Entry]:
-    """Pieces that fit ``dW_L``; here is the output, and knows the user's gradients."""
+    """Yield entries that fit ``dW_L``, of a context at the output."""
     user = context.user_dW[context.layer - 1]
     if user is None:
         return
@@ -28,7 +28,7 @@ def uneven_rows(context: BackwardContext, tolerance: float) -> Iterator[Entry]:
 
 
 def _weighted(user: Array, terms: Array, y: Array, tolerance: float) -> Iterator[Entry]:
-    """Rows of the second class that weigh more than those of the first."""
+    """Yield rows of the second class that weigh more than those of the first."""
     of_second = terms.T @ y
     rest = user - terms.sum(axis=0)[:, np.newaxis]
     excess = factor_between(rest, of_second, 10 * tolerance)
@@ -48,7 +48,7 @@ def _weighted(user: Array, terms: Array, y: Array, tolerance: float) -> Iterator
 
 
 def _partial(user: Array, terms: Array, divisor: float) -> Iterator[Entry]:
-    """The first rows alone, or the last, as of one batch or of all but one."""
+    """Yield the first rows alone, or the last, as of one batch or of all but one."""
     n = len(terms)
     if terms.shape[1] < 2 or n < 3 or not user.any():
         return

@@ -59,7 +59,7 @@ def _first_better(
 
 
 def linear_network(e: Evidence) -> Finding | None:
-    """A network without units that bend."""
+    """Find a network without units that bend."""
     if e.model.hidden and e.model.activation != "identity":
         return None
     better = _first_better(e, (50, 50), activation="relu")
@@ -90,7 +90,7 @@ WIDER = 50
 
 
 def too_few_units(e: Evidence) -> Finding | None:
-    """A layer that is too narrow for what is to be told apart."""
+    """Find a layer that is too narrow for what is to be told apart."""
     hidden = e.model.hidden
     if not hidden or min(hidden) > (NARROW if failing(e) else VERY_NARROW):
         return None
@@ -124,7 +124,7 @@ MUCH_WIDER = 100
 
 
 def underfitting(e: Evidence) -> Finding | None:
-    """A network that has not the form, or not the training, for what others find."""
+    """Find a network that other models beat by far."""
     if not failing(e):
         return None
     bad = severity(e) if e.gain(e.loss) < FAR else "info"
@@ -166,7 +166,7 @@ REFIT = 600
 
 
 def overfitting(e: Evidence) -> Finding | None:
-    """A network that knows its own rows and no others."""
+    """Find a network that knows its own rows and no others."""
     model, curve = e.model, e.model.validation
     change, effect = model.against_overfitting
     what = f"Set {setting(change)}, {effect}"

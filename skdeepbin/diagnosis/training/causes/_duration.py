@@ -42,7 +42,7 @@ MORE = 0.02
 
 
 def too_few_iterations(e: Evidence) -> Finding | None:
-    """Training that ended before it had learnt what it could."""
+    """Find training that ended before it had learnt what it could."""
     if not failing(e):
         return None
     model, n = e.model, e.model.n_iter
@@ -87,7 +87,7 @@ WORTH = 0.002
 
 
 def still_falling(e: Evidence) -> Finding | None:
-    """A loss that is low, and still fell when `max_iter` was reached."""
+    """Find a loss that is low, and still fell when `max_iter` was reached."""
     fall, n = fall_at_the_end(e), e.model.n_iter
     if fall < STILL_FALLING or fall * e.loss < WORTH * e.entropy:
         return None

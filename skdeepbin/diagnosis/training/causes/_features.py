@@ -25,7 +25,7 @@ from skdeepbin.engine._scaling import RARE
 
 
 def no_variation(e: Evidence) -> Finding | None:
-    """A table of constant features."""
+    """Find a table of constant features."""
     if len(e.columns.constant) < e.X.shape[1]:
         return None
     return Finding(
@@ -38,7 +38,7 @@ def no_variation(e: Evidence) -> Finding | None:
 
 
 def rare_features(e: Evidence) -> Finding | None:
-    """Features that are zero in most rows, in units in which they drown or shout."""
+    """Find features that are zero in most rows, in units that do not suit them."""
     scaling = e.model.parameters.get("feature_scaling", "auto")
     if scaling == "auto" or not failing(e):
         return None
@@ -77,7 +77,7 @@ SMALL_SHARE = 0.25
 
 
 def are_unscaled(e: Evidence) -> bool:
-    """Whether features are far out, whichever of them matter."""
+    """Return whether features are far out, whichever of them matter."""
     spread = _spreads(e)
     if not len(spread):
         return False
@@ -95,7 +95,7 @@ def are_unscaled(e: Evidence) -> bool:
 
 
 def _are_uneven(e: Evidence) -> bool:
-    """Whether some feature has a spread that others have not."""
+    """Return whether some feature has a spread that others have not."""
     spread = _spreads(e)
     return bool(len(spread)) and bool(spread.max() > RATIO * spread.min())
 
@@ -113,12 +113,12 @@ def _extremes(e: Evidence) -> dict[str, float]:
 
 
 def unscaled_features(e: Evidence) -> Finding | None:
-    """Features in units in which no step suits all weights."""
+    """Find features in units in which no step suits all weights."""
     return _if_scaling_helps(e) if are_unscaled(e) else None
 
 
 def unevenly_scaled(e: Evidence) -> Finding | None:
-    """Features of uneven spread, where more iterations as they are do not help."""
+    """Find features of uneven spread, where more iterations as they are do not help."""
     if e.model.scales_itself or not _are_uneven(e) or not failing(e):
         return None
     runner = TrialRunner(e)
@@ -162,7 +162,7 @@ def must_be_scaled(
 
 
 def unscaled_but_harmless(e: Evidence) -> Finding | None:
-    """Features of very different scale that have done no visible harm."""
+    """Find features of very different scale that have done no visible harm."""
     spread = _spreads(e)
     if not len(spread) or failing(e):
         return None
@@ -190,7 +190,7 @@ NAMED = 5
 
 
 def constant_features(e: Evidence) -> Finding | None:
-    """Features that say nothing, or nothing new."""
+    """Find features that say nothing, or nothing new."""
     constant, duplicate = e.columns.constant, e.columns.duplicate
     if not len(constant) + len(duplicate) or len(constant) == e.X.shape[1]:
         return None
@@ -214,7 +214,7 @@ LEAK, SURE_LEAK, LEAK_GAP = 0.99, 0.999, 0.25
 
 
 def leaking_feature(e: Evidence) -> Finding | None:
-    """One feature that alone predicts what all others together do not."""
+    """Find one feature that alone predicts what all others together do not."""
     columns = e.columns
     best = int(columns.auc.argmax())
     others = columns.auc[~columns.same_as_best]

@@ -26,12 +26,12 @@ FINDS = 0.95
 
 
 def both_classes_tell(e: Evidence) -> bool:
-    """Whether there are enough rows of each class for a result that is not chance."""
+    """Return whether there are enough rows of each class to rule out chance."""
     return min(e.y.sum(), (~e.y).sum()) >= ENOUGH_OF_A_CLASS
 
 
 def labels_unlearnable(e: Evidence) -> Finding | None:
-    """Labels that do not depend on the features, as far as any model can see."""
+    """Find labels that do not depend on the features, as far as any model can see."""
     baselines, validation = e.baselines, e.model.validation
     if baselines.signal >= SIGNAL or not both_classes_tell(e):
         return None
@@ -67,7 +67,7 @@ NOISE, NOISE_EVENLY, HARD_TO_TELL = 0.08, 0.4, 0.35
 
 
 def label_noise(e: Evidence) -> Finding | None:
-    """Labels that are wrong even where a model is sure."""
+    """Find labels that are wrong even where a model is sure."""
     sure, error = e.baselines.sure_error, e.baselines.error
     natural = overlap(error)
     chance = 2 * np.sqrt(natural * (1 - natural) / max(len(e.y) / 3, 1))
@@ -99,7 +99,7 @@ RARE, FOUND, NEARLY_ALL = 0.1, 0.4, 0.9
 
 
 def class_imbalance(e: Evidence) -> Finding | None:
-    """A rare class that is hardly ever predicted."""
+    """Find a rare class that is hardly ever predicted."""
     share = float(np.mean(e.y))
     rare = share < 0.5
     few = min(share, 1 - share)

@@ -32,7 +32,7 @@ NORMALISED, SUMS_TO_ONE = 1e-3, 1e-6
 
 
 def outweighed(e: Evidence) -> Finding | None:
-    """A penalty that is too strong for the total weight of the rows."""
+    """Find a penalty that is too strong for the total weight of the rows."""
     model = e.model
     if not model.scales_itself or isinstance(model.estimator.alpha, str):
         return None
@@ -95,7 +95,7 @@ LARGE_DROPOUT = 0.5
 
 
 def over_regularized(e: Evidence) -> Finding | None:
-    """A penalty or a dropout that leaves no weights to learn with."""
+    """Find a penalty or a dropout that leaves no weights to learn with."""
     if not failing(e):
         return None
     alpha, usual = e.model.parameters["alpha"], e.model.usual_alpha
@@ -137,7 +137,7 @@ SHRUNK, DEAD = 0.3, 0.5
 
 
 def held_down(e: Evidence) -> Finding | None:
-    """A usual penalty that has drawn the weights of few rows to zero."""
+    """Find a usual penalty that has drawn the weights of few rows to zero."""
     alpha = e.model.parameters["alpha"]
     shrunk = float(e.scale.mean())
     shrunk_to_zero = e.start_scale >= 1 and shrunk < SHRUNK
@@ -165,7 +165,7 @@ def held_down(e: Evidence) -> Finding | None:
 
 
 def penalised(e: Evidence) -> Finding | None:
-    """A usual penalty that is too strong for these rows."""
+    """Find a usual penalty that is too strong for these rows."""
     alpha = e.model.parameters["alpha"]
     if not (failing(e) and alpha and e.model.scales_itself):
         return None

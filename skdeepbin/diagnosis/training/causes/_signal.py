@@ -74,7 +74,7 @@ SATURATED = 0.5
 
 
 def saturated_tanh(e: Evidence) -> Finding | None:
-    """Units at the flat ends of tanh, where no gradient passes."""
+    """Find units at the flat ends of tanh, where no gradient passes."""
     shares = e.layers.saturated
     if e.model.activation != "tanh" or shares.max(initial=0) < SATURATED:
         return None
@@ -97,7 +97,7 @@ DEAD = 0.7
 
 
 def dead_relu(e: Evidence) -> Finding | None:
-    """Units that are zero for every row and have no gradient to come back."""
+    """Find units that are zero for every row and have no gradient to come back."""
     shares = e.layers.dead
     if shares.max(initial=0) < DEAD:
         return None
@@ -115,7 +115,7 @@ def dead_relu(e: Evidence) -> Finding | None:
 
 
 def dead_but_harmless(e: Evidence) -> Finding | None:
-    """Dead units in a network that learnt."""
+    """Find dead units in a network that learnt."""
     shares = e.layers.dead
     if shares.max(initial=0) < DEAD or failing(e):
         return None
@@ -134,7 +134,7 @@ EXPLODES = 70.0
 
 
 def exploding_gradient(e: Evidence) -> Finding | None:
-    """Gradients that grow from layer to layer on the way back."""
+    """Find gradients that grow from layer to layer on the way back."""
     ratio = float(e.layers.error[0] / e.layers.error[-1])
     if len(e.model.hidden) < 2 or not ratio > EXPLODES:
         return None
@@ -159,7 +159,7 @@ DEEP = 3
 
 
 def vanishing_gradient(e: Evidence) -> Finding | None:
-    """Gradients that shrink from layer to layer on the way back, from the start."""
+    """Find gradients that shrink from layer to layer on the way back."""
     depth = len(e.model.hidden)
     first, last = e.start.sensitivity[[0, -1]]
     ratio = float(first / last) if last > 0 else np.nan
@@ -195,7 +195,7 @@ COLLAPSED, COLLAPSES = 3e-3, 0.1
 
 
 def forward_collapse(e: Evidence) -> Finding | None:
-    """Rows that look more alike from layer to layer, from the start."""
+    """Find rows that look more alike from layer to layer."""
     spread = e.start.spread[:-1]
     if len(spread) < 2 or spread[-1] > max(COLLAPSED, COLLAPSES * spread[0]):
         return None

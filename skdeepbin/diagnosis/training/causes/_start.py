@@ -26,7 +26,7 @@ SAME = 1e-6
 
 
 def zero_init(e: Evidence) -> Finding | None:
-    """Hidden units that are all the same: their gradients stay the same, too."""
+    """Find hidden units that are all the same: their gradients stay the same, too."""
     network, theta, _ = e.network
     set_so = e.model.init is not None and e.model.init < ZERO
     for number, V in enumerate(network.layout.layers(theta)[:-1], start=1):
@@ -82,7 +82,7 @@ def _from_usual_start(e: Evidence) -> Trial | None:
 
 
 def init_too_small(e: Evidence) -> Finding | None:
-    """A start in which every layer makes the signal smaller."""
+    """Find a start in which every layer makes the signal smaller."""
     if not e.start_scale < _limit(e, SMALL_START):
         return None
     trial = _from_usual_start(e)
@@ -109,7 +109,7 @@ def init_too_small(e: Evidence) -> Finding | None:
 
 
 def init_too_large(e: Evidence) -> Finding | None:
-    """A start in which every layer makes the signal larger, or saturates."""
+    """Find a start in which every layer makes the signal larger, or saturates."""
     by_weights = e.model.init is None
     if e.start_scale <= _limit(e, LARGE_START) or (by_weights and e.model.is_fast):
         return None

@@ -27,7 +27,7 @@ from skdeepbin.training._stopping import STILL_FALLING
 
 
 def not_finite(e: Evidence) -> Finding | None:
-    """Weights that are infinite or not a number."""
+    """Find weights that are infinite or not a number."""
     model = e.model
     for number, (W, b) in enumerate(zip(model.weights, model.biases), start=1):
         if np.isfinite(W).all() and np.isfinite(b).all():
@@ -51,7 +51,7 @@ DIVERGED = 10.0
 
 
 def diverged(e: Evidence) -> Finding | None:
-    """A loss that ran away and did not come back."""
+    """Find a loss that ran away and did not come back."""
     model, curve = e.model, e.model.loss
     first = max(float(curve[0]), e.entropy)
     away = not model.scales_itself and curve[-1] > DIVERGED * first
@@ -118,7 +118,7 @@ def _curve(e: Evidence) -> tuple[float, float]:
 
 
 def learning_rate_too_high(e: Evidence) -> Finding | None:
-    """Steps that go beyond the valley."""
+    """Find steps that go beyond the valley."""
     model = e.model
     if model.rate is None or model.usual_rate is None:
         return None
@@ -187,7 +187,7 @@ MANY = 100
 
 
 def learning_rate_too_low(e: Evidence) -> Finding | None:
-    """Steps that are too short to arrive."""
+    """Find steps that are too short to arrive."""
     model = e.model
     if model.rate is None or model.usual_rate is None or not failing(e):
         return None

@@ -103,7 +103,7 @@ NEARLY = 0.9
 
 
 def healthy(e: Evidence) -> Finding:
-    """Return the finding that nothing was found."""
+    """Find nothing that is wrong."""
     cause = "The network has learnt what there is to learn, as far as can be seen"
     what = "Nothing has to be done"
     if e.gain(e.loss) < NEARLY:

@@ -71,259 +71,123 @@ Rule: TypeAlias = Callable[[Evidence], Finding | None]
 
 
 class Row(NamedTuple):
-    """One finding: the rule that finds it, and what the documentation says of it.
-
-    severity : those that the rule may give it, the worst first.
-    remedy : what it proposes, in few words; where it can be, it is tried out first.
-    """
+    """One finding: its rule, code, severities (the worst first) and remedy in short."""
 
     rule: Rule
     code: str
     severity: tuple[str, ...]
-    meaning: str
     remedy: str
 
+    @property
+    def meaning(self) -> str:
+        """The first line of the rule's documentation, without its verb."""
+        _, _, meaning = str(self.rule.__doc__).splitlines()[0].partition(" ")
+        return meaning[0].upper() + meaning[1:].removesuffix(".")
 
+
+ANY = "error", "warning", "info"
+ERROR, FAILED, PARTLY, INFO = ANY[:1], ANY[:2], ANY[1:], ANY[2:]
 CAUSES: tuple[Row, ...] = (
-    Row(
-        no_variation,
-        "constant_features",
-        ("error",),
-        "All features are constant: nothing tells rows apart",
-        "Check how X is made",
-    ),
+    Row(no_variation, "constant_features", ERROR, "Check how X is made"),
     Row(
         not_finite,
         "diverged",
-        ("error",),
-        "Weights are infinite or not a number",
-        "A tenth of the learning rate, scaled features, and new weights",
+        ERROR,
+        "A tenth of the learning rate, scaled features, new weights",
     ),
-    Row(
-        rare_features,
-        "unscaled_features",
-        ("error", "warning"),
-        "Features that are zero in most rows have a scale that does not suit them",
-        '`feature_scaling="auto"`',
-    ),
+    Row(rare_features, "unscaled_features", FAILED, '`feature_scaling="auto"`'),
     Row(
         labels_unlearnable,
         "labels_unlearnable",
-        ("error",),
-        "No model predicts the labels of rows that it has not seen",
-        "Check that rows of X and y belong together; other features",
+        ERROR,
+        "Check that rows of X and y belong together",
     ),
     Row(
-        unscaled_features,
-        "unscaled_features",
-        ("error", "warning"),
-        "Features are far out: of large scale, of very different scales, or off centre",
-        "A scaler before the classifier",
+        unscaled_features, "unscaled_features", FAILED, "A scaler before the classifier"
     ),
     Row(
         outweighed,
         "over_regularized",
-        ("error", "warning"),
-        "The penalty outweighs the total weight of the rows",
-        '`alpha="auto"`, or weights that are not normalised',
+        FAILED,
+        '`alpha="auto"`, or weights that count rows',
     ),
     Row(
-        over_regularized,
-        "over_regularized",
-        ("error", "warning"),
-        "A strong penalty or dropout leaves too little to fit with",
-        "The usual `alpha`; no `dropout`",
+        over_regularized, "over_regularized", FAILED, "The usual `alpha`, no `dropout`"
     ),
-    Row(
-        zero_init,
-        "zero_init",
-        ("error", "warning"),
-        "Hidden units have the same weights, or none, and stay one unit",
-        '`init="auto"`, or new weights',
-    ),
-    Row(
-        init_too_small,
-        "init_too_small",
-        ("error", "warning"),
-        "Starting weights so small that each layer shrinks the signal",
-        '`init="auto"`, or new weights',
-    ),
-    Row(
-        init_too_large,
-        "init_too_large",
-        ("error", "warning"),
-        "Starting weights so large that layers blow up the signal or saturate",
-        '`init="auto"`, or new weights',
-    ),
-    Row(
-        held_down,
-        "over_regularized",
-        ("error",),
-        "A usual penalty has drawn the weights to zero",
-        "A tenth of `alpha`",
-    ),
-    Row(
-        diverged,
-        "diverged",
-        ("error",),
-        "The loss ran away upwards",
-        "A lower learning rate; scaled features",
-    ),
-    Row(
-        learning_rate_too_high,
-        "learning_rate_too_high",
-        ("error", "warning", "info"),
-        "Steps are so long that the loss jumps instead of falling",
-        "A lower learning rate",
-    ),
+    Row(zero_init, "zero_init", FAILED, '`init="auto"`, or new weights'),
+    Row(init_too_small, "init_too_small", FAILED, '`init="auto"`, or new weights'),
+    Row(init_too_large, "init_too_large", FAILED, '`init="auto"`, or new weights'),
+    Row(held_down, "over_regularized", ERROR, "A tenth of `alpha`"),
+    Row(diverged, "diverged", ERROR, "A lower learning rate, or scaled features"),
+    Row(learning_rate_too_high, "learning_rate_too_high", ANY, "A lower learning rate"),
     Row(
         saturated_tanh,
         "saturated_tanh",
-        ("error", "warning"),
-        "Most units of a layer are at the flat ends of tanh",
+        FAILED,
         "The usual start, relu, or fewer layers",
     ),
-    Row(
-        dead_relu,
-        "dead_relu",
-        ("error", "warning"),
-        "Most units of a layer are zero for every row",
-        "The usual start, tanh, or fewer layers",
-    ),
+    Row(dead_relu, "dead_relu", FAILED, "The usual start, tanh, or fewer layers"),
     Row(
         exploding_gradient,
         "exploding_gradient",
-        ("error", "warning"),
-        "The error grows from layer to layer on its way back",
+        FAILED,
         "The usual start, tanh, or fewer layers",
     ),
     Row(
         vanishing_gradient,
         "vanishing_gradient",
-        ("error", "warning"),
-        "The gradient shrinks from layer to layer on its way back",
-        "The usual start, tanh or relu, or fewer layers",
+        FAILED,
+        "The usual start, tanh, relu, or fewer layers",
     ),
     Row(
         forward_collapse,
         "forward_collapse",
-        ("error", "warning"),
-        "From layer to layer all rows come to look alike",
-        "The usual start, tanh or relu, or fewer layers",
+        FAILED,
+        "The usual start, tanh, relu, or fewer layers",
     ),
     Row(
-        learning_rate_too_low,
-        "learning_rate_too_low",
-        ("error", "warning"),
-        "Steps are too short to arrive",
-        "A higher learning rate",
+        learning_rate_too_low, "learning_rate_too_low", FAILED, "A higher learning rate"
     ),
-    Row(
-        penalised,
-        "over_regularized",
-        ("error", "warning"),
-        "A usual penalty is too strong for these rows",
-        "A tenth of `alpha`",
-    ),
-    Row(
-        linear_network,
-        "underfitting",
-        ("error", "warning"),
-        "Without units that bend, the network is a linear model",
-        "Hidden layers of relu",
-    ),
-    Row(
-        too_few_units,
-        "too_few_units",
-        ("error", "warning"),
-        "A layer is too narrow for what is to be told apart",
-        "Wider layers",
-    ),
-    Row(
-        unevenly_scaled,
-        "unscaled_features",
-        ("error", "warning"),
-        "Features of uneven scale, where more iterations do not help",
-        "A scaler before the classifier",
-    ),
+    Row(penalised, "over_regularized", FAILED, "A tenth of `alpha`"),
+    Row(linear_network, "underfitting", FAILED, "Hidden layers of relu"),
+    Row(too_few_units, "too_few_units", FAILED, "Wider layers"),
+    Row(unevenly_scaled, "unscaled_features", FAILED, "A scaler before the classifier"),
     Row(
         too_few_iterations,
         "too_few_iterations",
-        ("error", "warning", "info"),
-        "Training ended before the loss had fallen far, or on a plateau",
+        ANY,
         "More iterations, or a longer plateau",
     ),
     Row(
-        label_noise,
-        "label_noise",
-        ("warning", "info"),
-        "Labels are wrong even where the class is clear",
-        "Check how y was collected; early stopping",
+        label_noise, "label_noise", PARTLY, "Check how y was collected; early stopping"
     ),
     Row(
         class_imbalance,
         "class_imbalance",
-        ("warning", "info"),
-        "A rare class is hardly ever predicted",
+        PARTLY,
         '`class_weight="balanced"`, or a lower threshold',
     ),
     Row(
         underfitting,
         "underfitting",
-        ("error", "warning", "info"),
-        "Another model predicts rows that it has not seen far better",
-        "Wider layers, the usual settings, or such a model",
+        ANY,
+        "Wider layers, usual settings, or such a model",
     ),
     Row(
         overfitting,
         "overfitting",
-        ("warning", "info"),
-        "The network fits its own rows far better than others",
-        "Early stopping, a larger `alpha`, or fewer units",
+        PARTLY,
+        "Early stopping, a larger `alpha`, fewer units",
     ),
     Row(
-        unscaled_but_harmless,
-        "unscaled_features",
-        ("info",),
-        "Features are not of one scale, and no harm is visible",
-        "A scaler, to compare weights",
+        unscaled_but_harmless, "unscaled_features", INFO, "A scaler, to compare weights"
     ),
-    Row(
-        still_falling,
-        "too_few_iterations",
-        ("info",),
-        "The loss is low and still fell at the end",
-        "More iterations",
-    ),
+    Row(still_falling, "too_few_iterations", INFO, "More iterations"),
 )
 NOTES: tuple[Row, ...] = (
-    Row(
-        constant_features,
-        "constant_features",
-        ("info",),
-        "Features are constant or repeat others",
-        "Drop them",
-    ),
-    Row(
-        leaking_feature,
-        "leaking_feature",
-        ("warning", "info"),
-        "One feature all but tells the label",
-        "Check how it is made",
-    ),
-    Row(
-        dead_but_harmless,
-        "dead_relu",
-        ("info",),
-        "Most units of a layer do nothing, in a network that learnt",
-        "A narrower layer, or tanh",
-    ),
+    Row(constant_features, "constant_features", INFO, "Drop them"),
+    Row(leaking_feature, "leaking_feature", PARTLY, "Check how it is made"),
+    Row(dead_but_harmless, "dead_relu", INFO, "A narrower layer, or tanh"),
 )
-HEALTHY = Row(
-    healthy,
-    "healthy",
-    ("info",),
-    "The network has learnt what there is to learn, or most of it",
-    "Nothing, or a lower `alpha` or more iterations",
-)
+HEALTHY = Row(healthy, "healthy", INFO, "Nothing has to be done")
 FINDINGS = (*CAUSES, *NOTES, HEALTHY)

@@ -65,7 +65,9 @@ def test_parameters_of_any_size(scale):
 @pytest.mark.parametrize("parameters", [{}, {"activation": "tanh", "depth": 3}])
 @pytest.mark.parametrize("n_networks", [1, 2])
 def test_the_classifier_has_the_right_gradient(parameters, n_networks, cancer):
-    model = DeepBinaryClassifier(8, n_networks=n_networks, max_iter=20, **parameters)
+    model = DeepBinaryClassifier(
+        8, n_networks=n_networks, max_iter=20, random_state=0, **parameters
+    )
     check = check_gradients(model.fit(*cancer), *cancer)
     assert check.ok, str(check)
 

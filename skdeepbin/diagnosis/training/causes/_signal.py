@@ -47,13 +47,13 @@ def _if_a_way_around_helps(
     if not failing(e):
         return None
     runner, settings = TrialRunner(e), _other_settings(e, *activations)
-    change: Mapping[str, Any] = settings[0]
+    change: Mapping[str, Any]
     try:
         trial = runner.first_that_explains(*settings) or runner.fit_anew()
     except OutOfBudget:
-        if runner.has_tried(change):  # in vain
+        if not settings or runner.has_tried(settings[0]):  # in vain
             raise
-        what = untried(change)
+        change, what = settings[0], untried(settings[0])
     else:
         if trial is None:
             return None

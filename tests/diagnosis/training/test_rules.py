@@ -3,9 +3,11 @@
 import pytest
 
 from skdeepbin.diagnosis._findings import SEVERITIES
+from skdeepbin.diagnosis.training._budget import OutOfBudget
 from skdeepbin.diagnosis.training._evidence import gather
 from skdeepbin.diagnosis.training._rules import CAUSES, NOTES
 from tests.diagnosis.setups import HEALTHY, SICK, fitted
+from tests.diagnosis.training import scripted
 
 # Some are changed after their fit.
 pytestmark = pytest.mark.filterwarnings("ignore:X and y are hardly the rows")
@@ -68,6 +70,19 @@ def test_sick(name):
     assert finding.evidence
     assert not finding.cause.endswith(".")
     assert not finding.remedy.endswith(".")
+
+
+def test_no_other_setting_may_be_left_to_try():
+    """Of two layers of tanh from a usual start, whose gradients explode."""
+    exploding = scripted.layers(error=[99, 9, 1])
+    assert RULES["exploding_gradient"](scripted.evidence(layers=exploding)) is None
+    e = scripted.evidence(layers=exploding, trials=out_of_budget)
+    with pytest.raises(OutOfBudget):
+        RULES["exploding_gradient"](e)
+
+
+def out_of_budget(*arguments):
+    raise OutOfBudget
 
 
 def test_dropout_is_named_where_it_leaves_too_few_units():

@@ -5,49 +5,50 @@ import pytest
 from skdeepbin.diagnosis._findings import SEVERITIES
 from skdeepbin.diagnosis.training._budget import OutOfBudget
 from skdeepbin.diagnosis.training._evidence import gather
-from skdeepbin.diagnosis.training._rules import CAUSES, NOTES
+from skdeepbin.diagnosis.training._rules import CAUSES, FINDINGS, NOTES
 from tests.diagnosis.setups import HEALTHY, SICK, fitted
 from tests.diagnosis.training import scripted
 
 # Some are changed after their fit.
 pytestmark = pytest.mark.filterwarnings("ignore:X and y are hardly the rows")
 
-RULES = {row.rule.__name__: row.rule for row in (*CAUSES, *NOTES)}
-# A set-up that the rule is about, and the code of its finding if that is not its name.
+ROWS = {row.rule.__name__: row for row in (*CAUSES, *NOTES)}
+RULES = {name: row.rule for name, row in ROWS.items()}
+# A set-up that the rule is about.
 ABOUT = {
-    "no_variation": ("all constant", "constant_features"),
-    "not_finite": ("nan weights", "diverged"),
-    "labels_unlearnable": ("random y", None),
-    "unscaled_features": ("x 1e4", None),
-    "over_regularized": ("alpha 1e4", None),
-    "outweighed": ("alpha 5, 12 rows", "over_regularized"),
-    "rare_features": ("words in small units", "unscaled_features"),
-    "held_down": ("tanh, alpha 20", "over_regularized"),
-    "penalised": ("tanh, alpha 5", "over_regularized"),
-    "unevenly_scaled": ("a feature x 0.01", "unscaled_features"),
-    "zero_init": ("mlp zeros", None),
-    "init_too_small": ("tanh x 4, 0.01", None),
-    "init_too_large": ("tanh 10", None),
-    "diverged": ("gd 1e6", None),
-    "learning_rate_too_high": ("mlp tanh adam 2", None),
-    "saturated_tanh": ("tanh biases of 20", None),
-    "dead_relu": ("biases of -100", None),
-    "exploding_gradient": ("relu weights x 8", None),
-    "vanishing_gradient": ("logistic x 6", None),
-    "forward_collapse": ("relu xavier x 20", None),
-    "learning_rate_too_low": ("gd 1e-5", None),
-    "linear_network": ("identity", "underfitting"),
-    "too_few_units": ("1 unit", None),
-    "too_few_iterations": ("5 epochs", None),
-    "label_noise": ("a fifth flipped", None),
-    "class_imbalance": ("one in twenty", None),
-    "underfitting": ("1 unit", None),
-    "overfitting": ("mlp wide, free", None),
-    "still_falling": ("still falling", "too_few_iterations"),
-    "leaking_feature": ("a copy of y", None),
-    "constant_features": ("constant", None),
-    "unscaled_but_harmless": ("raw cancer", "unscaled_features"),
-    "dead_but_harmless": ("dead but learnt", "dead_relu"),
+    "no_variation": "all constant",
+    "not_finite": "nan weights",
+    "labels_unlearnable": "random y",
+    "unscaled_features": "x 1e4",
+    "over_regularized": "alpha 1e4",
+    "outweighed": "alpha 5, 12 rows",
+    "rare_features": "words in small units",
+    "held_down": "tanh, alpha 20",
+    "penalised": "tanh, alpha 5",
+    "unevenly_scaled": "a feature x 0.01",
+    "zero_init": "mlp zeros",
+    "init_too_small": "tanh x 4, 0.01",
+    "init_too_large": "tanh 10",
+    "diverged": "gd 1e6",
+    "learning_rate_too_high": "mlp tanh adam 2",
+    "saturated_tanh": "tanh biases of 20",
+    "dead_relu": "biases of -100",
+    "exploding_gradient": "relu weights x 8",
+    "vanishing_gradient": "logistic x 6",
+    "forward_collapse": "relu xavier x 20",
+    "learning_rate_too_low": "gd 1e-5",
+    "linear_network": "identity",
+    "too_few_units": "1 unit",
+    "too_few_iterations": "5 epochs",
+    "label_noise": "a fifth flipped",
+    "class_imbalance": "one in twenty",
+    "underfitting": "1 unit",
+    "overfitting": "mlp wide, free",
+    "still_falling": "still falling",
+    "leaking_feature": "a copy of y",
+    "constant_features": "constant",
+    "unscaled_but_harmless": "raw cancer",
+    "dead_but_harmless": "dead but learnt",
 }
 SETUPS = {setup.name: setup for setup in (*HEALTHY, *SICK)}
 
@@ -60,13 +61,19 @@ def test_every_rule_is_tested():
     assert set(ABOUT) == set(RULES)
 
 
+@pytest.mark.parametrize("row", FINDINGS, ids=lambda row: row.rule.__name__)
+def test_every_row_can_be_documented(row):
+    assert row.meaning
+    assert row.remedy
+    assert list(row.severity) == [s for s in SEVERITIES if s in row.severity]
+
+
 @pytest.mark.parametrize("name", ABOUT)
 def test_sick(name):
-    setup, code = ABOUT[name]
-    finding = RULES[name](evidence(setup))
+    finding = RULES[name](evidence(ABOUT[name]))
     assert finding is not None
-    assert finding.code == (code or name)
-    assert finding.severity in SEVERITIES
+    assert finding.code == ROWS[name].code
+    assert finding.severity in ROWS[name].severity
     assert finding.evidence
     assert not finding.cause.endswith(".")
     assert not finding.remedy.endswith(".")

@@ -37,9 +37,14 @@ def test_every_code_has_two_sick_setups():
         assert len(set(names)) == len(names)
 
 
+SEVERITIES = {(row.code, severity) for row in FINDINGS for severity in row.severity}
+
+
 @pytest.mark.parametrize("setup", cases(SICK))
 def test_the_first_finding_is_the_cause(setup):
-    assert diagnose(*fitted(setup)).findings[0].code in setup.codes
+    findings = diagnose(*fitted(setup)).findings
+    assert {(f.code, f.severity) for f in findings} <= SEVERITIES
+    assert findings[0].code in setup.codes
 
 
 @pytest.mark.parametrize("setup", cases(HEALTHY))

@@ -43,8 +43,8 @@ from skdeepbin.inputs._validation import (
 )
 from skdeepbin.inputs._weights import check_weights, row_weights
 from skdeepbin.model._attributes import FitResult, attributes_at
-from skdeepbin.model._fitted import FittedModel, networks_of
-from skdeepbin.model._resume import ResumeState, parameters_digest, standing_at
+from skdeepbin.model._fitted import FittedModel, networks_of, standing_at
+from skdeepbin.model._resume import ResumeState, parameters_digest
 from skdeepbin.model._saving import loaded, saved
 from skdeepbin.model._validator import ModelValidator
 from skdeepbin.monitoring._callbacks import (
@@ -62,7 +62,7 @@ from skdeepbin.network._parameters import Array, Layout, Parameters
 from skdeepbin.reporting._notebook import summary
 from skdeepbin.training._ensemble import train_ensemble
 from skdeepbin.training._history import History
-from skdeepbin.training._observer import Observer
+from skdeepbin.training._observer import Observer, is_quiet
 from skdeepbin.training._session import RunResult, one_step_on
 from skdeepbin.training._solvers import IN_STEPS
 from skdeepbin.training._stopping import INTERRUPTED
@@ -386,8 +386,6 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     # The public path, so that a pickle does not depend on where this file lies.
     __module__ = "skdeepbin"
-    # A fit that a diagnosis tries out warns of nothing and tells nobody.
-    _is_trial = False
     # Of a warning in `fit`, to be shown where that is called.
     _stacklevel = 3
 
@@ -566,8 +564,10 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                     self._keep(config, runs, problems, seed, resumed)
                 if self.stop_reason_ != INTERRUPTED:
                     session.finish()
-            if not (self.stop_reason_ == INTERRUPTED or self._is_trial):
-                warn_of_failure(self, runs, problem, baseline, self._stacklevel)
+            if not (self.stop_reason_ == INTERRUPTED or is_quiet()):
+                warn_of_failure(
+                    self._alone(), runs, problem, baseline, self._stacklevel
+                )
         if self.stop_reason_ == INTERRUPTED:
             raise KeyboardInterrupt(
                 "The best weights so far are kept in the classifier."
@@ -834,6 +834,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             ACTIVATIONS[self._fitted_activation],
             networks_of(self.coefs_, self.intercepts_, self.n_features_in_),
             self.bin_edges_,
+            getattr(self, "_resume", None),
         )
 
     def _keep(
@@ -871,21 +872,9 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     def _logits(self, X: Any, networks: Sequence[Parameters]) -> Array:
         return self.model_.logits(X, self.n_jobs, networks)
 
-    @property
-    def _units(self) -> Any:
-        state = self._where_it_stands()
-        assert state is not None
-        return state.scaling
-
-    @property
-    def _bin_units(self) -> Any:
-        state = self._where_it_stands()
-        assert state is not None
-        return state.bin_scaling
-
     def _callbacks(self, X: Any, y: Any, sample_weight: Any) -> Callbacks | None:
         """Return the callbacks of a fit as an observer, if there are any."""
-        if self._is_trial or not has_callbacks(self):
+        if is_quiet() or not has_callbacks(self):
             return None
         check_parameters(self._parameters())
         weights = None if sample_weight is None else {"sample_weight": sample_weight}

@@ -1,11 +1,11 @@
-"""Why is it not learning?"""
+"""Diagnosis of networks that do not learn: ours, and ones written by hand."""
 
-from skdeepbin.diagnosis._backprop import debug_backprop
-from skdeepbin.diagnosis._diagnose import diagnose
 from skdeepbin.diagnosis._findings import Diagnosis, Finding, LearningWarning
 from skdeepbin.diagnosis._gradients import GradientCheck, check_gradients
-from skdeepbin.diagnosis._pieces import Mistake
-from skdeepbin.diagnosis._report import BackpropReport
+from skdeepbin.diagnosis.backprop._debug import debug_backprop
+from skdeepbin.diagnosis.backprop._report import BackpropReport
+from skdeepbin.diagnosis.backprop.catalogue._entry import Mistake
+from skdeepbin.diagnosis.training._diagnose import diagnose
 
 __all__ = [
     "BackpropReport",

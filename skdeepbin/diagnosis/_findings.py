@@ -1,4 +1,4 @@
-"""What a diagnosis says: findings, each a cause with its evidence and its remedy."""
+"""Findings of a diagnosis: each a cause with its evidence and its remedy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class LearningWarning(ConvergenceWarning):
 
 
 def is_heard() -> bool:
-    """Whether a LearningWarning is not ignored: else its cause need not be found."""
+    """Return whether a LearningWarning is shown; else its cause need not be found."""
     for action, message, category, module, _ in warnings.filters:
         if issubclass(LearningWarning, category) and not (message or module):
             return action != "ignore"
@@ -28,9 +28,11 @@ def is_heard() -> bool:
 SEVERITIES = ("error", "warning", "info")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """One cause of bad learning, or one thing worth knowing about the data.
+
+    All parameters are given by keywords.
 
     Parameters
     ----------
@@ -41,7 +43,7 @@ class Finding:
         "error": next to nothing was learnt; "warning": less than could be; "info":
         nothing is known to be lost.
 
-    layer : int or None
+    layer : int or None, default=None
         The layer where it shows: 1 is the first hidden layer, the last is the output.
 
     evidence : dict of str to float
@@ -60,22 +62,26 @@ class Finding:
     Examples
     --------
     >>> from skdeepbin.diagnosis import Finding
-    >>> evidence = {"largest column": 1e4}
-    >>> cause, remedy = "One column is large", "Scale X"
-    >>> print(Finding("unscaled_features", "warning", None, evidence, cause, remedy))
+    >>> print(Finding(
+    ...     code="unscaled_features",
+    ...     severity="warning",
+    ...     evidence={"largest column": 1e4},
+    ...     cause="One column is large",
+    ...     remedy="Scale X",
+    ... ))
     One column is large (largest column 10,000). Scale X.
     """
 
     code: str
     severity: str
-    layer: int | None
+    layer: int | None = None
     evidence: Mapping[str, float]
     cause: str
     remedy: str
     change: Mapping[str, Any] = field(default_factory=dict)
 
     def sentences(self) -> str:
-        """The finding in two sentences: the cause with its evidence, and the remedy.
+        """Return two sentences: the cause with its evidence, and the remedy.
 
         Returns
         -------
@@ -91,7 +97,7 @@ class Finding:
         return ", ".join(f"{name} {shown(v)}" for name, v in self.evidence.items())
 
     def to_dict(self) -> dict[str, Any]:
-        """The finding as plain Python values.
+        """Return the finding as plain Python values.
 
         Returns
         -------
@@ -135,7 +141,7 @@ class Diagnosis:
 
     @property
     def ok(self) -> bool:
-        """Whether no finding is more than an information."""
+        """True if no finding is more than an information."""
         return all(finding.severity == "info" for finding in self.findings)
 
     @property
@@ -144,7 +150,7 @@ class Diagnosis:
         return tuple(finding.code for finding in self.findings)
 
     def to_dict(self) -> dict[str, Any]:
-        """The diagnosis as plain Python values.
+        """Return the diagnosis as plain Python values.
 
         Returns
         -------
@@ -178,7 +184,7 @@ class Diagnosis:
 
 
 def shown(value: float) -> str:
-    """A number as it is read: three digits, and no exponent where none is needed."""
+    """Format a number with three digits, and an exponent only where it is needed."""
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
@@ -187,5 +193,5 @@ def _where(finding: Finding) -> str:
 
 
 def worst_first(findings: list[Finding]) -> tuple[Finding, ...]:
-    """The findings by severity; those that are equally bad stay in their order."""
+    """Sort findings by severity; those that are equally bad stay in their order."""
     return tuple(sorted(findings, key=lambda f: SEVERITIES.index(f.severity)))

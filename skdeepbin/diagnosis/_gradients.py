@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skdeepbin.diagnosis._objectives import of_the_classifier
+from skdeepbin.diagnosis.training._objective import of_the_classifier
 from skdeepbin.network._parameters import Array
 
 # Relative errors, of CS231n (neural-networks-3): a gradient above the first is wrong;
@@ -19,7 +19,7 @@ WRONG, RIGHT = 1e-2, 1e-5
 
 @dataclass(frozen=True)
 class GradientCheck:
-    """How far gradients are from central differences.
+    """Distance of gradients from central differences.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class GradientCheck:
 
     @property
     def ok(self) -> bool:
-        """Whether every gradient is right up to rounding."""
+        """True if every gradient is right up to rounding."""
         return all(error <= RIGHT for error in self.errors)
 
     def __str__(self) -> str:
@@ -131,7 +131,7 @@ def central_differences(
     params: Sequence[Array],
     entries: Sequence[NDArray[np.intp]],
 ) -> list[Array]:
-    """The slopes of the loss at some entries of each array."""
+    """Return the slopes of the loss at some entries of each array."""
     return [
         np.array([_slope(loss, params, number, entry) for entry in chosen])
         for number, chosen in enumerate(entries)
@@ -139,23 +139,23 @@ def central_differences(
 
 
 def relative_error(one: Array, other: Array) -> float:
-    """``|one - other| / (|one| + |other|)``, 0 where both are zero."""
+    """Return ``|one - other| / (|one| + |other|)``, 0 where both are zero."""
     size = float(np.linalg.norm(one) + np.linalg.norm(other))
     return float(np.linalg.norm(one - other)) / size if size else 0.0
 
 
 def _rms(array: Array) -> float:
-    """The root mean square of an array."""
+    """Return the root mean square of an array."""
     return float(np.sqrt(np.mean(array**2))) if array.size else 0.0
 
 
 def _copies(params: Sequence[Array]) -> list[Array]:
-    """So that a function that changes its arguments does no harm."""
+    """Copy arrays, so that a function that changes its arguments does no harm."""
     return [p.copy() for p in params]
 
 
 def _number(value: Any) -> float:
-    """What a loss is."""
+    """Return a loss as a number, or raise an error."""
     if np.size(value) != 1:
         raise ValueError(
             f"`loss` must return a number; got an array of shape {np.shape(value)}. "
@@ -170,7 +170,7 @@ def _slope(
     number: int,
     entry: int,
 ) -> float:
-    """The central difference of one entry.
+    """Return the central difference of one entry.
 
     With a step of the cube root of the rounding error, relative to the parameter, both
     of its errors are least: Press and others, Numerical Recipes, 5.7. Where those of a

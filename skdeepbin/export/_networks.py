@@ -54,7 +54,7 @@ LAYERS_OF_BINS = 2
 
 def reads_bins(clf: Any) -> bool:
     """Whether a network reads bins of the features beside them."""
-    return any(map(clf._bins_for, clf._fitted_networks()))
+    return bool(clf.model_.reads_bins)
 
 
 def one_network(clf: Any) -> Parameters:
@@ -63,12 +63,12 @@ def one_network(clf: Any) -> Parameters:
     Where any reads bins, with two layers of relu before it.
     """
     if not reads_bins(clf):
-        return _side_by_side(clf._fitted_networks())
+        return _side_by_side(clf.model_.networks)
     bins = bins_of(clf.bin_edges_)
     width = clf.n_features_in_ + bins.n
     widened = [
         Parameters([_with_rows(W, width), *weights], biases)
-        for (W, *weights), biases in clf._fitted_networks()
+        for (W, *weights), biases in clf.model_.networks
     ]
     return _behind_bins(_side_by_side(widened), bins, clf.n_features_in_)
 

@@ -254,7 +254,7 @@ def _add_network(
 
     raw_scores : whether the second output is ``[-z, z]``.
     """
-    networks = clf._fitted_networks()
+    networks = clf.model_.networks
     inputs, logits = {clf.n_features_in_: X}, []
     for parameters in networks:
         width = len(parameters.weights[0])

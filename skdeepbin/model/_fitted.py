@@ -14,7 +14,9 @@ from scipy.sparse import issparse
 from skdeepbin.engine._bins import Bins, bins_of
 from skdeepbin.engine._blocks import Features, block_rows, training_work
 from skdeepbin.engine._engine import logits, n_useful_threads
+from skdeepbin.engine._scaling import Units
 from skdeepbin.engine._threads import Threads, one_blas_thread
+from skdeepbin.model._resume import NetworkState, ResumeState
 from skdeepbin.network._activations import Activation
 from skdeepbin.network._network import FEW, Network, few_logits
 from skdeepbin.network._overflow import mark_overflow, rows_at_once, wide_logits
@@ -31,6 +33,7 @@ class FittedModel:
     networks : the parameters of each, for X as it is; those that read bins have more
         rows in the first layer.
     bin_edges : of each feature; None if no network reads bins.
+    resume : where the training stands; None if that is not known.
     """
 
     classes: np.ndarray
@@ -38,6 +41,18 @@ class FittedModel:
     activation: Activation
     networks: tuple[Parameters, ...]
     bin_edges: Sequence[Array] | None = None
+    resume: ResumeState | None = None
+
+    def scaling(self, bins: Bins | None) -> Units:
+        """Return the feature scaling of training, for all columns of the first layer.
+
+        bins : that the network reads.
+        """
+        if self.resume is None:
+            return Units(np.zeros(self.n_features), np.ones(self.n_features))
+        units = self.resume.scaling if bins is None else self.resume.bin_scaling
+        assert units is not None
+        return units._replace(read=None)
 
     @property
     def hidden(self) -> tuple[int, ...]:
@@ -143,3 +158,26 @@ def networks_of(
         first = W if reads_bins(len(networks)) else W[:n_features]
         networks.append(Parameters([first, *weights], biases))
     return tuple(networks)
+
+
+def standing_at(
+    model: FittedModel, state: ResumeState | None, digest: str
+) -> ResumeState:
+    """Return where training stands if the parameters of the model were put in place.
+
+    state : where it stood, for the feature scaling; None for features as they are.
+    """
+    if state is None:
+        n = model.n_features
+        units = Units(np.zeros(n), np.ones(n))
+        state = ResumeState((), units, None, ("", True), 0, 0, None, digest)
+    points = []
+    for network in model.networks:
+        layout = Layout((len(network.weights[0]), *map(len, network.biases)))
+        scaling = state.scaling
+        if model.bins_for(network) is not None:
+            assert state.bin_scaling is not None
+            scaling = state.bin_scaling
+        theta = layout.pack(network).astype(np.float64)
+        points.append(NetworkState(scaling.from_user(theta, layout)))
+    return state._replace(networks=tuple(points), digest=digest)

@@ -10,8 +10,7 @@ import numpy as np
 
 from skdeepbin.engine._scaling import Units
 from skdeepbin.inputs._stream import Stream
-from skdeepbin.model._fitted import FittedModel
-from skdeepbin.network._parameters import Array, Layout
+from skdeepbin.network._parameters import Array
 
 
 class NetworkState(NamedTuple):
@@ -53,29 +52,6 @@ class ResumeState(NamedTuple):
         if way == self.way:
             return self.networks
         return tuple(network._replace(state=None) for network in self.networks)
-
-
-def standing_at(
-    model: FittedModel, state: ResumeState | None, digest: str
-) -> ResumeState:
-    """Return where training stands if the parameters of the model were put in place.
-
-    state : where it stood, for the feature scaling; None for features as they are.
-    """
-    if state is None:
-        n = model.n_features
-        units = Units(np.zeros(n), np.ones(n))
-        state = ResumeState((), units, None, ("", True), 0, 0, None, digest)
-    points = []
-    for network in model.networks:
-        layout = Layout((len(network.weights[0]), *map(len, network.biases)))
-        scaling = state.scaling
-        if model.bins_for(network) is not None:
-            assert state.bin_scaling is not None
-            scaling = state.bin_scaling
-        theta = layout.pack(network).astype(np.float64)
-        points.append(NetworkState(scaling.from_user(theta, layout)))
-    return state._replace(networks=tuple(points), digest=digest)
 
 
 def parameters_digest(arrays: Sequence[np.ndarray]) -> str:

@@ -21,8 +21,8 @@ from skdeepbin.training._solvers import IN_BATCHES
 from skdeepbin.training._stopping import CALLBACK, STOP_REASONS, is_still_falling
 
 if TYPE_CHECKING:
-    from skdeepbin.diagnosis._budget import Budget
     from skdeepbin.diagnosis._findings import Finding
+    from skdeepbin.diagnosis.training._budget import Budget
 
 
 def warn_of_failure(
@@ -127,9 +127,9 @@ def _auto_penalty(clf: Any, problem: Problem) -> tuple[float, float]:
 
 def _found(clf: Any, problem: Problem, n_passes: int) -> tuple[Finding | None, Budget]:
     """The cause of a failure, if one is found, and what is left of the budget."""
-    from skdeepbin.diagnosis._budget import budget_of_a_fit
-    from skdeepbin.diagnosis._diagnose import cause_of_failure
-    from skdeepbin.diagnosis._evidence import Penalty
+    from skdeepbin.diagnosis.training._budget import budget_of_a_fit
+    from skdeepbin.diagnosis.training._diagnose import cause_of_failure
+    from skdeepbin.diagnosis.training._evidence import Penalty
 
     rows, sizes = problem.examples(), problem.units.layout(problem.network.layout).sizes
     budget = budget_of_a_fit(n_passes, rows.X, sizes, clf.batch_size)
@@ -138,7 +138,7 @@ def _found(clf: Any, problem: Problem, n_passes: int) -> tuple[Finding | None, B
     with warnings.catch_warnings(), one_blas_thread():
         warnings.simplefilter("ignore")
         try:
-            return cause_of_failure(clf._alone(), *rows, budget, penalty), budget
+            return cause_of_failure(clf, *rows, budget, penalty), budget
         except (ValueError, ArithmeticError, np.linalg.LinAlgError):
             return None, budget  # numbers that other models cannot do with
 
@@ -162,8 +162,13 @@ def _why(clf: Any, solution: RunResult, problem: Problem, n_passes: int) -> Find
             remedy = (
                 "Set learning_rate='auto', or to a tenth of what it is, and scale X"
             )
-        evidence = {"loss": clf.loss_}
-        return Finding("diverged", "error", None, evidence, cause, remedy + more)
+        return Finding(
+            code="diverged",
+            severity="error",
+            evidence={"loss": clf.loss_},
+            cause=cause,
+            remedy=remedy + more,
+        )
     entropy = problem.constant_losses(None, None).trained
     if solution.has_learnt and not _is_constant(
         solution, problem.constant_losses(None, None)
@@ -177,8 +182,13 @@ def _why(clf: Any, solution: RunResult, problem: Problem, n_passes: int) -> Find
             "Check that the rows that validate are like those trained on, and that "
         )
         remedy += "y depends on X; more rows or fewer features tell more"
-        evidence = {"least validation loss": least, "entropy": entropy}
-        return Finding("overfitting", "error", None, evidence, cause, remedy + more)
+        return Finding(
+            code="overfitting",
+            severity="error",
+            evidence={"least validation loss": least, "entropy": entropy},
+            cause=cause,
+            remedy=remedy + more,
+        )
     twice = ", nor from a second start" * (solution.n_starts > 1)
     cause = (
         "The log loss did not fall below what the frequencies of the classes alone "
@@ -186,9 +196,13 @@ def _why(clf: Any, solution: RunResult, problem: Problem, n_passes: int) -> Find
     )
 
     remedy = "Make the network less deep, lower `alpha`, or check that y depends on X"
-    evidence = {"their entropy": entropy}
-    code = "labels_unlearnable"
-    return Finding(code, "error", None, evidence, cause, remedy + more)
+    return Finding(
+        code="labels_unlearnable",
+        severity="error",
+        evidence={"their entropy": entropy},
+        cause=cause,
+        remedy=remedy + more,
+    )
 
 
 def _unfinished(clf: Any) -> Finding:
@@ -201,9 +215,14 @@ def _unfinished(clf: Any) -> Finding:
     enough = max(4 * clf.max_iter, 200)
     change = {"max_iter": enough}
     remedy = f"Set max_iter={enough}, or a larger `tol` if the loss is low enough"
-    evidence = {"loss with the penalty": clf.loss_}
-    code = "too_few_iterations"
-    return Finding(code, "warning", None, evidence, cause, remedy, change)
+    return Finding(
+        code="too_few_iterations",
+        severity="warning",
+        evidence={"loss with the penalty": clf.loss_},
+        cause=cause,
+        remedy=remedy,
+        change=change,
+    )
 
 
 def warn_of_signs(stacklevel: int) -> None:

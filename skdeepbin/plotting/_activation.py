@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
-from skdeepbin.diagnosis._evidence import most_rows, rows_of, sample
-from skdeepbin.diagnosis._layer_rules import DEAD, SATURATED
-from skdeepbin.diagnosis._layers import shares
-from skdeepbin.diagnosis._subject import Subject, subjects
+from skdeepbin.diagnosis.training._evidence import most_rows, rows_of, sample
+from skdeepbin.diagnosis.training._layers import shares
+from skdeepbin.diagnosis.training._model import DiagnosedModel, diagnosed_models
+from skdeepbin.diagnosis.training.causes._signal import DEAD, SATURATED
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._parameters import Array
 from skdeepbin.plotting._shared import as_rows, axes, labelled, styled
@@ -127,7 +127,7 @@ class ActivationDisplay:
         NotFittedError
             If `estimator` is not fitted.
         """
-        networks = subjects(estimator, "estimator")
+        networks = diagnosed_models(estimator, "estimator")
         activation = networks[0].activation
         if activation not in MEASURES or not networks[0].hidden:
             raise ValueError(
@@ -213,7 +213,7 @@ class ActivationDisplay:
         return self.ax_.plot(centres, 100 * share.T, **style)
 
 
-def _hidden(network: Subject, X: Array) -> list[Array]:
+def _hidden(network: DiagnosedModel, X: Array) -> list[Array]:
     """The activations of each hidden layer, a row for each unit."""
     A, found = network.input(X).T, list[Array]()
     with np.errstate(all="ignore"):

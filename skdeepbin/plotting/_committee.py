@@ -6,8 +6,8 @@ import numpy as np
 from scipy.special import expit
 from sklearn.utils import column_or_1d
 
-from skdeepbin.diagnosis._evidence import rows_of
-from skdeepbin.diagnosis._subject import subjects
+from skdeepbin.diagnosis.training._evidence import rows_of
+from skdeepbin.diagnosis.training._model import diagnosed_models
 from skdeepbin.inputs._validation import encode_labels
 from skdeepbin.inputs._weights import check_weights
 from skdeepbin.network._loss import log_loss
@@ -149,7 +149,7 @@ class CommitteeDisplay:
         NotFittedError
             If `estimator` is not fitted.
         """
-        networks = subjects(estimator, "estimator")
+        networks = diagnosed_models(estimator, "estimator")
         clf = networks[0].estimator
         if not networks[0].scales_itself:
             raise TypeError(
@@ -164,7 +164,8 @@ class CommitteeDisplay:
         X = rows_of(networks[0], X)
         if y is not None:
             _, y = encode_labels(column_or_1d(y), clf.classes_)
-        logits = [clf._logits(X, [network]) for network in clf._fitted_networks()]
+        model = clf.model_
+        logits = [model.logits(X, clf.n_jobs, [one]) for one in model.networks]
         display = cls(
             np.array(logits),
             y,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from skdeepbin._extras import extra
-from skdeepbin.diagnosis._subject import subjects
+from skdeepbin.diagnosis.training._model import diagnosed_models
 from skdeepbin.plotting._shared import (
     DASHES,
     as_rows,
@@ -103,7 +103,7 @@ class GradientFlowDisplay:
         NotFittedError
             If `estimator` is not fitted.
         """
-        network = subjects(estimator, "estimator")[0]
+        network = diagnosed_models(estimator, "estimator")[0]
         if not network.scales_itself:
             raise TypeError(
                 "`estimator` must be a DeepBinaryClassifier, which records the "

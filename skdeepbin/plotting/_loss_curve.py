@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from skdeepbin.diagnosis._subject import Subject, subjects
+from skdeepbin.diagnosis.training._model import DiagnosedModel, diagnosed_models
 from skdeepbin.plotting._shared import (
     MARKERS,
     N_MARKERS,
@@ -148,7 +148,7 @@ class LossCurveDisplay:
         NotFittedError
             If `estimator` is not fitted.
         """
-        networks = subjects(estimator, "estimator")
+        networks = diagnosed_models(estimator, "estimator")
         if networks[0].scales_itself:
             display = cls(*_of_ours(networks), name=name)
             display.kept_iteration = _kept(networks[0])
@@ -275,7 +275,7 @@ def _style(number: int, shape: tuple[int, ...]) -> dict[str, Any]:
     }
 
 
-def _of_ours(networks: list[Subject]) -> tuple[np.ndarray, np.ndarray | None]:
+def _of_ours(networks: list[DiagnosedModel]) -> tuple[np.ndarray, np.ndarray | None]:
     """The log loss of the rows of training and of those held out, if any are."""
     history = networks[0].estimator.history_
     validation = history["validation_loss"]
@@ -283,7 +283,7 @@ def _of_ours(networks: list[Subject]) -> tuple[np.ndarray, np.ndarray | None]:
     return history["loss"] - history["penalty"], validation if recorded else None
 
 
-def _kept(network: Subject) -> int | list[int] | None:
+def _kept(network: DiagnosedModel) -> int | list[int] | None:
     """The iteration of each network that was best by what was watched.
 
     None after `partial_fit`, whose last step is not measured.

@@ -45,7 +45,7 @@ def summary(clf: Any) -> str:
 def _layers(clf: Any) -> str:
     """The width of each layer, and how many numbers were fitted."""
     widths = [clf.n_features_in_, *(b.shape[-1] for b in clf.intercepts_)]
-    networks = clf._fitted_networks()
+    networks = clf.model_.networks
     size = sum(part.size for parts in networks for part in chain(*parts))
     of = f"{len(networks)} networks of " * (len(networks) > 1)
     return f"{of}{' → '.join(map(str, widths))}, {size:,} parameters"

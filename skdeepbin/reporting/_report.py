@@ -23,9 +23,9 @@ from sklearn.metrics import (
 from sklearn.utils import column_or_1d
 
 from skdeepbin._extras import extra
-from skdeepbin.diagnosis._diagnose import diagnose
 from skdeepbin.diagnosis._findings import shown
-from skdeepbin.diagnosis._subject import Subject, subjects
+from skdeepbin.diagnosis.training._diagnose import diagnose
+from skdeepbin.diagnosis.training._model import DiagnosedModel, diagnosed_models
 from skdeepbin.inputs._validation import encode_labels
 from skdeepbin.inputs._weights import check_weights
 from skdeepbin.plotting._activation import MEASURES, ActivationDisplay
@@ -121,7 +121,7 @@ def report(
     ['Findings', 'Scores on these rows', 'Training', 'Data', 'Parameters']
     """
     extra("matplotlib", "plot")
-    networks = subjects(estimator, "estimator")
+    networks = diagnosed_models(estimator, "estimator")
     clf = networks[0].estimator
     _, second = encode_labels(column_or_1d(y), clf.classes_)
     weights = check_weights(sample_weight, len(second))
@@ -243,7 +243,7 @@ def _draw_calibration(
 
 def _training(
     estimator: Any,
-    networks: Sequence[Subject],
+    networks: Sequence[DiagnosedModel],
     X: Any,
     y: Any,
     weights: np.ndarray | None,
@@ -301,7 +301,7 @@ def _gradients(estimator: Any) -> Picture:
     return _labelled("Gradient of each layer", caption, svg)
 
 
-def _units(estimator: Any, network: Subject, X: Any) -> Picture:
+def _units(estimator: Any, network: DiagnosedModel, X: Any) -> Picture:
     display, svg = _drawn(
         lambda ax: ActivationDisplay.from_estimator(estimator, X, ax=ax)
     )
@@ -439,7 +439,7 @@ def _listed(names: Sequence[str]) -> str:
     return f"{len(names):,}: {', '.join(names[:NAMES])}{more}"
 
 
-def _parameters(estimator: Any, network: Subject) -> Section:
+def _parameters(estimator: Any, network: DiagnosedModel) -> Section:
     """The parameters that are not the defaults, of the steps before too."""
     parts: list[Part] = []
     steps = [step for prefix in network.prefix for _, step in prefix.steps]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from skdeepbin.training._history import Step
 
@@ -42,3 +44,21 @@ class Observers(Observer):
     def on_fit_end(self) -> None:
         for observer in self._observers:
             observer.on_fit_end()
+
+
+_is_quiet: ContextVar[bool] = ContextVar("is_quiet", default=False)
+
+
+@contextmanager
+def quiet_fits() -> Iterator[None]:
+    """Let fits in the block warn of nothing and have no callbacks, as mere trials."""
+    token = _is_quiet.set(True)
+    try:
+        yield
+    finally:
+        _is_quiet.reset(token)
+
+
+def is_quiet() -> bool:
+    """Tell if a fit is in such a block."""
+    return _is_quiet.get()

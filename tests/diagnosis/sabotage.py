@@ -1,26 +1,26 @@
-"""Backward passes with pieces of the catalogue in them."""
+"""Backward passes with mistakes of the catalogue in them."""
 
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 
-from skdeepbin.diagnosis._gradient_pieces import BIASES, WEIGHTS
-from skdeepbin.diagnosis._hidden_pieces import DOWN, derivatives
-from skdeepbin.diagnosis._output_pieces import OUTPUTS
-from skdeepbin.diagnosis._passes import Problem
-from skdeepbin.diagnosis._pieces import Here
+from skdeepbin.diagnosis.backprop._reference import ReferenceNetwork
+from skdeepbin.diagnosis.backprop.catalogue._entry import BackwardContext
+from skdeepbin.diagnosis.backprop.catalogue._gradients import BIASES, WEIGHTS
+from skdeepbin.diagnosis.backprop.catalogue._hidden import DOWN, derivatives
+from skdeepbin.diagnosis.backprop.catalogue._output import OUTPUTS
 
-PIECES = {"output": OUTPUTS, "down": DOWN, "weights": WEIGHTS, "biases": BIASES}
-
-
-def pieces(activation):
-    """Every piece with its kind."""
-    all_pieces = PIECES | {"derivative": tuple(derivatives(activation))}
-    return [(kind, piece) for kind, those in all_pieces.items() for piece in those]
+CATALOGUE = {"output": OUTPUTS, "down": DOWN, "weights": WEIGHTS, "biases": BIASES}
 
 
-def random_problem(
+def entries(activation):
+    """List every entry with its kind."""
+    everything = CATALOGUE | {"derivative": tuple(derivatives(activation))}
+    return [(kind, entry) for kind, those in everything.items() for entry in those]
+
+
+def random_network(
     sizes,
     activation,
     seed=0,
@@ -48,49 +48,55 @@ def random_problem(
     y[:2] = [[0], [1]]
     activations = [activation] * (len(sizes) - 2)
     divisor = n if reduction == "mean" else 1
-    return Problem(W, b, X, y, activations, float(divisor), alpha)
+    return ReferenceNetwork(W, b, X, y, activations, float(divisor), alpha)
 
 
-def sabotaged(problem, *wrong):
-    """``dW, db`` with pieces replaced: of each kind, layer or None, and piece.
+def sabotaged(network, *wrong):
+    """``dW, db`` with mistakes put in: of each kind, layer or None, and entry.
 
-    None where a piece cannot be put there.
+    None where a mistake cannot be put there.
     """
 
     def chosen(kind, layer):
-        for of_kind, at, piece in wrong:
+        for of_kind, at, entry in wrong:
             if of_kind == kind and at in (None, layer):
-                return piece
+                return entry
         return None
 
-    depth = problem.depth
+    depth = network.depth
     dW, db = [None] * depth, [None] * depth
     deltas = {}
-    here = Here(problem, depth, given=dW)
+    context = BackwardContext(network, depth, user_dW=dW)
     for layer in range(depth, 0, -1):
-        here = Here(problem, layer, deltas, here.error, given=dW)
+        context = BackwardContext(network, layer, deltas, context.error, user_dW=dW)
         if layer == depth:
-            piece = chosen("output", layer)
-            delta = piece.compute(here) if piece else problem.p - problem.y
+            entry = chosen("output", layer)
+            delta = entry.compute(context) if entry else network.p - network.y
             error = None
         else:
-            piece = chosen("down", layer)
-            error = piece.compute(here) if piece else here.dZ_above @ here.W_above.T
+            entry = chosen("down", layer)
+            error = (
+                entry.compute(context)
+                if entry
+                else context.dZ_above @ context.W_above.T
+            )
             if error is None:
                 return None
-            here = replace(here, error=error)
-            piece = chosen("derivative", layer)
-            delta = piece.compute(here) if piece else error * problem.derivative(layer)
+            context = replace(context, error=error)
+            entry = chosen("derivative", layer)
+            delta = (
+                entry.compute(context) if entry else error * network.derivative(layer)
+            )
         if delta is None or not np.isfinite(delta).all():
             return None
-        here = replace(here, delta=delta, error=error)
+        context = replace(context, delta=delta, error=error)
         deltas[layer] = delta
-        piece = chosen("weights", layer)
-        G = piece.compute(here) if piece else here.inputs.T @ delta
-        piece = chosen("biases", layer)
-        g = piece.compute(here) if piece else delta.sum(axis=0)
+        entry = chosen("weights", layer)
+        G = entry.compute(context) if entry else context.inputs.T @ delta
+        entry = chosen("biases", layer)
+        g = entry.compute(context) if entry else delta.sum(axis=0)
         if G is None or g is None:
             return None
-        dW[layer - 1] = G / problem.divisor + problem.penalty(layer)
-        db[layer - 1] = g / problem.divisor
+        dW[layer - 1] = G / network.divisor + network.penalty(layer)
+        db[layer - 1] = g / network.divisor
     return dW, db

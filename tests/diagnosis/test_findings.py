@@ -6,16 +6,28 @@ from skdeepbin.diagnosis import Diagnosis, Finding
 from skdeepbin.diagnosis._findings import shown, worst_first
 
 COLLAPSE = Finding(
-    "init_too_small",
-    "error",
-    2,
-    {"loss": 0.69315, "rows": 12345.0},
-    "The weights <started> too small",
-    "Set init='auto'",
-    {"init": "auto"},
+    code="init_too_small",
+    severity="error",
+    layer=2,
+    evidence={"loss": 0.69315, "rows": 12345.0},
+    cause="The weights <started> too small",
+    remedy="Set init='auto'",
+    change={"init": "auto"},
 )
-NOTE = Finding("constant_features", "info", None, {}, "One is constant", "Drop it")
-WARNING = Finding("overfitting", "warning", None, {}, "Too good", "Stop")
+NOTE = Finding(
+    code="constant_features",
+    severity="info",
+    evidence={},
+    cause="One is constant",
+    remedy="Drop it",
+)
+WARNING = Finding(
+    code="overfitting",
+    severity="warning",
+    evidence={},
+    cause="Too good",
+    remedy="Stop",
+)
 
 
 def test_two_sentences():

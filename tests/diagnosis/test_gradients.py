@@ -5,16 +5,16 @@ from sklearn.preprocessing import StandardScaler
 
 from skdeepbin import DeepBinaryClassifier
 from skdeepbin.diagnosis import check_gradients
-from skdeepbin.diagnosis._passes import Problem
-from tests.diagnosis.sabotage import random_problem
+from skdeepbin.diagnosis.backprop._reference import ReferenceNetwork
+from tests.diagnosis.sabotage import random_network
 
 
-def functions(problem, factor=1.0):
+def functions(network, factor=1.0):
     """Loss and gradients of a network as functions of a list of arrays."""
-    depth = problem.depth
+    depth = network.depth
 
     def at(params):
-        return problem.at(params[:depth], params[depth:])
+        return network.at(params[:depth], params[depth:])
 
     def gradients(params):
         dW, db = at(params).gradient
@@ -23,7 +23,7 @@ def functions(problem, factor=1.0):
     return (
         lambda params: at(params).loss(),
         gradients,
-        [*problem.weights, *problem.biases],
+        [*network.weights, *network.biases],
     )
 
 
@@ -31,14 +31,14 @@ def functions(problem, factor=1.0):
 @pytest.mark.parametrize("alpha", [0.0, 0.5])
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 def test_the_true_gradient_is_right(activation, alpha, reduction):
-    problem = random_problem((3, 5, 4, 1), activation, 0, 30, alpha, reduction)
-    check = check_gradients(*functions(problem))
+    network = random_network((3, 5, 4, 1), activation, 0, 30, alpha, reduction)
+    check = check_gradients(*functions(network))
     assert check.ok, str(check)
     assert check.n_checked == (15, 20, 4, 5, 4, 1)
 
 
 def test_a_wrong_gradient_is_found_in_its_array():
-    check = check_gradients(*functions(random_problem((3, 5, 1), "tanh"), factor=1.1))
+    check = check_gradients(*functions(random_network((3, 5, 1), "tanh"), factor=1.1))
     assert not check.ok
     assert [error > 1e-2 for error in check.errors] == [False, False, True, True]
     assert "WRONG" in str(check)
@@ -65,7 +65,9 @@ def test_parameters_of_any_size(scale):
 @pytest.mark.parametrize("parameters", [{}, {"activation": "tanh", "depth": 3}])
 @pytest.mark.parametrize("n_networks", [1, 2])
 def test_the_classifier_has_the_right_gradient(parameters, n_networks, cancer):
-    model = DeepBinaryClassifier(8, n_networks=n_networks, max_iter=20, **parameters)
+    model = DeepBinaryClassifier(
+        8, n_networks=n_networks, max_iter=20, random_state=0, **parameters
+    )
     check = check_gradients(model.fit(*cancer), *cancer)
     assert check.ok, str(check)
 
@@ -92,11 +94,11 @@ def test_only_our_classifier(cancer):
 
 
 def test_the_passes_are_those_of_the_formulas():
-    problem = random_problem((2, 3, 1), "tanh", n=5)
-    assert isinstance(problem, Problem)
-    p = 1 / (1 + np.exp(-problem.Z[-1]))
-    loss = -np.mean(problem.y * np.log(p) + (1 - problem.y) * np.log(1 - p))
-    assert problem.loss() == pytest.approx(loss)
+    network = random_network((2, 3, 1), "tanh", n=5)
+    assert isinstance(network, ReferenceNetwork)
+    p = 1 / (1 + np.exp(-network.Z[-1]))
+    loss = -np.mean(network.y * np.log(p) + (1 - network.y) * np.log(1 - p))
+    assert network.loss() == pytest.approx(loss)
 
 
 def test_small_parameters_and_a_loss_in_single_precision():

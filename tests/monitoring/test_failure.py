@@ -11,6 +11,8 @@ from sklearn.datasets import load_breast_cancer, make_moons
 from skdeepbin import DeepBinaryClassifier
 from skdeepbin.diagnosis import LearningWarning
 
+CAUSE = "skdeepbin.diagnosis.training._diagnose.cause_of_failure"
+
 RNG = np.random.RandomState(0)
 X, Y = RNG.normal(size=(200, 3)), np.arange(200) % 4 == 0
 
@@ -21,7 +23,7 @@ def raises(*args):
 
 @pytest.fixture(params=[raises, lambda *args: None], ids=["raises", "none"])
 def without_a_cause(request, monkeypatch):
-    monkeypatch.setattr("skdeepbin.diagnosis._diagnose.cause_of_failure", request.param)
+    monkeypatch.setattr(CAUSE, request.param)
 
 
 @pytest.mark.usefixtures("without_a_cause")
@@ -60,7 +62,7 @@ def test_any_other_error_of_the_diagnosis_is_a_bug(monkeypatch):
     def broken(*args):
         raise KeyError("a mistake of ours")
 
-    monkeypatch.setattr("skdeepbin.diagnosis._diagnose.cause_of_failure", broken)
+    monkeypatch.setattr(CAUSE, broken)
     with pytest.raises(KeyError):
         DeepBinaryClassifier(4, early_stopping=False, random_state=0).fit(0 * X, Y)
 

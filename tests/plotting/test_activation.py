@@ -6,7 +6,7 @@ from scipy.sparse import csr_array
 from sklearn.neural_network import MLPClassifier
 
 from skdeepbin import DeepBinaryClassifier
-from skdeepbin.diagnosis._evidence import gather
+from skdeepbin.diagnosis.training._evidence import gather
 from skdeepbin.plotting import ActivationDisplay
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

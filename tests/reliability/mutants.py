@@ -3,9 +3,10 @@
     pip install cosmic-ray
     python -m tests.reliability.mutants 300
 
-Takes so many of the mutants of ``network/`` and ``training/`` that cosmic-ray knows, at
-random, runs tests on each until one fails, and prints those that survived. One that
-takes too long is killed. Mutants of type hints alone are left out.
+Takes so many of the mutants of ``network/``, ``engine/``, ``training/`` and
+``diagnosis/`` that cosmic-ray knows, at random, runs tests on each until one fails, and
+prints those that survived. One that takes too long is killed. Mutants of type hints
+alone are left out. Those of one room: ``... mutants 300 0 2 diagnosis``.
 """
 
 import ast
@@ -24,7 +25,7 @@ from queue import SimpleQueue
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parents[2]
-ROOMS = "skdeepbin/network", "skdeepbin/engine", "skdeepbin/training"
+ROOMS = "network", "engine", "training", "diagnosis"
 # Two mutants of a second and a length would be one to Python's cache of compiled code.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 # Those of the file itself come first, then all that are quick, and where the mutant
@@ -36,6 +37,12 @@ WHOLE = (
     "tests/test_classifier.py",
     "tests/test_learning.py",
 )
+# Of the diagnosis, the thresholds come first, and what it warns of after its own tests.
+THRESHOLDS = (
+    "tests/diagnosis/training/test_thresholds.py",
+    "tests/diagnosis/backprop/test_thresholds.py",
+)
+DIAGNOSIS = "tests/diagnosis", "tests/monitoring", "tests/plotting"
 # Slow, and only of these files.
 SLOW = {
     "tests/reliability/test_interrupt.py": (
@@ -54,19 +61,24 @@ SECONDS = 900
 
 def runs(path):
     """The tests of each run on a mutant of a file."""
-    own = f"tests/{path.parent.name}/test{path.name}"
+    folder = path.relative_to("skdeepbin").parent
+    own = f"tests/{folder}/test{path.name}"
+    first = [[own]] * (ROOT / own).exists()
+    if folder.parts[0] == "diagnosis":
+        return [*first, THRESHOLDS, DIAGNOSIS]
     slow = [test for test, names in SLOW.items() if path.name in names]
-    return [[own]] * (ROOT / own).exists() + [QUICK, [*WHOLE, *slow]]
+    return [*first, QUICK, [*WHOLE, *slow]]
 
 
-def mutants(seed):
+def mutants(seed, rooms=ROOMS):
     """The path, the code and the mutated code of each, in a random order."""
     from cosmic_ray import plugins  # here, for pytest to look for doctests without it
     from cosmic_ray.commands import init
     from cosmic_ray.mutating import mutate_code
     from cosmic_ray.work_db import WorkDB
 
-    modules = [path for room in ROOMS for path in sorted((ROOT / room).glob("*.py"))]
+    folders = [ROOT / "skdeepbin" / room for room in rooms]
+    modules = [path for folder in folders for path in sorted(folder.rglob("*.py"))]
     database = WorkDB(":memory:", WorkDB.Mode.create)
     init(modules, database, {})
     mutations = [item.mutations[0] for item in database.work_items]
@@ -140,7 +152,7 @@ def difference(path, code, mutated):
     return "\n".join(line for line in lines if not line.startswith("+++"))
 
 
-def main(sample, seed=0, workers=2):
+def main(sample, seed=0, workers=2, rooms=ROOMS):
     """Print the survivors of a sample, and how many were killed."""
     start, tried, killed = time.perf_counter(), 0, 0
     with TemporaryDirectory() as temporary, ThreadPoolExecutor(workers) as pool:
@@ -162,7 +174,7 @@ def main(sample, seed=0, workers=2):
                 (folder / path).write_text(code)
                 folders.put(folder)
 
-        for text in pool.map(survivor, islice(mutants(seed), sample)):
+        for text in pool.map(survivor, islice(mutants(seed, rooms), sample)):
             tried += 1
             killed += text is None
             if text is not None:
@@ -174,4 +186,5 @@ def main(sample, seed=0, workers=2):
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    numbers, rooms = sys.argv[1:4], sys.argv[4:]
+    main(*map(int, numbers), rooms=rooms or ROOMS)

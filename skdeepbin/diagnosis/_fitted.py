@@ -1,0 +1,49 @@
+"""Reading of a fitted classifier, by its `model_`."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skdeepbin.engine._bins import Bins
+from skdeepbin.engine._scaling import Units
+from skdeepbin.network._parameters import Parameters
+
+
+class FittedNetwork(NamedTuple):
+    """One network of a classifier, in the units of the user.
+
+    bins : of the features, which its first layer reads beside them; None for none.
+    """
+
+    parameters: Parameters
+    bins: Bins | None
+
+
+def fitted_networks(clf: Any) -> list[FittedNetwork]:
+    """Return each network of the classifier."""
+    model = clf.model_
+    return [FittedNetwork(one, model.bins_for(one)) for one in model.networks]
+
+
+def fitted_alpha(clf: Any, number: int) -> float:
+    """Return the penalty of a network, as a number."""
+    return float(np.ravel(clf.alpha_)[number])
+
+
+def fitted_activation(clf: Any) -> str:
+    """Return the activation of the hidden layers."""
+    return getattr(clf, "_fitted_activation", clf.activation)
+
+
+def fitted_solver(clf: Any) -> str:
+    """Return the solver that "auto" came to."""
+    resume = clf.model_.resume
+    return "rprop" if resume is None else resume.way[0]
+
+
+def training_units(clf: Any, bins: Bins | None) -> Units:
+    """Return the units of training, for all columns that the first layer reads."""
+    units: Units = clf.model_.scaling(bins)
+    return units

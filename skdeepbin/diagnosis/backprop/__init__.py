@@ -1,0 +1,1 @@
+"""Mistakes in a backpropagation that a user wrote, found by their numbers."""

@@ -1,0 +1,1 @@
+"""The mistakes that people make in backpropagation, as formulas and as functions."""

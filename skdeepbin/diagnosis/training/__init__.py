@@ -1,0 +1,1 @@
+"""Why a fitted network has not learnt: evidence, trials and rules."""

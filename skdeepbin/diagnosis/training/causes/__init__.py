@@ -1,0 +1,1 @@
+"""The causes of bad learning, a file for each group of them."""

@@ -26,6 +26,7 @@ from skdeepbin.engine._blocks import Features, block_rows, training_work
 from skdeepbin.engine._engine import logits, memory_needed, n_useful_threads
 from skdeepbin.engine._scaling import Units, units_of
 from skdeepbin.engine._threads import Threads, one_blas_thread
+from skdeepbin.inputs._activations import each_layer, hidden_activations
 from skdeepbin.inputs._bin_edges import LEAST_BINS, affordable_bins, column_edges
 from skdeepbin.inputs._dataset import Constant, LocalProblem, Problem, Rows
 from skdeepbin.inputs._stream import Stream, next_call, scaling_of
@@ -55,13 +56,14 @@ from skdeepbin.monitoring._callbacks import (
 )
 from skdeepbin.monitoring._failure import warn_of_failure, warn_of_signs
 from skdeepbin.monitoring._progress import Progress, say
-from skdeepbin.network._activations import ACTIVATIONS
+from skdeepbin.network._activations import Activation, activation_of, is_own
 from skdeepbin.network._initializers import (
     INITIALIZERS,
     constant,
     initialize,
     step_scales,
     suited,
+    suited_rules,
 )
 from skdeepbin.network._loss import log_loss
 from skdeepbin.network._network import FEW, Losses, Network, few_logits
@@ -116,8 +118,15 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         The width of each hidden layer. An int is the width of every hidden layer, with
         `depth` of them. ``()`` is no hidden layer: logistic regression.
 
-    activation : {"identity", "logistic", "relu", "tanh"}, default="relu"
-        The function f of the hidden layers.
+    activation : {"identity", "logistic", "relu", "tanh"}, object or list, \
+            default="relu"
+        The function f of the hidden layers; a list has one for each of them. An object
+        is a function of your own, with the methods ``forward(Z)`` and
+        ``derivative(Z)``. Both take pre-activations and return an array of the same
+        shape, with f or f' of each entry; they change nothing, Z neither, as several
+        threads call them. Before the first step they are compared with each other, by
+        central differences. Far from zero f should be about a constant or a straight
+        line.
 
     depth : int or None, default=None
         The number of hidden layers where `hidden_layer_sizes` is an int; None is 2.
@@ -128,7 +137,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         from: "he" is ``sqrt(2 / fan_in)`` [1]_, "xavier" is
         ``sqrt(2 / (fan_in + fan_out))`` [2]_, a float is itself, for scaled features.
         Biases start at zero, that of the output at the logit of the class frequencies.
-        "auto" is "he" for relu and "xavier" for the others, and what suits them beyond
+        "auto" is for each layer "he" for relu and "xavier" for the others (for the
+        output that of the last hidden layer), and what suits them beyond
         that: a tenth of it in the output layer (not in a second start, nor for
         logistic), random biases in the first layer, for logistic weights 3 times (in
         the first and the last layer) or 9 times as large, and from 30 features on a
@@ -178,6 +188,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Where no rows validate, it is 5, 0.3 or 0.05, and less on few rows or features:
         times ``min(1, 0.14 sqrt(p) max(1, (w / 40)^(1/4)), 0.016 sqrt(p) w)``. In
         `partial_fit` it is the same of the rows of the call, at most ``w / 50``.
+        Where hidden layers have several activations, it is that of the one with the
+        weakest penalty, and one of your own has that of tanh.
         Weights that are normalised, whose root mean square is less than 1, count as
         many times as makes that 1. `alpha_` is what it came to.
 
@@ -213,7 +225,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     n_iter_no_change : int, default=20
         See `tol`. With validation it is twice as many for tanh and logistic, which rest
-        for a while where they are linear.
+        for a while where they are linear, and for functions of your own.
 
     early_stopping : bool or "auto", default="auto"
         Whether some rows are held out of training to tell when to stop. The weights
@@ -293,6 +305,9 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     Attributes
     ----------
+    activations_ : list of str or object
+        The activation of each hidden layer.
+
     classes_ : ndarray of shape (2,)
         The two labels, sorted; probabilities and logits are about the second.
 
@@ -600,7 +615,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             watched = validation_loss if self.scoring == "loss" else validation_error
         patience = self.n_iter_no_change
         if watched is not training_loss:
-            patience *= ACTIVATIONS[self.activation].patience
+            patience *= problem.network.recipe.patience
         stopping = Stopping(self.max_iter, self.tol, patience, watched)
         validate = self._validate(problems, given)
         constant = problem.constant_losses(given, held_out[0])
@@ -823,12 +838,11 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         weights = row_weights(
             sample_weight, self.class_weight, self.alpha, classes, y, both
         )
-        hidden = hidden_sizes(self.hidden_layer_sizes, self.depth)
-        layout = Layout((X.shape[1], *hidden, 1))
+        network = self._network(X.shape[1])
         if goes_on:
-            check_same_problem(self, classes, layout.sizes, self.n_networks)
+            sizes = network.layout.sizes
+            check_same_problem(self, classes, sizes, self.n_networks)
         dtype = precision(self.dtype, [X.dtype])
-        network = Network(layout, ACTIVATIONS[self.activation], self.dropout)
         features = Features(
             X, dtype, block_rows(network, len(y), dtype.itemsize, issparse(X))
         )
@@ -849,6 +863,12 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             X, dtype, block_rows(network, len(y), dtype.itemsize, issparse(X))
         )
         return LocalProblem(X, y, classes, weights, network, features, units, dtype)
+
+    def _network(self, n_features: int) -> Network:
+        """Return the network that the parameters ask for."""
+        hidden = hidden_sizes(self.hidden_layer_sizes, self.depth)
+        activations = hidden_activations(self.activation, len(hidden))
+        return Network(Layout((n_features, *hidden, 1)), activations, self.dropout)
 
     def _parameters(self) -> dict[str, Any]:
         """The parameters that a fit depends on."""
@@ -928,7 +948,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         problem, snapshot = problems[0], copy(self)
         snapshot.__dict__.pop("feature_names_in_", None)  # it is given no names
         snapshot.classes_ = problem.classes
-        snapshot._fitted_activation = self.activation
+        n_hidden = len(problem.network.hidden)
+        snapshot.activations_ = each_layer(self.activation, n_hidden)
         snapshot.bin_edges_ = _edges_of(problems)
         rows_of: dict[int, Rows | None] = {}
         scorer = None if self.scoring == "loss" else check_scoring(self, self.scoring)
@@ -1050,7 +1071,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """
         if self.alpha != "auto":
             return (1.0,), 1.0
-        activation = ACTIVATIONS[self.activation]
+        activation = problem.network.recipe
         rows = problem.rows_a_weight
         weight = rows * problem.weight_unit
         weight *= balanced_weight(totals) if totals.all() else float(totals.sum())
@@ -1078,17 +1099,22 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         all, which a strong penalty does not let it leave. Constant features have no
         weight, but in a stream: there they may vary later.
         """
-        layout, activation = problem.network.layout, problem.network.activation
+        network, layout = problem.network, problem.network.layout
         logit = log(totals[1] / totals[0]) if totals.all() else 0.0
         is_auto = self.init == "auto"
-        name = activation.init if is_auto else self.init
-        rule = INITIALIZERS[name] if isinstance(name, str) else constant(float(name))
-        scales = chain([activation.output_scale if is_auto else 1.0], repeat(1.0))
+        if is_auto:
+            rules: Any = suited_rules(network)
+        elif isinstance(self.init, str):
+            rules = INITIALIZERS[self.init]
+        else:
+            rules = constant(float(self.init))
+        last = network.activations[-1]
+        scales = chain([last.output_scale if is_auto else 1.0], repeat(1.0))
 
         def start() -> Array:
-            theta = initialize(layout, rule, rng, logit, next(scales))
+            theta = initialize(layout, rules, rng, logit, next(scales))
             if is_auto:
-                suited(theta, layout, activation, rng)
+                suited(theta, network, rng)
             return theta if is_stream else problem.units.start(theta, layout)
 
         return start
@@ -1111,6 +1137,16 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     def _way(self, is_stream: bool = False) -> tuple[str, bool]:
         """What kind of state the descent has."""
         return self._solver(is_stream), self.batch_size is None
+
+    @property
+    def _fitted_activation(self) -> str:
+        """The name of the first hidden layer's activation, for a diagnosis."""
+        first = next(iter(self.activations_), "identity")
+        return type(first).__name__ if is_own(first) else first
+
+    def _fitted_activations(self) -> tuple[Activation, ...]:
+        """Return the activation of each hidden layer."""
+        return tuple(map(activation_of, self.activations_))
 
     def _fitted_networks(self) -> list[Parameters]:
         """The parameters of each network of the committee."""
@@ -1140,13 +1176,13 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                 mark_overflow(z[np.newaxis], overflowed)
                 z /= z.dtype.type(len(networks))
         if overflowed.any():
-            activation = ACTIVATIONS[self._fitted_activation]
+            activations = self._fitted_activations()
             rows, n = np.flatnonzero(overflowed), rows_at_once(networks[0])
             features = Features(X, z.dtype, n)
             for some in (rows[at : at + n] for at in range(0, len(rows), n)):
                 of_these = features.some(some).X
                 inputs = [self._input(of_these, network) for network in networks]
-                z[some] = wide_logits(networks, activation, inputs, z.dtype)
+                z[some] = wide_logits(networks, activations, inputs, z.dtype)
         return z
 
     def _logits_in_range(
@@ -1156,12 +1192,12 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
         overflowed : is set, in place, for rows of which a number is not finite.
         """
-        activation = ACTIVATIONS[self._fitted_activation]
+        activations = self._fitted_activations()
         if X.shape[0] * sum(W.size for W in parameters.weights) < FEW:
             X = self._input(X, parameters)
-            return few_logits(parameters, activation, X, overflowed)
+            return few_logits(parameters, activations, X, overflowed)
         sizes = len(parameters.weights[0]), *map(len, parameters.biases)
-        network = Network(Layout(sizes), activation)
+        network = Network(Layout(sizes), activations)
         theta = network.layout.pack(parameters)
         size = block_rows(network, X.shape[0], theta.itemsize)
         features = Features(X, theta.dtype, size, bins=self._bins_for(parameters))
@@ -1224,7 +1260,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         reasons = {solution.stop_reason for solution in solutions}
         self.stop_reason_ = next(word for word in STOP_REASONS if word in reasons)
         self.n_starts_ = max(solution.n_starts for solution in solutions)
-        self._fitted_activation = self.activation
+        n_hidden = len(layout.sizes) - 2
+        self.activations_ = each_layer(self.activation, n_hidden)
         self._units = problem.units
         self._bin_units = problems[1].units if len(problems) > 1 else None
         self._fitted_way = self._way(is_stream=bool(ahead))
@@ -1287,7 +1324,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             "bin_edges_": _edges_of(problems),
             "n_layers_": len(layout.sizes),
             "out_activation_": "logistic",
-            "_fitted_activation": self.activation,
+            "activations_": each_layer(self.activation, len(layout.sizes) - 2),
         }
 
 

@@ -23,10 +23,10 @@ ALLOWED = {
     "engine": {"network"},
     "training": {"network", "engine"},
     "inputs": {"network", "engine", "training"},
-    "checkpoint": {"engine", "training", "inputs", "_version"},
+    "checkpoint": {"network", "engine", "training", "inputs", "_version"},
     "model": {"inputs", "checkpoint", "_version"},
     "diagnosis": {"network", "engine", "training", "inputs"},
-    "monitoring": {"engine", "training", "inputs", "diagnosis"},
+    "monitoring": {"network", "engine", "training", "inputs", "diagnosis"},
     "plotting": {"network", "inputs", "diagnosis", "_extras"},
     "reporting": {
         "network",

@@ -382,7 +382,7 @@ class LocalProblem(NamedTuple):
 def with_features(network: Network, n: int) -> Network:
     """The same network of so many features."""
     layout = network.layout.with_features(n)
-    return Network(layout, network.activation, network.dropout)
+    return Network(layout, network.activations, network.dropout)
 
 
 def constant_losses(

@@ -36,6 +36,11 @@ def loaded(state: Mapping[str, Any]) -> dict[str, Any]:
     compound = {name: living(attributes[name]) for name in names}
     if compound.get("_stream"):
         compound["_stream"] = Stream(*compound["_stream"])
+    # Up to 0.1 there was one for all layers.
+    first = attributes.pop("_fitted_activation", None)
+    if first is not None:
+        n_hidden = len(attributes["coefs_"]) - 1
+        compound["activations_"] = [first] * n_hidden
     return {**attributes, **compound}
 
 

@@ -9,6 +9,8 @@ import numpy as np
 import scipy
 
 from skdeepbin._version import __version__
+from skdeepbin.inputs._activations import words_of_own
+from skdeepbin.network._activations import is_own
 
 # Parameters that change nothing in what is learnt.
 OF_NO_CONSEQUENCE = {"n_jobs", "verbose", "checkpoint", "checkpoint_interval"}
@@ -38,6 +40,10 @@ def _words(value: Any) -> str:
     """A parameter as text, the same in another process."""
     if isinstance(value, np.random.RandomState):
         return f"a RandomState {value.get_state()!r}"
+    if is_own(value):
+        return words_of_own(value)
+    if isinstance(value, (list, tuple)) and any(map(is_own, value)):
+        return f"({', '.join(map(_words, value))})"
     if isinstance(value, (list, tuple, np.ndarray)):
         return repr(tuple(np.asarray(value).tolist()))
     if isinstance(value, np.generic):

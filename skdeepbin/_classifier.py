@@ -25,6 +25,7 @@ from skdeepbin._fit import (
 )
 from skdeepbin.checkpoint._fingerprint import identity
 from skdeepbin.checkpoint._session import opened
+from skdeepbin.inputs._activations import each_layer, hidden_activations
 from skdeepbin.inputs._dataset import Problem, Rows, local_problem
 from skdeepbin.inputs._stream import Stream, next_call, scaling_of
 from skdeepbin.inputs._validation import (
@@ -56,9 +57,9 @@ from skdeepbin.monitoring._callbacks import (
 from skdeepbin.monitoring._failure import warn_of_failure, warn_of_signs
 from skdeepbin.monitoring._observers import observed
 from skdeepbin.monitoring._progress import say
-from skdeepbin.network._activations import ACTIVATIONS
+from skdeepbin.network._activations import activation_of
 from skdeepbin.network._network import Network
-from skdeepbin.network._parameters import Array, Layout, Parameters
+from skdeepbin.network._parameters import Layout
 from skdeepbin.reporting._notebook import summary
 from skdeepbin.training._ensemble import train_ensemble
 from skdeepbin.training._history import History
@@ -93,8 +94,15 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         The width of each hidden layer. An int is the width of every hidden layer, with
         `depth` of them. ``()`` is no hidden layer: logistic regression.
 
-    activation : {"identity", "logistic", "relu", "tanh"}, default="relu"
-        The function f of the hidden layers.
+    activation : {"identity", "logistic", "relu", "tanh"}, object or list, \
+            default="relu"
+        The function f of the hidden layers; a list has one for each of them. An object
+        is a function of your own, with the methods ``forward(Z)`` and
+        ``derivative(Z)``. Both take pre-activations and return an array of the same
+        shape, with f or f' of each entry; they change nothing, Z neither, as several
+        threads call them. Before the first step they are compared with each other, by
+        central differences. Far from zero f should be about a constant or a straight
+        line.
 
     depth : int or None, default=None
         The number of hidden layers where `hidden_layer_sizes` is an int; None is 2.
@@ -105,7 +113,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         from: "he" is ``sqrt(2 / fan_in)`` [1]_, "xavier" is
         ``sqrt(2 / (fan_in + fan_out))`` [2]_, a float is itself, for scaled features.
         Biases start at zero, that of the output at the logit of the class frequencies.
-        "auto" is "he" for relu and "xavier" for the others, and what suits them beyond
+        "auto" is for each layer "he" for relu and "xavier" for the others (for the
+        output that of the last hidden layer), and what suits them beyond
         that: a tenth of it in the output layer (not in a second start, nor for
         logistic), random biases in the first layer, for logistic weights 3 times (in
         the first and the last layer) or 9 times as large, and from 30 features on a
@@ -155,6 +164,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Where no rows validate, it is 5, 0.3 or 0.05, and less on few rows or features:
         times ``min(1, 0.14 sqrt(p) max(1, (w / 40)^(1/4)), 0.016 sqrt(p) w)``. In
         `partial_fit` it is the same of the rows of the call, at most ``w / 50``.
+        Where hidden layers have several activations, it is that of the one with the
+        weakest penalty, and one of your own has that of tanh.
         Weights that are normalised, whose root mean square is less than 1, count as
         many times as makes that 1. `alpha_` is what it came to.
 
@@ -190,7 +201,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     n_iter_no_change : int, default=20
         See `tol`. With validation it is twice as many for tanh and logistic, which rest
-        for a while where they are linear.
+        for a while where they are linear, and for functions of your own.
 
     early_stopping : bool or "auto", default="auto"
         Whether some rows are held out of training to tell when to stop. The weights
@@ -270,6 +281,9 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     Attributes
     ----------
+    activations_ : list of str or object
+        The activation of each hidden layer.
+
     classes_ : ndarray of shape (2,)
         The two labels, sorted; probabilities and logits are about the second.
 
@@ -740,15 +754,20 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         weights = row_weights(
             sample_weight, self.class_weight, self.alpha, classes, y, both
         )
-        hidden = hidden_sizes(self.hidden_layer_sizes, self.depth)
-        layout = Layout((X.shape[1], *hidden, 1))
+        network = self._network(X.shape[1])
         if resumed is not None:
-            check_same_problem(self, classes, layout.sizes, self.n_networks)
-        network = Network(layout, ACTIVATIONS[self.activation], self.dropout)
+            sizes = network.layout.sizes
+            check_same_problem(self, classes, sizes, self.n_networks)
         units = None if resumed is None else resumed.scaling
         return local_problem(
             X, y, classes, weights, network, self.dtype, self.feature_scaling, units
         )
+
+    def _network(self, n_features: int) -> Network:
+        """Return the network that the parameters ask for."""
+        hidden = hidden_sizes(self.hidden_layer_sizes, self.depth)
+        activations = hidden_activations(self.activation, len(hidden))
+        return Network(Layout((n_features, *hidden, 1)), activations, self.dropout)
 
     def _parameters(self) -> dict[str, Any]:
         """The parameters that a fit depends on."""
@@ -795,7 +814,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             return ValidationSet(None, None)
         scorer = None if self.scoring == "loss" else check_scoring(self, self.scoring)
         clf = copy(self)
-        clf._fitted_activation = self.activation
+        hidden = hidden_sizes(self.hidden_layer_sizes, self.depth)
+        clf.activations_ = each_layer(self.activation, len(hidden))
         return ValidationSet(
             given, partial(ModelValidator, clf, scorer, given is not None)
         )
@@ -821,7 +841,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     n_iter_: int
     loss_: float
     stop_reason_: str
-    _fitted_activation: str
+    activations_: list[Any]
     _resume: ResumeState
 
     @property
@@ -831,7 +851,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         return FittedModel(
             self.classes_,
             self.n_features_in_,
-            ACTIVATIONS[self._fitted_activation],
+            tuple(map(activation_of, self.activations_)),
             networks_of(self.coefs_, self.intercepts_, self.n_features_in_),
             self.bin_edges_,
             getattr(self, "_resume", None),
@@ -862,15 +882,6 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             stream,
         )
         self.__dict__.update(result.attributes(getattr(self, "history_", None)))
-
-    def _fitted_networks(self) -> Sequence[Parameters]:
-        return self.model_.networks
-
-    def _bins_for(self, parameters: Parameters) -> Any:
-        return self.model_.bins_for(parameters)
-
-    def _logits(self, X: Any, networks: Sequence[Parameters]) -> Array:
-        return self.model_.logits(X, self.n_jobs, networks)
 
     def _callbacks(self, X: Any, y: Any, sample_weight: Any) -> Callbacks | None:
         """Return the callbacks of a fit as an observer, if there are any."""

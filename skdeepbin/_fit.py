@@ -21,7 +21,6 @@ from skdeepbin.inputs._dataset import Constant, Problem, Rows
 from skdeepbin.inputs._validation import InvalidParameterError
 from skdeepbin.model._attributes import view_of
 from skdeepbin.model._resume import NetworkState, ResumeState
-from skdeepbin.network._activations import ACTIVATIONS, Activation
 from skdeepbin.network._initializers import (
     INITIALIZERS,
     StandardDeviation,
@@ -29,6 +28,7 @@ from skdeepbin.network._initializers import (
     initialize,
     step_scales,
     suited,
+    suited_rules,
 )
 from skdeepbin.network._network import Losses
 from skdeepbin.network._parameters import Array
@@ -78,7 +78,6 @@ class TrainingConfig:
     early_stopping : None where the data tell.
     """
 
-    activation: Activation
     solver_name: str
     solver: SolverRow
     learning_rate: float | None
@@ -118,7 +117,6 @@ class TrainingConfig:
             name = "rprop" if is_whole else "adam"
         by_loss = params["scoring"] == "loss"
         return TrainingConfig(
-            activation=ACTIVATIONS[params["activation"]],
             solver_name=name,
             solver=SOLVERS[name],
             learning_rate=unless_auto("learning_rate", float),
@@ -284,7 +282,7 @@ def penalties(
     """
     if config.alpha is not None:
         return (1.0,), 1.0
-    activation, rows = config.activation, problem.rows_a_weight
+    activation, rows = problem.network.recipe, problem.rows_a_weight
     weight = rows * problem.weight_unit
     weight *= balanced_weight(totals) if totals.all() else float(totals.sum())
     power = problem.units.power
@@ -316,22 +314,19 @@ class RandomStart:
         is_stream: bool,
     ) -> None:
         self._problem, self._random, self._is_stream = problem, random, is_stream
-        activation = problem.network.activation
+        network = problem.network
         self._logit = log(totals[1] / totals[0]) if totals.all() else 0.0
         self._is_auto = config.initializer is None
-        self._rule = config.initializer or INITIALIZERS[activation.init]
-        first = activation.output_scale if self._is_auto else 1.0
+        self._rules = config.initializer or suited_rules(network)
+        first = network.activations[-1].output_scale if self._is_auto else 1.0
         self._scales = chain([first], repeat(1.0))
 
     def __call__(self) -> Array:
-        layout, activation = (
-            self._problem.network.layout,
-            self._problem.network.activation,
-        )
+        network, layout = self._problem.network, self._problem.network.layout
         scale = next(self._scales)
-        theta = initialize(layout, self._rule, self._random, self._logit, scale)
+        theta = initialize(layout, self._rules, self._random, self._logit, scale)
         if self._is_auto:
-            suited(theta, layout, activation, self._random)
+            suited(theta, network, self._random)
         return theta if self._is_stream else self._problem.units.start(theta, layout)
 
 
@@ -373,7 +368,7 @@ def plan(
     validates = config.early_stopping is not False and not is_stream
     validates = validates and (given is not None or splits[0] is not None)
     patience = config.n_iter_no_change
-    patience *= config.activation.patience if validates else 1
+    patience *= problem.network.recipe.patience if validates else 1
     monitor = config.monitor if validates else training_loss
     stopping = Stopping(config.max_iter, config.tol, patience, monitor)
     baseline, known = Constant(inf, inf, inf, inf), Losses(inf, inf)

@@ -27,7 +27,7 @@ ALLOWED = {
     "model": {"network", "engine", "inputs", "checkpoint", "_version"},
     "_fit": {"network", "engine", "training", "inputs", "model"},
     "diagnosis": {"network", "engine", "training", "inputs"},
-    "monitoring": {"engine", "training", "inputs", "diagnosis"},
+    "monitoring": {"network", "engine", "training", "inputs", "diagnosis"},
     "plotting": {"network", "inputs", "diagnosis", "_extras"},
     "reporting": {
         "network",

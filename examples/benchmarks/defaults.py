@@ -10,6 +10,7 @@ accuracies are of rows that were not trained on, means over draws.
 import argparse
 import warnings
 from contextlib import contextmanager
+from dataclasses import replace
 from time import perf_counter
 from unittest.mock import patch
 
@@ -27,7 +28,8 @@ from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import OneHotEncoder, scale
 
-from skdeepbin import DeepBinaryClassifier, _weights
+from skdeepbin import DeepBinaryClassifier
+from skdeepbin.inputs import _weights
 from skdeepbin.network import _initializers
 from skdeepbin.network._activations import ACTIVATIONS
 
@@ -40,7 +42,7 @@ def net(seed=0, **parameters):
 def row_of(activation, **changes):
     """The row of an activation with other entries, for a while."""
     usual = ACTIVATIONS[activation]
-    ACTIVATIONS[activation] = usual._replace(**changes)
+    ACTIVATIONS[activation] = replace(usual, **changes)
     try:
         yield
     finally:

@@ -10,6 +10,8 @@ import scipy
 
 from skdeepbin._version import __version__
 from skdeepbin.engine._hashing import digest
+from skdeepbin.inputs._activations import words_of_own
+from skdeepbin.network._activations import is_own
 from skdeepbin.network._parameters import Array
 
 # Parameters that change nothing in what is learnt.
@@ -64,6 +66,10 @@ def _words(value: Any) -> str:
     """A parameter as text, the same in another process."""
     if isinstance(value, np.random.RandomState):
         return f"a RandomState {value.get_state()!r}"
+    if is_own(value):
+        return words_of_own(value)
+    if isinstance(value, (list, tuple)) and any(map(is_own, value)):
+        return f"({', '.join(map(_words, value))})"
     if isinstance(value, (list, tuple, np.ndarray)):
         return repr(tuple(np.asarray(value).tolist()))
     if isinstance(value, np.generic):

@@ -23,12 +23,8 @@ from skdeepbin.inputs._validation import (
     check_parameters,
     check_same_problem,
     check_solver,
-    hidden_sizes,
 )
 from skdeepbin.model._resume import ResumeState
-from skdeepbin.network._activations import ACTIVATIONS
-from skdeepbin.network._network import Network
-from skdeepbin.network._parameters import Layout
 
 # Where X is more than this part of the memory of all workers, it is read again at every
 # gradient.
@@ -54,8 +50,10 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
         The width of each hidden layer. This and all that follow, where nothing else is
         said, are described more fully in :class:`~skdeepbin.DeepBinaryClassifier`.
 
-    activation : {"identity", "logistic", "relu", "tanh"}, default="relu"
-        The function of the hidden layers.
+    activation : {"identity", "logistic", "relu", "tanh"}, object or list, \
+            default="relu"
+        The function of the hidden layers; a list has one for each. An object of your
+        own is sent to the workers.
 
     depth : int or None, default=None
         The number of hidden layers where `hidden_layer_sizes` is an int; None is 2.
@@ -337,13 +335,12 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
         validate_data(
             self, _like(described), reset=resumed is None, skip_check_array=True
         )
-        hidden = hidden_sizes(self.hidden_layer_sizes, self.depth)
-        layout = Layout((self.n_features_in_, *hidden, 1))
-        network = Network(layout, ACTIVATIONS[self.activation], self.dropout)
+        network = self._network(self.n_features_in_)
         units = None if resumed is None else resumed.scaling
         problem = problem_of(crew, self, described, network, units, classes)
         if resumed is not None:
-            check_same_problem(self, problem.classes, layout.sizes, self.n_networks)
+            sizes = network.layout.sizes
+            check_same_problem(self, problem.classes, sizes, self.n_networks)
         return problem
 
     def _check_is_in_reach(self) -> None:

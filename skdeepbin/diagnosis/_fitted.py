@@ -34,7 +34,8 @@ def fitted_alpha(clf: Any, number: int) -> float:
 
 def fitted_activation(clf: Any) -> str:
     """Return the activation of the hidden layers."""
-    return getattr(clf, "_fitted_activation", clf.activation)
+    first = next(iter(clf.model_.activations), None)
+    return "identity" if first is None else first.name
 
 
 def fitted_solver(clf: Any) -> str:

@@ -14,7 +14,13 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import LabelBinarizer
 
 from skdeepbin._classifier import DeepBinaryClassifier
-from skdeepbin.export._networks import check_fitted, one_network, reads_bins
+from skdeepbin.export._networks import (
+    check_fitted,
+    exportable,
+    one_network,
+    reads_bins,
+)
+from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._parameters import Layout, Parameters
 from skdeepbin.training._history import BY_LAYER, COLUMNS, History
 from skdeepbin.training._solvers import SOLVERS
@@ -61,7 +67,8 @@ def to_mlp(clf: DeepBinaryClassifier) -> MLPClassifier:
     NotFittedError
         If `clf` is not fitted.
     ValueError
-        If networks read bins and have hidden layers of another activation than relu.
+        If hidden layers differ in their activation, or have one that MLPClassifier has
+        not, or networks read bins and have hidden layers of another than relu.
 
     See Also
     --------
@@ -88,19 +95,10 @@ def to_mlp(clf: DeepBinaryClassifier) -> MLPClassifier:
     True
     """
     check_fitted(clf, DeepBinaryClassifier, "clf")
-    is_deep, has_bins = len(clf.coefs_) > 1, reads_bins(clf)
-    if has_bins and is_deep and clf._fitted_activation != "relu":
-        raise ValueError(
-            "`clf` must have activation='relu' to become an MLPClassifier, which has "
-            "one activation for all layers: the networks read bins of the features, "
-            f"and these are layers of relu; got {clf._fitted_activation!r}. Fit it "
-            "with `n_bins=0`."
-        )
+    activation = _one_activation(clf)
     parameters = one_network(clf)
     hidden = tuple(len(b) for b in parameters.biases[:-1])
-    mlp = MLPClassifier(hidden, **_for_mlp(clf))
-    if has_bins:
-        mlp.activation = "relu"
+    mlp = MLPClassifier(hidden, activation, **_for_mlp(clf))
     mlp._label_binarizer = LabelBinarizer().fit(clf.classes_)
     mlp.classes_ = mlp._label_binarizer.classes_
     mlp.n_features_in_ = clf.n_features_in_
@@ -125,10 +123,25 @@ def to_mlp(clf: DeepBinaryClassifier) -> MLPClassifier:
     return mlp
 
 
+def _one_activation(clf: DeepBinaryClassifier) -> str:
+    """The activation of all hidden layers, as MLPClassifier names it."""
+    names = {str(row.mlp) for row in exportable(clf, "mlp", "MLPClassifier")}
+    why, hint = "which has one for all", "Fit it with one."
+    if reads_bins(clf) and names | {"relu"} != {"relu"}:
+        names |= {"relu"}
+        why += ": the networks read bins of the features, and these are layers of relu"
+        hint = "Fit it with `n_bins=0`, or with relu."
+    if len(names) > 1:
+        raise ValueError(
+            "`clf` must have the same activation in all hidden layers to become an "
+            f"MLPClassifier, {why}; got {', '.join(clf.activations_)}. {hint}"
+        )
+    return min(names, default="relu")
+
+
 def _for_mlp(clf: DeepBinaryClassifier) -> dict[str, Any]:
     """The parameters of an MLPClassifier that mean about the same."""
     parameters = {name: getattr(clf, name) for name in SHARED}
-    parameters["activation"] = clf._fitted_activation
     parameters["alpha"] = float(np.mean(clf.alpha_))
     parameters["solver"] = SOLVERS[
         "adam" if clf.solver == "auto" else clf.solver
@@ -220,7 +233,7 @@ def from_mlp(mlp: MLPClassifier) -> DeepBinaryClassifier:
     clf.n_starts_ = 1
     clf.out_activation_ = "logistic"
     clf.stop_reason_ = _stop_reason(mlp)
-    clf._fitted_activation = mlp.activation
+    clf.activations_ = [clf.activation] * len(layout.sizes[1:-1])
     clf.bin_edges_ = None
     clf.alpha_ = float(mlp.alpha)
     return clf
@@ -244,7 +257,8 @@ def _check_binary(mlp: MLPClassifier) -> None:
 def _for_ours(mlp: MLPClassifier) -> dict[str, Any]:
     """The parameters of a DeepBinaryClassifier that mean about the same."""
     parameters = {name: getattr(mlp, name) for name in SHARED}
-    parameters["activation"], solver = mlp.activation, mlp.solver
+    names = {row.mlp: row.name for row in ACTIVATIONS.values()}
+    parameters["activation"], solver = names[mlp.activation], mlp.solver
     parameters["alpha"] = mlp.alpha
     if solver == "sgd":
         solver = "nesterov" if mlp.nesterovs_momentum else "momentum"

@@ -26,6 +26,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 
 from skdeepbin.engine._bins import Bins, bins_of
+from skdeepbin.network._activations import ACTIVATIONS, Activation
 from skdeepbin.network._parameters import Array, Parameters
 
 
@@ -46,6 +47,23 @@ def check_fitted(value: Any, kind: type, name: str) -> None:
             f"`{name}` must be a fitted {kind.__name__}; this one is not fitted yet. "
             "Call `fit` first."
         )
+
+
+def exportable(clf: Any, to: str, name: str) -> tuple[Activation, ...]:
+    """Return the activation of each hidden layer; raise if one is not known elsewhere.
+
+    to : the field of `Activation` that has it there.
+    name : of where that is.
+    """
+    activations: tuple[Activation, ...] = clf.model_.activations
+    for number, activation in enumerate(activations, start=1):
+        if getattr(activation, to) is None:
+            known = [row.name for row in ACTIVATIONS.values() if getattr(row, to)]
+            raise ValueError(
+                f"The classifier must have hidden layers that {name} knows, of "
+                f"{', '.join(known)}; hidden layer {number} is of {activation.name}."
+            )
+    return activations
 
 
 # Of relu, before the network that reads what comes out of them.

@@ -30,11 +30,12 @@ from skdeepbin._encoder import PiecewiseLinearEncoder
 from skdeepbin._extras import extra
 from skdeepbin._version import __version__
 from skdeepbin.engine._bins import bins_of
+from skdeepbin.export._networks import exportable
+from skdeepbin.network._activations import Activation
+from skdeepbin.network._parameters import Parameters
 
 # Old enough for the runtimes of 2022; every operator here is in it.
 OPSET, IR_VERSION = 17, 8
-# Operators of the activations; the identity needs none.
-OPERATORS = {"logistic": "Sigmoid", "relu": "Relu", "tanh": "Tanh"}
 
 FLOAT32, INT64, FLOAT64 = 1, 7, 11  # of onnx.TensorProto
 LARGEST_LABEL = np.iinfo(np.int64).max
@@ -57,10 +58,11 @@ class Graph:
     """Nodes and constants, in the order in which they are computed.
 
     unique : a name that nothing has yet, like the one given.
+    dtype : the precision to compute in.
     """
 
-    def __init__(self, unique: Callable[[str], str]) -> None:
-        self._unique = unique
+    def __init__(self, unique: Callable[[str], str], dtype: np.dtype) -> None:
+        self._unique, self.dtype = unique, dtype
         self.nodes: list[Node] = []
         self.constants: dict[str, np.ndarray] = {}
 
@@ -69,6 +71,10 @@ class Graph:
         name = self._unique(name)
         self.constants[name] = value
         return name
+
+    def number(self, value: float) -> str:
+        """The name of a constant in the precision of the graph."""
+        return self.constant("number", np.array(value, self.dtype))
 
     def node(
         self, operator: str, *inputs: str, output: str | None = None, **attributes: Any
@@ -119,8 +125,8 @@ def to_onnx(estimator: Any, X_sample: Any = None) -> Any:
         If `estimator` is not fitted.
     ValueError
         If a step cannot be converted, or is converted to something else, or labels or
-        weights do not fit the types of ONNX, or `X_sample` has other columns than those
-        of the fit or is missing.
+        weights do not fit the types of ONNX, or an activation is an object of your own,
+        or `X_sample` has other columns than those of the fit or is missing.
     ModuleNotFoundError
         If onnx or skl2onnx is missing: ``pip install 'skdeepbin[onnx]'``.
 
@@ -209,8 +215,8 @@ def _model(onnx: Any, clf: DeepBinaryClassifier, dtype: np.dtype) -> Any:
         numbers[name] += 1
         return f"{name}_{numbers[name]}"
 
-    graph = Graph(unique)
-    _add_network(graph, clf, "X", ("label", "probabilities"), dtype)
+    graph = Graph(unique, dtype)
+    _add_network(graph, clf, "X", ("label", "probabilities"))
     value, number = onnx.helper.make_tensor_value_info, _code(onnx, dtype)
     label = _code(onnx, _labels(clf.classes_).dtype)
     return onnx.helper.make_model(
@@ -247,30 +253,24 @@ def _add_network(
     clf: DeepBinaryClassifier,
     X: str,
     outputs: Sequence[str],
-    dtype: np.dtype,
     raw_scores: bool = False,
 ) -> None:
     """Add the operators from a matrix to the labels and the probabilities.
 
     raw_scores : whether the second output is ``[-z, z]``.
     """
+    activations = exportable(clf, "onnx", "ONNX")
     networks = clf.model_.networks
     inputs, logits = {clf.n_features_in_: X}, []
     for parameters in networks:
         width = len(parameters.weights[0])
         if width not in inputs:
-            inputs[width] = _add_bins(graph, clf.bin_edges_ or [], X, dtype)
-        logits.append(
-            _add_layers(
-                graph, zip(*parameters), clf._fitted_activation, inputs[width], dtype
-            )
-        )
+            inputs[width] = _add_bins(graph, clf.bin_edges_ or [], X)
+        logits.append(_add_layers(graph, parameters, activations, inputs[width]))
     z = logits[0]
     if len(networks) > 1:
         total = graph.node("Sum", *logits)
-        z = graph.node(
-            "Div", total, graph.constant("count", np.array(len(networks), dtype))
-        )
+        z = graph.node("Div", total, graph.number(len(networks)))
     label, scores = outputs
     opposite = graph.node("Neg", z)
     pair = graph.node(
@@ -278,7 +278,7 @@ def _add_network(
     )
     if not raw_scores:
         graph.node("Sigmoid", pair, output=scores)
-    is_second = graph.node("Greater", z, graph.constant("zero", np.array(0, dtype)))
+    is_second = graph.node("Greater", z, graph.number(0))
     number = graph.node("Cast", is_second, to=INT64)
     flat = graph.node(
         "Reshape", number, graph.constant("shape", np.array([-1], np.int64))
@@ -288,17 +288,15 @@ def _add_network(
 
 
 def _add_layers(
-    graph: Graph,
-    layers: Iterator[tuple[np.ndarray, np.ndarray]],
-    activation: str,
-    A: str,
-    dtype: np.dtype,
+    graph: Graph, parameters: Parameters, activations: Sequence[Activation], A: str
 ) -> str:
     """Add the layers of one network; the name of its logit."""
-    Z = ""
-    for W, b in layers:
-        if Z:
-            A = graph.node(OPERATORS[activation], Z) if activation in OPERATORS else Z
+    Z, dtype = "", graph.dtype
+    for layer, (W, b) in enumerate(zip(*parameters)):
+        if layer:
+            to_onnx = activations[layer - 1].onnx
+            assert to_onnx is not None  # `exportable` has seen to it
+            A = to_onnx(graph, Z)
         weights = graph.constant("weights", _rounded(W, dtype))
         Z = graph.node("Gemm", A, weights, graph.constant("biases", _rounded(b, dtype)))
     return Z
@@ -320,7 +318,6 @@ def _add_bins(
     graph: Graph,
     edges: Sequence[np.ndarray],
     X: str,
-    dtype: np.dtype,
     output: str | None = None,
 ) -> str:
     """Add the operators from a matrix to its columns and their bins; the name of these.
@@ -340,7 +337,7 @@ def _add_bins(
     if (scale != 1).any():
         x = graph.node("Mul", x, number("scale", scale))
     x = graph.node("Div", graph.node("Sub", x, low), width)
-    if dtype == np.float32:
+    if graph.dtype == np.float32:
         x = graph.node("Cast", x, to=FLOAT32)
     return graph.node("Concat", X, x, axis=1, output=output)
 
@@ -530,11 +527,11 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     """Add the network to a model that skl2onnx makes."""
     onnx = extra("onnx", "onnx")
     clf, dtype = operator.raw_operator, _precision_of(operator)
-    graph = Graph(scope.get_unique_variable_name)
+    graph = Graph(scope.get_unique_variable_name, dtype)
     features = graph.node("Cast", operator.inputs[0].full_name, to=_code(onnx, dtype))
     outputs = [variable.full_name for variable in operator.outputs]
     raw = bool(scope.get_options(clf, {"raw_scores": False})["raw_scores"])
-    _add_network(graph, clf, features, outputs, dtype, raw)
+    _add_network(graph, clf, features, outputs, raw)
     _give(onnx, graph, scope, container)
 
 
@@ -549,10 +546,10 @@ def _convert_encoder(scope: Any, operator: Any, container: Any) -> None:
     """Add the encoder to a model that skl2onnx makes."""
     onnx = extra("onnx", "onnx")
     dtype = _precision_of(operator)
-    graph = Graph(scope.get_unique_variable_name)
+    graph = Graph(scope.get_unique_variable_name, dtype)
     features = graph.node("Cast", operator.inputs[0].full_name, to=_code(onnx, dtype))
     output = operator.outputs[0].full_name
-    _add_bins(graph, operator.raw_operator.bin_edges_, features, dtype, output)
+    _add_bins(graph, operator.raw_operator.bin_edges_, features, output)
     _give(onnx, graph, scope, container)
 
 

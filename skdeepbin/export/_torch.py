@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,12 @@ from skdeepbin._extras import extra
 from skdeepbin.export._networks import (
     LAYERS_OF_BINS,
     check_fitted,
+    exportable,
     one_network,
     reads_bins,
 )
+from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._parameters import Array
-
-# In torch.nn, of every activation but the identity, which is no module.
-MODULES = {"logistic": "Sigmoid", "relu": "ReLU", "tanh": "Tanh"}
 
 
 def to_torch(clf: DeepBinaryClassifier) -> Any:
@@ -52,6 +50,8 @@ def to_torch(clf: DeepBinaryClassifier) -> Any:
         If `clf` is something else; of a pipeline, give the last step.
     NotFittedError
         If `clf` is not fitted.
+    ValueError
+        If an activation is an object of your own.
     ModuleNotFoundError
         If PyTorch is not installed: ``pip install torch``.
 
@@ -77,14 +77,14 @@ def to_torch(clf: DeepBinaryClassifier) -> Any:
     )
     """
     check_fitted(clf, DeepBinaryClassifier, "clf")
+    activations = exportable(clf, "torch", "torch.nn")
+    if reads_bins(clf):
+        activations = (ACTIVATIONS["relu"],) * LAYERS_OF_BINS + activations
     torch = extra("torch", None)
-    of_bins = ["relu"] * LAYERS_OF_BINS if reads_bins(clf) else []
-    activations = chain(of_bins, repeat(clf._fitted_activation))
-    parts: list[Any] = []
-    for W, b in zip(*one_network(clf)):
-        if parts and (activation := next(activations)) in MODULES:
-            parts.append(getattr(torch.nn, MODULES[activation])())
-        parts.append(_linear(torch, W, b))
+    weights, biases = one_network(clf)
+    parts = [_linear(torch, weights[0], biases[0])]
+    for activation, W, b in zip(activations, weights[1:], biases[1:]):
+        parts += [getattr(torch.nn, str(activation.torch))(), _linear(torch, W, b)]
     return torch.nn.Sequential(*parts).eval()
 
 

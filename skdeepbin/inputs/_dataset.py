@@ -425,7 +425,7 @@ def local_problem(
 def with_features(network: Network, n: int) -> Network:
     """Return the network for another number of features."""
     layout = network.layout.with_features(n)
-    return Network(layout, network.activation, network.dropout)
+    return Network(layout, network.activations, network.dropout)
 
 
 def constant_losses(

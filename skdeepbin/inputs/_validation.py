@@ -20,7 +20,7 @@ from sklearn.metrics import get_scorer_names
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from skdeepbin.engine._blocks import row_slices
-from skdeepbin.network._activations import ACTIVATIONS
+from skdeepbin.network._activations import ACTIVATIONS, is_own
 from skdeepbin.network._initializers import INITIALIZERS
 from skdeepbin.training._solvers import IN_BATCHES, IN_STEPS, SOLVERS
 
@@ -90,6 +90,16 @@ def _word_among(*words: str, hints: Mapping[str, str] = {}) -> Rule:
     )
 
 
+def _is_activation(value: Any) -> bool:
+    return is_own(value) or (isinstance(value, str) and value in ACTIVATIONS)
+
+
+def _are_activations(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_activation, value))
+    return is_own(value)
+
+
 def _or_word(rule: Rule, must_be: str, holds: Callable[[Any], bool]) -> Rule:
     """The rule that a value is one of the words of ``rule``, or that it ``holds``."""
     return rule._replace(
@@ -117,7 +127,12 @@ RULES = {
         "a positive int or None (for no hidden layer, `hidden_layer_sizes=()`)",
         lambda value: value is None or _is_int(value),
     ),
-    "activation": _word_among(*ACTIVATIONS),
+    "activation": _or_word(
+        _word_among(*ACTIVATIONS),
+        "an object with methods `forward` and `derivative`, or a list of these, one "
+        "for each hidden layer",
+        _are_activations,
+    ),
     "init": _or_word(
         _word_among("auto", *INITIALIZERS), "a positive real number", _is_positive
     ),

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skdeepbin.inputs._activations import each_layer
 from skdeepbin.inputs._dataset import Problem
 from skdeepbin.inputs._stream import Stream
 from skdeepbin.model._fitted import reads_bins
@@ -21,7 +22,7 @@ class FitResult(NamedTuple):
 
     runs : of each network.
     problems : the training data, with and without bins.
-    activation : name of that of the hidden layers.
+    activation : the parameter: of all hidden layers, or of each.
     alpha : the penalty that `runs` give multiples of.
     scores_by_loss : whether points are validated by the loss.
     way : the solver, and whether its steps are on all rows.
@@ -33,7 +34,7 @@ class FitResult(NamedTuple):
 
     runs: Sequence[RunResult]
     problems: Sequence[Problem]
-    activation: str
+    activation: Any
     alpha: float
     scores_by_loss: bool
     way: tuple[str, bool]
@@ -94,7 +95,7 @@ class FitResult(NamedTuple):
             "out_activation_": "logistic",
             "stop_reason_": next(word for word in STOP_REASONS if word in reasons),
             "n_starts_": max(run.n_starts for run in runs),
-            "_fitted_activation": self.activation,
+            "activations_": each_layer(self.activation, len(layout.sizes) - 2),
             "_resume": ResumeState(
                 tuple(points),
                 problem.units,
@@ -109,7 +110,7 @@ class FitResult(NamedTuple):
 
 
 def attributes_at(
-    step: Step, problems: Sequence[Problem], activation: str
+    step: Step, problems: Sequence[Problem], activation: Any
 ) -> dict[str, Any]:
     """Return the fitted attributes of one network that stands at a step."""
     problem = next(
@@ -129,7 +130,7 @@ def attributes_at(
         "bin_edges_": problems[-1].bin_edges,
         "n_layers_": len(layout.sizes),
         "out_activation_": "logistic",
-        "_fitted_activation": activation,
+        "activations_": each_layer(activation, len(layout.sizes) - 2),
     }
 
 

@@ -29,7 +29,7 @@ class FittedModel:
 
     classes : both labels, sorted.
     n_features : of X.
-    activation : of the hidden layers.
+    activations : of each hidden layer.
     networks : the parameters of each, for X as it is; those that read bins have more
         rows in the first layer.
     bin_edges : of each feature; None if no network reads bins.
@@ -38,7 +38,7 @@ class FittedModel:
 
     classes: np.ndarray
     n_features: int
-    activation: Activation
+    activations: tuple[Activation, ...]
     networks: tuple[Parameters, ...]
     bin_edges: Sequence[Array] | None = None
     resume: ResumeState | None = None
@@ -111,7 +111,7 @@ class FittedModel:
             for some in (rows[at : at + n] for at in range(0, len(rows), n)):
                 of_these = features.some(some).X
                 inputs = [self.input_of(network, of_these) for network in networks]
-                z[some] = wide_logits(networks, self.activation, inputs, z.dtype)
+                z[some] = wide_logits(networks, self.activations, inputs, z.dtype)
         return z
 
     def _logits_in_range(
@@ -127,9 +127,9 @@ class FittedModel:
         """
         if X.shape[0] * sum(W.size for W in parameters.weights) < FEW:
             X = self.input_of(parameters, X)
-            return few_logits(parameters, self.activation, X, overflowed)
+            return few_logits(parameters, self.activations, X, overflowed)
         sizes = len(parameters.weights[0]), *map(len, parameters.biases)
-        network = Network(Layout(sizes), self.activation)
+        network = Network(Layout(sizes), self.activations)
         theta = network.layout.pack(parameters)
         size = block_rows(network, X.shape[0], theta.itemsize)
         features = Features(X, theta.dtype, size, bins=self.bins_for(parameters))

@@ -14,6 +14,7 @@ import numpy as np
 
 from skdeepbin.engine._threads import one_blas_thread
 from skdeepbin.inputs._dataset import Constant, Problem
+from skdeepbin.network._activations import is_diagnosed
 from skdeepbin.training._penalty import auto_penalty
 from skdeepbin.training._restarts import STUCK
 from skdeepbin.training._session import RunResult
@@ -121,7 +122,7 @@ def _auto_penalty(clf: Any, problem: Problem) -> tuple[float, float]:
     """The strongest penalty that `alpha="auto"` is, and the total weight."""
     totals = problem.totals(None)[0] * problem.weight_unit
     rows, power = problem.rows_a_weight, problem.units.power
-    auto = auto_penalty(clf.activation, totals, rows, power)
+    auto = auto_penalty(problem.network.recipe, totals, rows, power)
     return auto, float(totals.sum())
 
 
@@ -133,6 +134,8 @@ def _found(clf: Any, problem: Problem, n_passes: int) -> tuple[Finding | None, B
 
     rows, sizes = problem.examples(), problem.units.layout(problem.network.layout).sizes
     budget = budget_of_a_fit(n_passes, rows.X, sizes, clf.batch_size)
+    if not is_diagnosed(problem.network.activations):
+        return None, budget
     n = len(rows.y) if rows.w is None else np.count_nonzero(rows.w)
     penalty = Penalty(*_auto_penalty(clf, problem), int(n))
     with warnings.catch_warnings(), one_blas_thread():

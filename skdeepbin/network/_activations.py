@@ -1,14 +1,18 @@
-"""The activation functions of the hidden layers, each with its derivative.
+"""The activation functions of the hidden layers: each is one row of `ACTIVATIONS`.
 
-``forward`` turns pre-activations into activations, ``A = f(Z)``, and ``derivative``
-turns those into ``f'(Z)``: every one of these derivatives is a function of the
-activation. Rows of these matrices are units, columns are rows of the data.
+A row has all that is asked about its function anywhere, so that to add one is to write
+one row. ``forward`` turns pre-activations into activations, ``A = f(Z)``, and
+``derivative`` gives ``f'(Z)``: from the activations where that can be, as they lie in
+the place of the pre-activations. Rows of these matrices are units, columns are rows of
+the data.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 from scipy.special import expit
@@ -16,12 +20,43 @@ from scipy.special import expit
 from skdeepbin.network._parameters import Array
 
 
-class Activation(NamedTuple):
-    """A function of a hidden layer, and the start and the penalty that suit it.
+class Graph(Protocol):
+    """A model in ONNX while it is made: nodes and constants have names.
 
+    dtype : the precision that it computes in.
+    """
+
+    dtype: np.dtype
+
+    def node(self, operator: str, *inputs: str) -> str:
+        """Add an operator and return the name of its output."""
+
+    def number(self, value: float) -> str:
+        """Add a constant and return its name."""
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A function of a hidden layer, what it is elsewhere, and what suits it by default.
+
+    name : the word for it, as the parameter `activation` takes it.
+    formula : ``f(z)`` as the documentation has it, in the syntax of Python.
     forward : ``Z -> A`` in place.
     derivative : ``A -> f'(Z)`` in place, with spare memory of the same shape.
-    init : name of the initialiser that ``init="auto"`` means.
+    from_input : whether `derivative` starts from Z instead, for which the layer then
+        has memory of its own.
+    onnx : ``(graph, Z) -> A`` adds the operators of the function to a graph in ONNX,
+        from the name of its input to that of its output. For this and the next two,
+        None is that there is none; an export then refuses the function by name.
+    torch : its class in torch.nn, to be made without arguments.
+    mlp : its name in scikit-learn's MLPClassifier.
+    dies : whether a unit that is zero for every row has no slope.
+    saturates : the activations beyond which the function has lost nearly all of its
+        slope; None if it does not lose it.
+
+    The others are what "auto" means for it:
+
+    init : name of the initialiser.
     output_scale : with ``init="auto"``, a factor on the weights of the output layer.
     bias : with ``init="auto"``, the standard deviation of the first layer's biases.
     alphas : the penalties that ``alpha="auto"`` means where rows validate, from strong
@@ -36,9 +71,17 @@ class Activation(NamedTuple):
     center : its value at zero.
     """
 
+    name: str
+    formula: str
     forward: Callable[[Array], None]
     derivative: Callable[[Array, Array], None]
-    init: str
+    from_input: bool = False
+    onnx: Callable[[Any, str], str] | None = None
+    torch: str | None = None
+    mlp: str | None = None
+    dies: bool = False
+    saturates: tuple[float, float] | None = None
+    init: str = "xavier"
     output_scale: float = 0.1
     bias: float = 0.3
     alphas: tuple[float, ...] = (0.3,)
@@ -46,6 +89,11 @@ class Activation(NamedTuple):
     patience: int = 2
     stretch: float = 1.0
     center: float = 0.0
+
+    @property
+    def measure(self) -> str | None:
+        """What can be of its units, "dead" or "saturated"; None if neither."""
+        return "dead" if self.dies else "saturated" if self.saturates else None
 
 
 def _relu_forward(Z: Array) -> None:
@@ -57,6 +105,10 @@ def _relu_derivative(A: Array, spare: Array) -> None:
     np.greater(A, 0, out=A)  # 0 or 1; the convention f'(0) = 0
 
 
+def _relu_onnx(graph: Graph, Z: str) -> str:
+    return graph.node("Relu", Z)
+
+
 def _tanh_forward(Z: Array) -> None:
     np.tanh(Z, out=Z)
 
@@ -64,6 +116,10 @@ def _tanh_forward(Z: Array) -> None:
 def _tanh_derivative(A: Array, spare: Array) -> None:
     np.square(A, out=A)  # 1 - a^2
     np.subtract(1, A, out=A)
+
+
+def _tanh_onnx(graph: Graph, Z: str) -> str:
+    return graph.node("Tanh", Z)
 
 
 def _logistic_forward(Z: Array) -> None:
@@ -75,12 +131,20 @@ def _logistic_derivative(A: Array, spare: Array) -> None:
     A *= spare
 
 
+def _logistic_onnx(graph: Graph, Z: str) -> str:
+    return graph.node("Sigmoid", Z)
+
+
 def _identity_forward(Z: Array) -> None:
     pass
 
 
 def _identity_derivative(A: Array, spare: Array) -> None:
     A.fill(1)
+
+
+def _identity_onnx(graph: Graph, Z: str) -> str:
+    return Z
 
 
 # A relu network starts as one that is nearly constant, and learns from strong to weak
@@ -92,20 +156,106 @@ _LIKE_RELU: Any = {
     "patience": 1,
 }
 
-ACTIVATIONS = {
-    "identity": Activation(
-        _identity_forward, _identity_derivative, init="xavier", **_LIKE_RELU
+_ROWS = [
+    Activation(
+        "identity",
+        "z",
+        _identity_forward,
+        _identity_derivative,
+        onnx=_identity_onnx,
+        torch="Identity",
+        mlp="identity",
+        **_LIKE_RELU,
     ),
-    "logistic": Activation(  # f(z) = 1/2 + tanh(z / 2) / 2
+    Activation(  # f(z) = 1/2 + tanh(z / 2) / 2
+        "logistic",
+        "1 / (1 + exp(-z))",
         _logistic_forward,
         _logistic_derivative,
-        init="xavier",
+        onnx=_logistic_onnx,
+        torch="Sigmoid",
+        mlp="logistic",
+        saturates=(0.01, 0.99),  # 96 % of its slope
         output_scale=1.0,
         alphas=(0.05,),
         alpha=0.05,
         stretch=3.0,
         center=0.5,
     ),
-    "relu": Activation(_relu_forward, _relu_derivative, init="he", **_LIKE_RELU),
-    "tanh": Activation(_tanh_forward, _tanh_derivative, init="xavier"),
-}
+    Activation(
+        "relu",
+        "max(z, 0)",
+        _relu_forward,
+        _relu_derivative,
+        onnx=_relu_onnx,
+        torch="ReLU",
+        mlp="relu",
+        dies=True,
+        init="he",
+        **_LIKE_RELU,
+    ),
+    Activation(
+        "tanh",
+        "tanh(z)",
+        _tanh_forward,
+        _tanh_derivative,
+        onnx=_tanh_onnx,
+        torch="Tanh",
+        mlp="tanh",
+        saturates=(-0.99, 0.99),  # 98 % of its slope
+    ),
+]
+ACTIVATIONS = {row.name: row for row in _ROWS}
+
+
+def is_own(given: Any) -> bool:
+    """Tell an object of the user's, with a function and its derivative, from a name."""
+    methods = (getattr(given, name, None) for name in ("forward", "derivative"))
+    return all(map(callable, methods))
+
+
+def activation_of(given: Any) -> Activation:
+    """Return the row of a name, or one for an object with `forward` and `derivative`.
+
+    Nothing is known of an object but its values: it has what suits tanh.
+    """
+    if isinstance(given, str):
+        return ACTIVATIONS[given]
+    return Activation(
+        type(given).__name__,
+        "",
+        partial(_own_forward, given),
+        partial(_own_derivative, given),
+        from_input=True,
+        center=float(given.forward(np.zeros((1, 1)))[0, 0]),
+    )
+
+
+def _own_forward(given: Any, Z: Array) -> None:
+    Z[...] = given.forward(Z)
+
+
+def _own_derivative(given: Any, Z: Array, spare: Array) -> None:
+    Z[...] = given.derivative(Z)
+
+
+def recipe_of(activations: Sequence[Activation]) -> Activation:
+    """Return the activation with the penalties and the patience that suit all of these.
+
+    Where they differ, the one that bears least decides: too weak a penalty is made up
+    for by the rows that validate, and too much patience costs time, but a network of
+    tanh does not leave the plane that a strong penalty holds it to.
+    """
+    careful = min(activations, key=lambda row: row.alphas[0])
+    return replace(
+        careful,
+        alpha=min(row.alpha for row in activations),
+        patience=max(row.patience for row in activations),
+        stretch=max(row.stretch for row in activations),
+    )
+
+
+def is_diagnosed(activations: Sequence[Activation]) -> bool:
+    """Tell networks that a diagnosis knows: of one row for all hidden layers."""
+    rows = {*activations}
+    return len(rows) < 2 and rows <= {*ACTIVATIONS.values()}

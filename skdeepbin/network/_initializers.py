@@ -1,4 +1,4 @@
-"""Where the parameters start: normal weights of a given standard deviation.
+"""Where the parameters start: each rule for the weights is one row of `INITIALIZERS`.
 
 =========  ==============================  =====================================
 name       standard deviation of ``W_l``   keeps constant over the layers
@@ -20,53 +20,90 @@ neural networks, https://proceedings.mlr.press/v9/glorot10a.html.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import sqrt
 from typing import TypeAlias
 
 import numpy as np
 
-from skdeepbin.network._activations import Activation
 from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Array, Layout
 
 StandardDeviation: TypeAlias = Callable[[int, int], float]
+Draw: TypeAlias = Callable[[tuple[int, int], np.random.RandomState], Array]
+
+
+def normal(standard_deviation: StandardDeviation) -> Draw:
+    """Return the rule that draws independent normal weights."""
+
+    def draw(shape: tuple[int, int], rng: np.random.RandomState) -> Array:
+        return rng.standard_normal(shape) * standard_deviation(*shape)
+
+    return draw
+
+
+@dataclass(frozen=True)
+class Initializer:
+    """A rule for the weights of a layer, of shape ``(fan_in, fan_out)``.
+
+    name : the word for it, as the parameter `init` takes it.
+    formula : of the standard deviation, as the documentation has it, in the syntax of
+        Python.
+    standard_deviation : ``(fan_in, fan_out) -> `` that of a weight; an initialiser is
+        called as this function.
+    draw : ``(shape, rng) -> W``; None draws independent normal weights.
+    """
+
+    name: str
+    formula: str
+    standard_deviation: StandardDeviation
+    draw: Draw | None = None
+
+    def __call__(self, fan_in: int, fan_out: int) -> float:
+        return self.standard_deviation(fan_in, fan_out)
 
 
 def he(fan_in: int, fan_out: int) -> float:
-    """The standard deviation after He et al., equation 10."""
+    """Return the standard deviation after He et al., equation 10."""
     return sqrt(2 / fan_in)
 
 
 def xavier(fan_in: int, fan_out: int) -> float:
-    """The standard deviation after Glorot and Bengio, equation 12."""
+    """Return the standard deviation after Glorot and Bengio, equation 12."""
     return sqrt(2 / (fan_in + fan_out))
 
 
-INITIALIZERS: dict[str, StandardDeviation] = {"he": he, "xavier": xavier}
+_ROWS = [
+    Initializer("he", "sqrt(2 / fan_in)", he),
+    Initializer("xavier", "sqrt(2 / (fan_in + fan_out))", xavier),
+]
+INITIALIZERS = {row.name: row for row in _ROWS}
 
 
 def constant(value: float) -> StandardDeviation:
-    """Return the rule of one standard deviation for every layer."""
+    """Return the same standard deviation for every layer."""
     return lambda fan_in, fan_out: value
 
 
 def initialize(
     layout: Layout,
-    standard_deviation: StandardDeviation,
+    rules: StandardDeviation | Sequence[StandardDeviation],
     rng: np.random.RandomState,
     logit: float = 0.0,
     output_scale: float = 1.0,
 ) -> Array:
-    """A float64 ``theta`` with weights drawn layer by layer and biases of zero.
+    """Return a float64 ``theta`` with weights drawn by layer and biases of zero.
 
+    rules : an initialiser for each layer, or one for all; the standard deviation of
+        normal weights is one too.
     logit : the bias of the output layer.
     output_scale : a factor on the weights of the output layer.
     """
     theta = np.zeros(layout.n_parameters)
-    for W in layout.views(theta).weights:
-        W[:] = rng.standard_normal(W.shape)
-        W *= standard_deviation(*W.shape)
+    weights = layout.views(theta).weights
+    for W, rule in zip(weights, [rules] * len(weights) if callable(rules) else rules):
+        W[:] = (getattr(rule, "draw", None) or normal(rule))(W.shape, rng)
     W *= output_scale  # the last
     theta[-1] = logit
     return theta
@@ -83,40 +120,46 @@ def width_factor(n_features: int) -> float:
     return min(1.0, WIDE / n_features) ** 2
 
 
-def suited(
-    theta: Array, layout: Layout, activation: Activation, rng: np.random.RandomState
-) -> Array:
-    """Change a random start, in place, to one that suits the activation and the width.
+def suited(theta: Array, network: Network, rng: np.random.RandomState) -> Array:
+    """Change a random start, in place, to one that suits activations and the width.
 
     1. The first layer is smaller where there are many features.
     2. Its biases are random: the kinks of its units do not all lie at the mean.
     3. Weights before and after a layer are stretched as its activation asks, and the
        biases after it make up for its center.
     """
-    (W, *_), (b, *_) = layers = layout.views(theta)
-    if len(layers.weights) == 1:
+    layout, activations = network.layout, network.activations
+    (W, *weights), (b, *biases) = layout.views(theta)
+    if not weights:
         return theta
     factor = width_factor(layout.sizes[0])
     W *= factor
-    b[:] = rng.standard_normal(b.shape) * activation.bias * factor
-    for V, stretch in zip(layout.layers(theta), stretches(layout, activation)):
+    b[:] = rng.standard_normal(b.shape) * activations[0].bias * factor
+    for V, stretch in zip(layout.layers(theta), stretches(network)):
         V *= stretch
-    for W, b in list(zip(*layers))[1:]:
+    for W, b, activation in zip(weights, biases, activations):
         b -= activation.center * W.sum(axis=0)
     return theta
 
 
-def stretches(layout: Layout, activation: Activation) -> list[float]:
-    """By layer, how many times as large its weights are as those of the odd function.
+def suited_rules(network: Network) -> list[Initializer]:
+    """Return the initialiser of each layer that suits its activation.
+
+    That of the output layer is the one of the last hidden layer.
+    """
+    last = network.activations[-1]
+    rows = [*network.activations[: len(network.hidden)], last]
+    return [INITIALIZERS[row.init] for row in rows]
+
+
+def stretches(network: Network) -> list[float]:
+    """Return of each layer the factor on weights of a start that suits odd functions.
 
     See `Activation.stretch`: once for the layer that a weight leads to, if that is
     hidden, and once for the one that it comes from.
     """
-    last = len(layout.shapes) - 1
-    return [
-        activation.stretch ** ((layer > 0) + (layer < last))
-        for layer in range(last + 1)
-    ]
+    factors = [row.stretch for row in network.activations[: len(network.hidden)]]
+    return [a * b for a, b in zip([1.0, *factors], [*factors, 1.0])]
 
 
 # The first layer's steps are not shorter than this share: a fit would take too long.
@@ -134,10 +177,10 @@ def step_scales(network: Network, layout: Layout) -> float | Array:
     if not network.hidden:
         return 1.0
     wide = max(SHORTEST, sqrt(width_factor(network.layout.sizes[0])))
-    if network.activation.stretch == 1:
+    factors = stretches(network)
+    if set(factors) == {1.0}:
         return wide
     scales = np.empty(layout.n_parameters)
-    factors = stretches(network.layout, network.activation)
     for V, stretch in zip(layout.layers(scales), factors):
         V[:] = stretch * wide
     return scales

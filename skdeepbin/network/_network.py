@@ -33,13 +33,13 @@ errors, https://doi.org/10.1038/323533a0.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from skdeepbin.network._activations import Activation
+from skdeepbin.network._activations import Activation, recipe_of
 from skdeepbin.network._dropout import Draw, mask
 from skdeepbin.network._loss import log_loss
 from skdeepbin.network._overflow import mark_overflow
@@ -74,7 +74,8 @@ class Workspace(NamedTuple):
     """The memory that one thread works in, for blocks of ``n`` rows.
 
     A : ``A_1 .. A_{L-1}``.
-    Z : ``Z_1 .. Z_L``; of the hidden layers, views of ``A`` without its row of ones.
+    Z : ``Z_1 .. Z_L``; of the hidden layers, views of ``A`` without its row of ones,
+        but where a derivative needs the pre-activations.
     D : ``D_1 .. D_{L-1}``; neighbours alternate between two stretches of memory.
     ones : n times 1.
     M : with dropout, ``M_1 .. M_{L-1}``.
@@ -89,16 +90,41 @@ class Workspace(NamedTuple):
     products: NDArray[np.uint64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Network:
-    """A layout and the activation of its hidden layers, without parameters.
+    """A layout and the activations of its hidden layers, without parameters.
 
+    activations : one a hidden layer. Without any layer it is one too, whose start and
+        penalty the output layer has.
     dropout : the share of the hidden units that are left out in training.
     """
 
     layout: Layout
-    activation: Activation
-    dropout: float = 0.0
+    activations: tuple[Activation, ...]
+    dropout: float
+
+    def __init__(
+        self,
+        layout: Layout,
+        activations: Activation | tuple[Activation, ...],
+        dropout: float = 0.0,
+    ) -> None:
+        """Set the fields; one activation is that of all layers."""
+        if isinstance(activations, Activation):
+            activations = (activations,) * max(len(layout.sizes) - 2, 1)
+        values = layout, activations, dropout
+        for field, value in zip(fields(self), values):
+            object.__setattr__(self, field.name, value)
+
+    @property
+    def activation(self) -> Activation:
+        """The activation of the first hidden layer, of which a diagnosis knows."""
+        return self.activations[0]
+
+    @property
+    def recipe(self) -> Activation:
+        """The activation with the penalties and the patience that suit all layers."""
+        return recipe_of(self.activations)
 
     @property
     def hidden(self) -> tuple[int, ...]:
@@ -107,7 +133,10 @@ class Network:
 
     def workspace_size(self, n: int) -> int:
         """Entries of a workspace for ``n`` rows, in the precision of the data."""
-        activations = sum(width + 1 for width in self.hidden)
+        activations = sum(
+            width + 1 + row.from_input * width
+            for width, row in zip(self.hidden, self.activations)
+        )
         errors = 2 * max(self.hidden, default=0)
         masks = sum(self.hidden) + errors if self.dropout else 0
         return n * (activations + errors + masks + 2)
@@ -117,7 +146,11 @@ class Network:
         A = [np.empty((width + 1, n), dtype) for width in self.hidden]
         for A_l in A:
             A_l[-1] = 1
-        Z = [*(A_l[:-1] for A_l in A), np.empty((1, n), dtype)]
+        Z = [
+            np.empty((width, n), dtype) if row.from_input else A_l[:-1]
+            for width, row, A_l in zip(self.hidden, self.activations, A)
+        ]
+        Z.append(np.empty((1, n), dtype))
         products = np.empty((0, n), np.uint64)
         if not backward:
             return Workspace(A, Z, [], np.empty(0, dtype), [], products)
@@ -147,9 +180,12 @@ class Network:
         for layer in range(1, len(V)):
             if overflowed is not None:
                 mark_overflow(Z[layer - 1], overflowed)
-            self.activation.forward(Z[layer - 1])
+            activation, F = self.activations[layer - 1], A[layer - 1][:-1]
+            if activation.from_input:
+                F[:] = Z[layer - 1]
+            activation.forward(F)
             if dropped:
-                Z[layer - 1] *= dropped[layer - 1]
+                F *= dropped[layer - 1]
             np.dot(V[layer].T, A[layer - 1], out=Z[layer])
         if overflowed is not None:
             mark_overflow(Z[-1], overflowed)
@@ -198,9 +234,10 @@ class Network:
             if layer == output - 1:
                 W = W * w
             F, D_below = workspace.Z[layer - 1], workspace.D[layer - 1]
-            if dropped:
+            activation = self.activations[layer - 1]
+            if dropped and not activation.from_input:
                 F *= 1 - self.dropout  # f(Z) again, of the units that were kept
-            self.activation.derivative(F, D_below)
+            activation.derivative(F, D_below)
             if dropped:
                 F *= dropped[layer - 1]
             if layer == output:
@@ -218,7 +255,7 @@ FEW = 2**18
 
 def few_logits(
     parameters: Parameters,
-    activation: Activation,
+    activations: Sequence[Activation],
     X: Any,
     overflowed: NDArray[np.bool_],
 ) -> Array:
@@ -231,7 +268,7 @@ def few_logits(
         X = np.ascontiguousarray(X, W.dtype)
     Z = X.astype(W.dtype, copy=False) @ W
     Z += b
-    for W, b in zip(weights, biases):
+    for W, b, activation in zip(weights, biases, activations):
         mark_overflow(Z.T, overflowed)
         activation.forward(Z)
         Z = Z @ W

@@ -55,7 +55,7 @@ def rows_at_once(parameters: Parameters) -> int:
 
 def wide_logits(
     networks: Sequence[Parameters],
-    activation: Activation,
+    activations: Sequence[Activation],
     inputs: Sequence[Any],
     dtype: DTypeLike,
 ) -> Array:
@@ -67,7 +67,7 @@ def wide_logits(
     limit = float(np.finfo(dtype).max)
     with np.errstate(over="ignore", under="ignore"):
         z = [
-            _logit(parameters, activation, _wide(_dense(X)))
+            _logit(parameters, activations, _wide(_dense(X)))
             for parameters, X in zip(networks, inputs)
         ]
         fractions, exponents = map(np.hstack, zip(*z))
@@ -81,11 +81,11 @@ def _dense(X: Any) -> Array:
     return np.ascontiguousarray(X if isinstance(X, np.ndarray) else X.toarray())
 
 
-def _logit(parameters: Parameters, activation: Activation, A: Wide) -> Wide:
+def _logit(parameters: Parameters, activations: Sequence[Activation], A: Wide) -> Wide:
     """``Z_L`` of one network, a row for each row of the data."""
     (W, *weights), (b, *biases) = parameters
     Z = _layer(A, W, b)
-    for W, b in zip(weights, biases):
+    for W, b, activation in zip(weights, biases, activations):
         Z = _layer(_activations(activation.forward, Z), W, b)
     return Z
 

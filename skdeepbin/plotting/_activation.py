@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
 
 from skdeepbin.diagnosis.training._evidence import most_rows, rows_of, sample
-from skdeepbin.diagnosis.training._layers import shares
 from skdeepbin.diagnosis.training._model import DiagnosedModel, diagnosed_models
 from skdeepbin.diagnosis.training.causes._signal import DEAD, SATURATED
-from skdeepbin.network._activations import ACTIVATIONS
+from skdeepbin.network._activations import ACTIVATIONS, Activation
 from skdeepbin.network._parameters import Array
 from skdeepbin.plotting._shared import as_rows, axes, labelled, styled
 
@@ -19,8 +19,6 @@ from skdeepbin.plotting._shared import as_rows, axes, labelled, styled
 WIDTH = 0.8
 # Where the axis of the shares ends, with room for the legend.
 TOP = 135
-# What can be of the units of an activation.
-MEASURES = {"relu": "dead", "tanh": "saturated", "logistic": "saturated"}
 # Of each measure its name, from where a diagnosis suspects it, and how it looks.
 BARS: dict[str, tuple[str, float, dict[str, Any]]] = {
     "dead": ("dead units", DEAD, {"facecolor": "0.6"}),
@@ -37,8 +35,9 @@ class ActivationDisplay:
 
     A unit of relu is dead that is zero for every row. An activation of tanh or of the
     logistic function is saturated that is near one of its flat ends: there tanh has
-    lost 98 % of its slope, the logistic function 96 %. Dotted lines are the shares from
-    which :func:`skdeepbin.diagnosis.diagnose` suspects a layer.
+    lost 98 % of its slope, the logistic function 96 %. Of other activations, and of
+    your own, units are neither. Dotted lines are the shares from which
+    :func:`skdeepbin.diagnosis.diagnose` suspects a layer.
 
     Make it with :meth:`from_estimator`, or from the numbers. All parameters are stored
     as attributes.
@@ -46,12 +45,12 @@ class ActivationDisplay:
     Parameters
     ----------
     dead : array-like of shape (n_hidden,) or (n_networks, n_hidden), default=None
-        Of each hidden layer the share of the units that are dead; None if units cannot
-        be.
+        Of each hidden layer the share of the units that are dead, nan for one whose
+        units cannot be; None if no units can.
 
     saturated : array-like of shape (n_hidden,) or (n_networks, n_hidden), default=None
         Of each hidden layer the share of the activations, over units and rows, that are
-        saturated; None if activations cannot be.
+        saturated, nan for one whose activations cannot be; None if none can.
 
     name : str, default=None
         What the labels in the legend begin with.
@@ -123,26 +122,32 @@ class ActivationDisplay:
         TypeError
             If `estimator` is another estimator.
         ValueError
-            If X does not fit `estimator`, or that has no hidden layer.
+            If X does not fit `estimator`, or that has no hidden layer with such units.
         NotFittedError
             If `estimator` is not fitted.
         """
         networks = diagnosed_models(estimator, "estimator")
-        activation = networks[0].activation
-        if activation not in MEASURES or not networks[0].hidden:
+        activations = activations_of(networks[0])
+        if not measures_of(networks[0]):
+            known = [row.name for row in ACTIVATIONS.values() if row.measure]
+            names = ", ".join(row.name for row in activations) or "none"
             raise ValueError(
-                "`estimator` must have hidden layers of relu, tanh or logistic units; "
-                f"got {len(networks[0].hidden)} hidden layers of {activation}, of "
-                "which no unit is dead or saturated."
+                f"`estimator` must have hidden layers of {', '.join(known)}, whose "
+                f"units can be dead or saturated; got hidden layers of {names}."
             )
         X = rows_of(networks[0], X)
         X = X[sample(np.zeros(X.shape[0], bool), most_rows(X))]
         X = np.asarray(X.toarray() if issparse(X) else X, float)
-        measured = [shares(activation, _hidden(network, X)) for network in networks]
-        dead, saturated = np.moveaxis(np.array(measured), 1, 0)
-        share = dead if activation == "relu" else saturated
-        share = share[0] if len(networks) == 1 else share
-        display = cls(**{MEASURES[activation]: share}, name=name)
+        hidden = [_hidden(network, activations, X) for network in networks]
+        shares = {
+            measure: np.array(
+                [[_share(measure, *layer) for layer in layers] for layers in hidden]
+            )
+            for measure in measures_of(networks[0])
+        }
+        if len(networks) == 1:
+            shares = {measure: share[0] for measure, share in shares.items()}
+        display = cls(**shares, name=name)
         return display.plot(ax=ax, bar_kw=bar_kw)
 
     def plot(self, ax=None, *, name=None, bar_kw=None):
@@ -191,7 +196,9 @@ class ActivationDisplay:
             if n_networks > 1:
                 self.lines_ += self._points(left + width / 2, share)
             else:
-                self.ax_.bar_label(bars, fmt="%.0f %%", padding=2)
+                labels = ["" if np.isnan(of) else f"{of:.0%}" for of in share[0]]
+                labels = [label.replace("%", " %") for label in labels]
+                self.ax_.bar_label(bars, labels, padding=2)
             self.ax_.axhline(
                 100 * limit,
                 color="black",
@@ -213,12 +220,42 @@ class ActivationDisplay:
         return self.ax_.plot(centres, 100 * share.T, **style)
 
 
-def _hidden(network: DiagnosedModel, X: Array) -> list[Array]:
-    """The activations of each hidden layer, a row for each unit."""
-    A, found = network.input(X).T, list[Array]()
+def activations_of(network: DiagnosedModel) -> list[Activation]:
+    """Return the activation of each hidden layer."""
+    if network.scales_itself:
+        return [*network.estimator.model_.activations]
+    mlp = {row.mlp: row for row in ACTIVATIONS.values() if row.mlp}
+    return [mlp[network.activation]] * len(network.hidden)
+
+
+def measures_of(network: DiagnosedModel) -> list[str]:
+    """Return what can be of the units of any layer, of "dead" and "saturated"."""
+    of_layers = {row.measure for row in activations_of(network)}
+    return [measure for measure in BARS if measure in of_layers]
+
+
+def _share(measure: str, activation: Activation, A: Array) -> float:
+    """Return the share of dead units or of saturated activations, nan if none can be.
+
+    A : the activations, a row for each unit.
+    """
+    if activation.measure != measure:
+        return float("nan")
+    if activation.dies:
+        return float(np.mean(~(A > 0).any(axis=1)))
+    assert activation.saturates is not None
+    low, high = activation.saturates
+    return float(np.mean((low > A) | (high < A)))
+
+
+def _hidden(
+    network: DiagnosedModel, activations: Sequence[Activation], X: Array
+) -> list[tuple[Activation, Array]]:
+    """Return of each hidden layer the function and its values, a row for each unit."""
+    A, found = network.input(X).T, list[tuple[Activation, Array]]()
     with np.errstate(all="ignore"):
-        for W, b in zip(network.weights[:-1], network.biases[:-1]):
+        for activation, W, b in zip(activations, network.weights, network.biases):
             A = W.T @ A + b[:, np.newaxis]
-            ACTIVATIONS[network.activation].forward(A)
-            found.append(A)
+            activation.forward(A)
+            found.append((activation, A))
     return found

@@ -28,7 +28,12 @@ from skdeepbin.diagnosis.training._diagnose import diagnose
 from skdeepbin.diagnosis.training._model import DiagnosedModel, diagnosed_models
 from skdeepbin.inputs._validation import encode_labels
 from skdeepbin.inputs._weights import check_weights
-from skdeepbin.plotting._activation import MEASURES, ActivationDisplay
+from skdeepbin.network._activations import is_diagnosed
+from skdeepbin.plotting._activation import (
+    ActivationDisplay,
+    activations_of,
+    measures_of,
+)
 from skdeepbin.plotting._committee import CommitteeDisplay
 from skdeepbin.plotting._gradient_flow import GradientFlowDisplay
 from skdeepbin.plotting._loss_curve import LossCurveDisplay
@@ -126,7 +131,7 @@ def report(
     _, second = encode_labels(column_or_1d(y), clf.classes_)
     weights = check_weights(sample_weight, len(second))
     sections = [
-        _findings(estimator, X, y, sample_weight),
+        _findings(estimator, networks[0], X, y, sample_weight),
         _scores(estimator, X, second, weights),
         _training(estimator, networks, X, y, weights),
         *_search(estimator),
@@ -139,8 +144,14 @@ def report(
     return made
 
 
-def _findings(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Section:
+def _findings(
+    estimator: Any, network: DiagnosedModel, X: Any, y: Any, sample_weight: Any
+) -> Section:
     """Return the findings of a diagnosis."""
+    if not is_diagnosed(activations_of(network)):
+        names = ", ".join(_functions(network))
+        words = "A diagnosis knows one activation for all hidden layers, by its name; "
+        return Section("Findings", [Words(f"{words}here they are of {names}.")])
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         diagnosis = diagnose(estimator, X, y, sample_weight)
@@ -253,7 +264,7 @@ def _training(
     ours = network.scales_itself
     sizes = [network.n_inputs, *network.hidden, 1]
     rows = [
-        ["Layers", f"{' – '.join(map(str, sizes))}, {network.activation}"],
+        ["Layers", ", ".join([" – ".join(map(str, sizes)), *_functions(network)])],
         ["Iterations", f"{clf.n_iter_:,}"],
         ["Loss with the penalty", shown(clf.loss_)],
     ]
@@ -269,8 +280,8 @@ def _training(
         parts.append(_losses(estimator))
         if ours:
             parts.append(_gradients(estimator))
-    if network.activation in MEASURES and network.hidden:
-        parts.append(_units(estimator, network, X))
+    if measures := measures_of(network):
+        parts.append(_units(estimator, measures, X))
     if len(networks) > 1:
         parts.append(_committee(estimator, X, y, weights))
     return Section("Training", parts)
@@ -301,15 +312,23 @@ def _gradients(estimator: Any) -> Picture:
     return _labelled("Gradient of each layer", caption, svg)
 
 
-def _units(estimator: Any, network: DiagnosedModel, X: Any) -> Picture:
+def _functions(network: DiagnosedModel) -> list[str]:
+    """Return the names of the activations, one for all hidden layers or for each."""
+    names = [row.name for row in activations_of(network)]
+    return names if len({*names}) > 1 else names[:1]
+
+
+def _units(estimator: Any, measures: Sequence[str], X: Any) -> Picture:
     display, svg = _drawn(
         lambda ax: ActivationDisplay.from_estimator(estimator, X, ax=ax)
     )
-    measure = MEASURES[network.activation]
-    share = np.atleast_2d(getattr(display, measure)).mean(axis=0)
-    what = "units are dead" if measure == "dead" else "activations are saturated"
-    layer = int(share.argmax()) + 1
-    caption = f"Most in hidden layer {layer}, where {share.max():.1%} of the {what}."
+    said = []
+    for measure in measures:
+        share = np.atleast_2d(getattr(display, measure)).mean(axis=0)
+        what = "units are dead" if measure == "dead" else "activations are saturated"
+        layer = int(np.nanargmax(share))
+        said.append(f"{layer + 1}, where {share[layer]:.1%} of the {what}")
+    caption = f"Most in hidden layer {', and in '.join(said)}."
     return _labelled("Units that pass no gradient", caption, svg)
 
 

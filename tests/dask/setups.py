@@ -27,10 +27,10 @@ def lazy(array, rows):
     return da.from_array(array, chunks=chunks)
 
 
-def at_blocks(X, sizes=(8, 8), n_bins=0):
+def at_blocks(X, sizes=(8, 8), n_bins=0, activations=ACTIVATIONS["relu"]):
     """Rows of partitions that begin at the blocks of a fit in memory."""
     n_columns = X.shape[1] * (1 + n_bins)
-    network = Network(Layout((n_columns, *sizes, 1)), ACTIVATIONS["relu"])
+    network = Network(Layout((n_columns, *sizes, 1)), activations)
     slices = row_slices(len(X), block_rows(network, len(X), X.itemsize))
     assert len(slices) > 4
     starts = [0, slices[1].start, slices[3].start, len(X)]

@@ -15,6 +15,9 @@ from skdeepbin.dask import DaskDeepBinaryClassifier
 from skdeepbin.dask._collections import partitions
 from skdeepbin.dask._crew import Crew, apart
 from skdeepbin.diagnosis import LearningWarning
+from skdeepbin.inputs._activations import hidden_activations
+from skdeepbin.network._activations import ACTIVATIONS
+from skdeepbin.network._initializers import INITIALIZERS
 from skdeepbin.training._solvers import SOLVERS
 from tests.dask.setups import (
     SMALL,
@@ -25,6 +28,7 @@ from tests.dask.setups import (
     parts,
     same_bits,
 )
+from tests.own import Softplus
 
 pytestmark = pytest.mark.usefixtures("client")
 
@@ -49,6 +53,10 @@ def test_every_solver_gives_the_same_bits_at_block_boundaries(data, solver):
         {"dropout": 0.2},
         {"dtype": "float32"},
         {"hidden_layer_sizes": ()},
+        {"activation": ["tanh", "relu"]},
+        {"activation": ["tanh", Softplus()]},
+        *({"activation": name} for name in ACTIVATIONS),
+        *({"init": name} for name in INITIALIZERS),
     ],
     ids=str,
 )
@@ -56,8 +64,11 @@ def test_the_same_bits_with_weights_and(data, parameters):
     X, y, w = data
     sizes = parameters.get("hidden_layer_sizes", (8, 8))
     n_bins = parameters.get("n_bins", 8 * (parameters.get("n_networks", 1) > 1))
-    local, clf = both(X, y, w, at_blocks(X, sizes, n_bins), **parameters)
+    activations = hidden_activations(parameters.get("activation", "relu"), len(sizes))
+    cuts = at_blocks(X, sizes, n_bins, activations)
+    local, clf = both(X, y, w, cuts, **parameters)
     assert same_bits(local, clf)
+    assert clf.activations_ == local.activations_
     assert (clf.bin_edges_ is not None) == (n_bins > 0)
 
 

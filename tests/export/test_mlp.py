@@ -18,6 +18,7 @@ from skdeepbin.export import from_mlp, to_mlp
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.training._solvers import SOLVERS
 from tests.export.setups import LABELS, NETWORKS, SIZES, fitted, net
+from tests.own import Softplus
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -29,6 +30,9 @@ MLPS = {
     "lbfgs": {"solver": "lbfgs"},
     "early stopping": {"early_stopping": True},
 }
+
+
+MLP_NAMES = {row.mlp: row.name for row in ACTIVATIONS.values() if row.mlp}
 
 
 def mlp(**parameters):
@@ -50,9 +54,13 @@ each = pytest.mark.parametrize("both", MLPS, indirect=True)
 def test_to_mlp_computes_the_same(kind, moons):
     X, y = moons
     clf = fitted(kind, X, y)
-    is_deep = len(clf.coefs_) > 1
+    is_deep, name = len(clf.coefs_) > 1, clf.activation
+    if is_deep and ACTIVATIONS[name].mlp is None:
+        with pytest.raises(ValueError, match=rf"MLPClassifier knows, .* is of {name}"):
+            to_mlp(clf)
+        return
     if clf.bin_edges_ is not None and is_deep and clf.activation != "relu":
-        with pytest.raises(ValueError, match=r"must have activation='relu' .*n_bins=0"):
+        with pytest.raises(ValueError, match=r"are layers of relu; got .*n_bins=0"):
             to_mlp(clf)
         return
     theirs = to_mlp(clf)
@@ -141,13 +149,15 @@ def test_to_mlp_carries_the_parameters_over(moons):
     assert to_mlp(clf).activation == "tanh"
 
 
-@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+@pytest.mark.parametrize("activation", sorted(MLP_NAMES))
 @pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_from_mlp_computes_the_same(activation, sizes, dtype, moons):
     X, y = moons[0].astype(dtype), moons[1]
     theirs = mlp(hidden_layer_sizes=sizes, activation=activation).fit(X, y)
     clf = from_mlp(theirs)
+    assert clf.activation == MLP_NAMES[activation]
+    assert clf.activations_ == [clf.activation] * len(sizes)
     tolerance = 1e-14 if dtype == np.float64 else 1e-6
     np.testing.assert_allclose(
         clf.predict_proba(X), theirs.predict_proba(X), rtol=0, atol=tolerance
@@ -326,3 +336,15 @@ def test_what_is_refused(export, right, wrong):
         export(right)
     with pytest.raises(TypeError, match=r"last step, `(clf|mlp)\[-1\]`"):
         export(make_pipeline(StandardScaler(), right()))
+
+
+def test_networks_of_several_activations_are_refused(moons):
+    clf = net(hidden_layer_sizes=(4, 3), activation=["relu", "tanh"]).fit(*moons)
+    with pytest.raises(ValueError, match=r"same activation .* got relu, tanh\. Fit"):
+        to_mlp(clf)
+
+
+def test_an_activation_of_ones_own_is_refused(moons):
+    clf = net(activation=Softplus()).fit(*moons)
+    with pytest.raises(ValueError, match=r"MLPClassifier knows, .* is of Softplus"):
+        to_mlp(clf)

@@ -24,6 +24,7 @@ from skdeepbin import PiecewiseLinearEncoder
 from skdeepbin.export import to_onnx
 from skdeepbin.export._onnx import _register
 from tests.export.setups import LABELS, NETWORKS, fitted, net
+from tests.own import Softplus
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -98,6 +99,25 @@ def test_it_computes_the_same(kind, moons):
     in_single = X.astype(np.float32)
     model = to_onnx(clf, in_single)
     assert_same(model, clf, in_single)
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_layers_of_several_activations(k, moons):
+    given = ["relu", "identity", "logistic", "tanh"]
+    clf = net(hidden_layer_sizes=(5, 4, 3, 2), activation=given, n_networks=k)
+    clf.fit(*moons).set_params(activation="relu")
+    assert_same(to_onnx(clf), clf, moons[0], atol=1e-14)
+
+
+@pytest.mark.parametrize("around", [False, True])
+def test_an_activation_that_has_no_operator_is_refused(around, moons, request):
+    clf = net(activation=["relu", Softplus()], depth=2)
+    if around:
+        request.getfixturevalue("skl2onnx")
+        clf = make_pipeline(StandardScaler(), clf)
+    match = "layers that ONNX knows, of .*relu.*; hidden layer 2 is of Softplus"
+    with pytest.raises(ValueError, match=match):
+        to_onnx(clf.fit(*moons), moons[0])
 
 
 @pytest.mark.parametrize("labels", LABELS)

@@ -10,6 +10,7 @@ from sklearn.exceptions import NotFittedError
 from skdeepbin import DeepBinaryClassifier
 from skdeepbin.export import to_torch
 from tests.export.setups import NETWORKS, fitted, net
+from tests.own import Softplus
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -34,6 +35,22 @@ def test_the_logits_are_the_same(kind, torch, moons):
     np.testing.assert_allclose(z[:, 0], clf.decision_function(X), rtol=0, atol=1e-13)
     assert isinstance(module, torch.nn.Sequential)
     assert not module.training
+
+
+@pytest.mark.parametrize("n_bins", [0, 4])
+def test_layers_of_several_activations(n_bins, torch, moons):
+    X, y = moons
+    given, sizes = ["relu", "identity", "logistic", "tanh"], (5, 4, 3, 2)
+    clf = net(hidden_layer_sizes=sizes, activation=given, n_networks=2, n_bins=n_bins)
+    module = to_torch(clf.fit(X, y).set_params(activation="relu"))
+    z = logits(torch, module, X)[:, 0]
+    np.testing.assert_allclose(z, clf.decision_function(X), rtol=0, atol=1e-13)
+
+
+def test_an_activation_that_is_no_module_is_refused(moons):
+    clf = net(activation=["relu", Softplus()], depth=2).fit(*moons)
+    with pytest.raises(ValueError, match=r"torch\.nn knows, .* layer 2 is of Softplus"):
+        to_torch(clf)
 
 
 @pytest.mark.parametrize("k", [1, 2])

@@ -89,7 +89,7 @@ def test_a_product_at_the_bound_is_kept():
 @pytest.mark.parametrize("hidden", [(), (4,), (5, 4), (3, 4, 5)])
 def test_the_gradient_is_that_of_the_thinned_network(name, hidden, rng):
     network, theta, _, block = problem(name, hidden, rng)
-    thinned = Network(network.layout, network.activation, dropout=0.4)
+    thinned = Network(network.layout, network.activations, dropout=0.4)
     h = rng.randint(2**62, size=len(block.y)).astype(np.uint64) * np.uint64(2)
     block = block._replace(h=h + np.uint64(1))
     r = draw(theta, hidden)
@@ -111,7 +111,7 @@ def test_the_gradient_is_that_of_the_thinned_network(name, hidden, rng):
 
 def test_rows_that_are_held_out_keep_all_units(rng):
     network, theta, _, block = problem("tanh", (6, 5), rng)
-    thinned = Network(network.layout, network.activation, dropout=0.5)
+    thinned = Network(network.layout, network.activations, dropout=0.5)
     h = np.arange(1, 2 * len(block.y), 2).astype(np.uint64)
     v, w = block.w, np.zeros_like(block.w)
 

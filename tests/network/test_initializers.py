@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 
 from skdeepbin.network._activations import ACTIVATIONS
-from skdeepbin.network._initializers import INITIALIZERS, constant, initialize
+from skdeepbin.network._initializers import (
+    INITIALIZERS,
+    constant,
+    initialize,
+    step_scales,
+    stretches,
+    suited,
+    suited_rules,
+)
 from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Layout
 
@@ -32,8 +40,8 @@ def test_same_seed_same_start(name):
 def test_preferred_initializer_carries_the_signal_through_20_layers(name, rng):
     layout = Layout((100,) * 21 + (1,))
     activation = ACTIVATIONS[name]
-    theta = initialize(layout, INITIALIZERS[activation.init], rng)
     network = Network(layout, activation)
+    theta = initialize(layout, suited_rules(network), rng)
     workspace = network.workspace(500, theta.dtype)
     X = np.vstack([rng.normal(size=(100, 500)), np.ones(500)])
     network.logits(layout.layers(theta), X, workspace)
@@ -54,7 +62,42 @@ def test_the_output_layer_may_have_a_bias_and_smaller_weights():
     assert not b1.any()
 
 
-def test_standard_deviations_are_the_formulas():
-    assert INITIALIZERS["he"](8, 100) == 0.5
-    assert INITIALIZERS["xavier"](5, 3) == 0.5
-    assert constant(0.7)(5, 3) == 0.7
+@pytest.mark.parametrize("name", INITIALIZERS)
+@pytest.mark.parametrize(("fan_in", "fan_out"), [(8, 100), (5, 3), (4, 4), (3, 1)])
+def test_standard_deviations_are_the_formulas(name, fan_in, fan_out):
+    row, known = INITIALIZERS[name], {"fan_in": fan_in, "fan_out": fan_out}
+    assert row.name == name
+    expected = eval(row.formula, {"sqrt": np.sqrt, "max": max}, known)
+    assert row(fan_in, fan_out) == pytest.approx(expected, rel=1e-15)
+    assert constant(0.7)(fan_in, fan_out) == 0.7
+
+
+def test_each_layer_has_a_rule_of_its_own():
+    layout = Layout((40, 50, 60, 1))
+    rules = [constant(0), INITIALIZERS["he"], constant(2)]
+    weights = layout.views(initialize(layout, rules, np.random.RandomState(0))).weights
+    assert not weights[0].any()
+    assert weights[1].std() == pytest.approx(INITIALIZERS["he"](50, 60), rel=0.05)
+    assert weights[2].std() == pytest.approx(2, rel=0.2)
+
+
+def test_each_layer_starts_as_suits_its_activation():
+    names = ["logistic", "relu", "tanh"]
+    layout, rows = Layout((3, 4, 5, 6, 1)), tuple(ACTIVATIONS[n] for n in names)
+    network = Network(layout, rows)
+    assert [rule.name for rule in suited_rules(network)] == [
+        *(row.init for row in rows),
+        rows[-1].init,
+    ]
+    s = rows[0].stretch
+    assert stretches(network) == [s, s, 1, 1]
+    scales = layout.layers(step_scales(network, layout))
+    assert [np.unique(V).tolist() for V in scales] == [[s], [s], [1], [1]]
+    assert step_scales(Network(layout, rows[1]), layout) == 1
+    ones = np.ones(layout.n_parameters)
+    theta = suited(ones, network, np.random.RandomState(0))
+    weights, biases = layout.views(theta)
+    assert [np.unique(W).tolist() for W in weights] == [[s], [s], [1], [1]]
+    # by the units of the layer before, each of which is 1/2 at zero
+    assert biases[1].tolist() == [s - 4 * s * rows[0].center] * 5
+    assert biases[2].tolist() == [1] * 6

@@ -1,10 +1,13 @@
+import pickle
 import tracemalloc
 
 import numpy as np
 import pytest
 from scipy import sparse
+from scipy.optimize import approx_fprime
 
-from skdeepbin.network._activations import ACTIVATIONS
+from skdeepbin.network._activations import ACTIVATIONS, activation_of
+from skdeepbin.network._dropout import draw
 from skdeepbin.network._initializers import INITIALIZERS, initialize
 from skdeepbin.network._network import Block, Network, few_logits
 from skdeepbin.network._parameters import Layout
@@ -61,13 +64,13 @@ def test_few_rows_have_the_same_logits(name, hidden, n_rows, dtype, container, r
     z = network.logits(network.layout.layers(theta), block.X, workspace)
     parameters, given = network.layout.views(theta), container(X)
     overflowed = np.zeros(n_rows, bool)
-    few = few_logits(parameters, network.activation, given, overflowed)
+    few = few_logits(parameters, network.activations, given, overflowed)
     assert not overflowed.any()
     assert type(few) is np.ndarray
     assert few.dtype == dtype
     assert few.shape == (n_rows,)
     np.testing.assert_allclose(few, z, rtol=1e-4 if dtype == np.float32 else 1e-12)
-    again = few_logits(parameters, network.activation, given, overflowed)
+    again = few_logits(parameters, network.activations, given, overflowed)
     np.testing.assert_array_equal(again, few)  # neither X nor a parameter is changed
 
 
@@ -116,9 +119,11 @@ def test_precision_is_kept_and_input_untouched(name, dtype, rng):
 @pytest.mark.parametrize("hidden", [(), (4,), (4, 6), (6, 4, 5), (3, 7, 5)])
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_workspace_is_as_large_as_stated(hidden, dropout, dtype, rng):
+@pytest.mark.parametrize("own", [False, True])
+def test_a_workspace_is_as_large_as_stated(hidden, dropout, dtype, own, rng):
     network = problem("tanh", hidden, rng)[0]
-    network = Network(network.layout, network.activation, dropout)
+    rows = (OWN,) * len(hidden) if own else network.activations
+    network = Network(network.layout, rows, dropout)
     parts = network.workspace(7, dtype)
     arrays = [a for part in parts for a in (part if isinstance(part, list) else [part])]
     own = {id(a): a for a in (a if a.base is None else a.base for a in arrays)}
@@ -133,7 +138,7 @@ def test_a_workspace_is_as_large_as_stated(hidden, dropout, dtype, rng):
 
 def test_predicting_takes_activations_alone(rng):
     network = problem("tanh", (4, 6), rng)[0]
-    workspace = Network(network.layout, network.activation, 0.5).workspace(
+    workspace = Network(network.layout, network.activations, 0.5).workspace(
         7, np.float32, backward=False
     )
     assert [A.shape for A in workspace.A] == [(5, 7), (7, 7)]
@@ -154,3 +159,83 @@ def test_a_block_takes_no_memory_but_a_few_numbers_a_row(name, rng):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 10 * n_rows * theta.itemsize
+
+
+class Wave:
+    """An activation whose derivative needs the pre-activation."""
+
+    def forward(self, Z):
+        return np.sin(Z)
+
+    def derivative(self, Z):
+        return np.cos(Z)
+
+
+OWN = activation_of(Wave())
+MIXED = {
+    "two of the table": (ACTIVATIONS["tanh"], ACTIVATIONS["logistic"]),
+    "one's own first": (OWN, ACTIVATIONS["tanh"]),
+    "one's own last": (ACTIVATIONS["tanh"], OWN),
+    "one's own": (OWN, OWN),
+}
+
+
+@pytest.mark.parametrize("kind", MIXED)
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+def test_each_layer_has_a_function_of_its_own(kind, dropout, rng):
+    plain, theta, X, block = problem("tanh", (4, 5), rng)
+    network = Network(plain.layout, MIXED[kind], dropout)
+    h = rng.randint(2**62, size=len(block.y)).astype(np.uint64) * np.uint64(2)
+    block = block._replace(h=h + np.uint64(1))
+    r = draw(theta, (4, 5)) if dropout else ()
+
+    def total(theta):
+        gradient = np.full_like(theta, np.nan)
+        losses = network.loss_and_gradient(
+            network.layout.layers(theta),
+            block,
+            network.workspace(len(block.y), theta.dtype),
+            network.layout.views(gradient),
+            r,
+        )
+        return losses.trained, gradient
+
+    numeric = approx_fprime(theta, lambda theta: total(theta)[0], 1e-7)
+    np.testing.assert_allclose(total(theta)[1], numeric, rtol=1e-4, atol=1e-5)
+    (W1, W2, W3), (b1, b2, b3) = network.layout.views(theta)
+    A1 = X @ W1 + b1
+    network.activations[0].forward(A1)
+    A2 = A1 @ W2 + b2
+    network.activations[1].forward(A2)
+    z = (A2 @ W3 + b3)[:, 0]
+    few = few_logits(
+        network.layout.views(theta), network.activations, X, np.zeros(20, bool)
+    )
+    np.testing.assert_allclose(few, z, rtol=1e-12)
+    workspace = network.workspace(len(X), theta.dtype, backward=False)
+    logits = network.logits(network.layout.layers(theta), block.X, workspace)
+    np.testing.assert_allclose(logits, z, rtol=1e-12)
+
+
+def test_only_layers_that_need_it_keep_their_pre_activations():
+    layout = Layout((3, 4, 6, 1))
+    sizes = {
+        kind: Network(layout, rows).workspace_size(1) for kind, rows in MIXED.items()
+    }
+    usual = sizes["two of the table"]
+    assert sizes["one's own first"] == usual + 4
+    assert sizes["one's own last"] == usual + 6
+    assert sizes["one's own"] == usual + 10
+    for rows in MIXED.values():
+        workspace = Network(layout, rows).workspace(7, float)
+        for Z, A, row in zip(workspace.Z, workspace.A, rows):
+            assert (Z.base is A) == (not row.from_input)
+
+
+@pytest.mark.parametrize("hidden", [(), (4,), (4, 5)])
+def test_one_activation_is_that_of_all_layers(hidden):
+    layout, row = Layout((3, *hidden, 1)), ACTIVATIONS["tanh"]
+    network = Network(layout, row)
+    assert network.activations == (row,) * max(len(hidden), 1)
+    assert network.recipe == row
+    assert pickle.loads(pickle.dumps(network)) == network

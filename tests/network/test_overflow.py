@@ -66,8 +66,8 @@ def test_in_range_both_ways_agree(name, hidden, container, rng):
     X = rng.normal(size=(20, 3))
     X[X < -0.5] = 0
     X = container(X)
-    plain = few_logits(parameters, it.activation, X, np.zeros(20, bool))
-    wide = wide_logits([parameters], it.activation, [X], np.float64)
+    plain = few_logits(parameters, it.activations, X, np.zeros(20, bool))
+    wide = wide_logits([parameters], it.activations, [X], np.float64)
     np.testing.assert_allclose(wide, plain, rtol=1e-11)
 
 
@@ -77,7 +77,7 @@ def test_in_range_both_ways_agree(name, hidden, container, rng):
 def test_out_of_range_it_is_the_exact_network(name, hidden, dtype, rng):
     it, parameters = network(name, hidden, rng)
     X = of_any_size(rng, (50, 3))
-    wide = wide_logits([parameters], it.activation, [X], dtype)
+    wide = wide_logits([parameters], it.activations, [X], dtype)
     exact = [nearest(exact_logit(parameters, name, x), dtype) for x in X]
     assert wide.dtype == dtype
     np.testing.assert_allclose(wide, exact, rtol=1e-6 if dtype == np.float32 else 1e-9)
@@ -90,7 +90,7 @@ def test_parameters_of_any_size(name, hidden, rng):
     for part in [*parameters.weights, *parameters.biases]:
         part[:] = of_any_size(rng, part.shape)
     X = of_any_size(rng, (50, 3))
-    wide = wide_logits([parameters], it.activation, [X], np.float64)
+    wide = wide_logits([parameters], it.activations, [X], np.float64)
     exact = [nearest(exact_logit(parameters, name, x)) for x in X]
     np.testing.assert_allclose(wide, exact, rtol=1e-9)
 
@@ -100,8 +100,8 @@ def test_the_mean_is_taken_before_the_logits_are_cut_off(rng):
     (W, w), biases = parameters
     of_two = [parameters, Parameters([W, -w / 2], biases)]
     X = np.full((1, 3), 1e300)
-    z = wide_logits([parameters], it.activation, [X], np.float32)
-    both = wide_logits(of_two, it.activation, [X, X], np.float32)
+    z = wide_logits([parameters], it.activations, [X], np.float32)
+    both = wide_logits(of_two, it.activations, [X, X], np.float32)
     np.testing.assert_array_equal(np.sign(both), np.sign(z))
     assert abs(z) == abs(both) == np.finfo(np.float32).max
 
@@ -110,9 +110,9 @@ def test_the_mean_is_taken_before_the_logits_are_cut_off(rng):
 def test_rows_alone_have_the_same_bits(container, rng):
     it, parameters = network("tanh", (4, 5), rng, n_features=40)
     X = of_any_size(rng, (30, 40), low=900)
-    together = wide_logits([parameters], it.activation, [container(X)], np.float64)
+    together = wide_logits([parameters], it.activations, [container(X)], np.float64)
     for x, z in zip(X, together):
-        alone = wide_logits([parameters], it.activation, [x[np.newaxis]], np.float64)
+        alone = wide_logits([parameters], it.activations, [x[np.newaxis]], np.float64)
         assert alone == z
 
 
@@ -122,8 +122,8 @@ def test_rows_alone_have_the_same_bits(container, rng):
 def test_every_numeric_type(to, rng):
     it, parameters = network("tanh", (4,), rng)
     X = rng.randint(2, size=(20, 3))
-    wide = wide_logits([parameters], it.activation, [X.astype(to)], np.float64)
-    expected = wide_logits([parameters], it.activation, [X.astype(float)], np.float64)
+    wide = wide_logits([parameters], it.activations, [X.astype(to)], np.float64)
+    expected = wide_logits([parameters], it.activations, [X.astype(float)], np.float64)
     np.testing.assert_array_equal(wide, expected)
 
 

@@ -7,11 +7,13 @@ from sklearn.neural_network import MLPClassifier
 
 from skdeepbin import DeepBinaryClassifier
 from skdeepbin.diagnosis.training._evidence import gather
+from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.plotting import ActivationDisplay
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
-MEASURES = [("relu", "dead"), ("tanh", "saturated"), ("logistic", "saturated")]
+ROWS = [row for row in ACTIVATIONS.values() if row.measure]
+NO_MEASURE = [name for name, row in ACTIVATIONS.items() if not row.measure]
 
 
 def heights(bars):
@@ -19,10 +21,11 @@ def heights(bars):
 
 
 @pytest.mark.parametrize("kind", [DeepBinaryClassifier, MLPClassifier])
-@pytest.mark.parametrize(("activation", "measure"), MEASURES)
-def test_bars_are_the_shares_of_a_diagnosis(moons, activation, measure, kind):
+@pytest.mark.parametrize("name", ["relu", "tanh", "logistic"])
+def test_bars_are_the_shares_of_a_diagnosis(moons, name, kind):
     X, y = moons
-    clf = kind((20, 10), activation=activation, max_iter=20, random_state=0).fit(X, y)
+    measure = ACTIVATIONS[name].measure
+    clf = kind((20, 10), activation=name, max_iter=20, random_state=0).fit(X, y)
     for b in clf.intercepts_[:-1]:
         b[:3] -= 100
     display = ActivationDisplay.from_estimator(clf, X)
@@ -34,6 +37,30 @@ def test_bars_are_the_shares_of_a_diagnosis(moons, activation, measure, kind):
     assert getattr(display, other) is None
     (bars,) = display.bars_
     assert np.allclose(heights(bars), 100 * getattr(display, measure))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_units_that_have_lost_their_slope(moons, row):
+    """Of a first layer whose pre-activations are the biases."""
+    clf = DeepBinaryClassifier((4,), row.name, max_iter=1).fit(*moons)
+    clf.coefs_[0][:] = 0
+    clf.intercepts_[0][:] = [-50, -0.1, 0.1, 0.2]
+    display = ActivationDisplay.from_estimator(clf, moons[0])
+    assert getattr(display, row.measure)[0] == (0.5 if row.dies else 0.25)
+
+
+def test_layers_of_several_functions(moons):
+    names = ["relu", "tanh", "identity"]
+    clf = DeepBinaryClassifier((4, 3, 2), names, max_iter=1).fit(*moons)
+    for b in clf.intercepts_[:-1]:
+        b[0] = -1000
+    display = ActivationDisplay.from_estimator(clf, moons[0])
+    assert display.dead[0] >= 1 / 4
+    assert display.saturated[1] >= 1 / 3
+    assert np.isnan(display.dead).tolist() == [False, True, True]
+    assert np.isnan(display.saturated).tolist() == [True, False, True]
+    texts = [text.get_text() for text in display.ax_.texts]
+    assert sum(map(bool, texts)) == 2
 
 
 def test_networks_of_a_committee(moons):
@@ -56,12 +83,12 @@ def test_sparse_rows_and_many(moons):
     assert np.allclose(of_some.dead, of_all.dead, atol=0.1)
 
 
-@pytest.mark.parametrize(
-    "parameters", [{"activation": "identity"}, {"hidden_layer_sizes": ()}]
-)
-def test_layers_that_have_no_such_units(moons, parameters):
+@pytest.mark.parametrize("name", [*NO_MEASURE, None])
+def test_layers_that_have_no_such_units(moons, name):
+    parameters = {"activation": name} if name else {"hidden_layer_sizes": ()}
     clf = DeepBinaryClassifier(max_iter=5, random_state=0, **parameters).fit(*moons)
-    with pytest.raises(ValueError, match=r"must have hidden layers of relu.* got \d"):
+    got = f"{name}, {name}" if name else "none"
+    with pytest.raises(ValueError, match=f"hidden layers of .*relu.*; got .* of {got}"):
         ActivationDisplay.from_estimator(clf, moons[0])
 
 

@@ -3,6 +3,9 @@
 import numpy as np
 from sklearn.datasets import make_moons
 
+from skdeepbin.network._activations import ACTIVATIONS
+from skdeepbin.network._initializers import INITIALIZERS
+
 X, Y = make_moons(300, noise=0.3, random_state=0)
 
 # Of every solver, with what is drawn, cut, tried again or begun anew.
@@ -23,7 +26,10 @@ FITS = {
     },
     "scored": {"scoring": "roc_auc", "early_stopping": True},
     "single precision": {"dtype": "float32", "class_weight": "balanced"},
+    "two activations": {"activation": ["tanh", "relu"]},
 }
+FITS |= {name: {"activation": name} for name in ACTIVATIONS}
+FITS |= {f"init {name}": {"init": name} for name in INITIALIZERS}
 COMMON = {"hidden_layer_sizes": 8, "max_iter": 60, "random_state": 0}
 
 

@@ -23,7 +23,7 @@ MODELS = {name: FITS[name] for name in ("rprop", "gd", "committee", "lbfgs")}
 
 def fitted(name):
     """The model of that name."""
-    settings = COMMON | MODELS[name] | {"max_iter": 9, "warm_start": True}
+    settings = COMMON | FITS[name] | {"max_iter": 9, "warm_start": True}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return DeepBinaryClassifier(**settings).fit(X, Y)

@@ -20,6 +20,7 @@ from skdeepbin.engine._hashing import digest
 from skdeepbin.training import _lbfgs
 from skdeepbin.training._objective import Objective
 from skdeepbin.training._session import FitState
+from tests.own import Hard
 from tests.reliability.fits import COMMON, FITS, X, Y, bits
 from tests.reliability.kills import survived
 
@@ -93,6 +94,19 @@ def test_ends_with_the_same_bits(name, share, path, monkeypatch):
     lost += 12 * ("batches" in name)  # those of an epoch
     assert len(made_again) <= len(made) - number + lost
     assert not list(path.parent.iterdir())
+
+
+def test_an_activation_of_ones_own_is_told_by_its_values(path, monkeypatch):
+    """Those of another object, as in another process, are the same."""
+    given = {"activation": ["relu", Hard()], "init": "he"}
+    whole = make(**given).fit(X, Y)
+    cut_short(path, monkeypatch, 20, make(path, **given))
+    match = r"is of another fit: `activation` was .*tests\.own\.Hard.* and is "
+    for other in (["relu", Hard(2.0)], ["relu", "relu"], Hard()):
+        with pytest.raises(ValueError, match=match):
+            make(path, **given | {"activation": other}).fit(X, Y)
+    again = make(path, **given | {"activation": ("relu", Hard())}).fit(X, Y)
+    assert bits(again) == bits(whole)
 
 
 def test_dies_again_and_again(path, monkeypatch):

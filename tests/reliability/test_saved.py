@@ -15,8 +15,9 @@ from sklearn.preprocessing import StandardScaler
 import skdeepbin
 from skdeepbin import DeepBinaryClassifier, __version__
 from skdeepbin.model import _saving
+from tests.own import Hard
 from tests.reliability.fits import COMMON, FITS, X, Y, bits
-from tests.reliability.save import FOLDER, MODELS, fitted
+from tests.reliability.save import FOLDER, fitted
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -59,7 +60,7 @@ def test_models_of_a_release(release, form):
 
 
 @pytest.mark.parametrize("form", WRITE)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", FITS)
 def test_all_of_a_model_is_saved(name, form):
     model = fitted(name)
     again = READ[form](WRITE[form](model))
@@ -74,6 +75,17 @@ def test_skops_needs_to_trust_the_classifier_alone(name):
     model = make_pipeline(StandardScaler(), DeepBinaryClassifier(**COMMON | FITS[name]))
     content = skops.dumps(model.fit(X, Y))
     assert skops.get_untrusted_types(data=content) == TRUSTED
+
+
+@pytest.mark.parametrize("form", WRITE)
+def test_an_activation_of_ones_own_is_saved(form, monkeypatch):
+    model = DeepBinaryClassifier(**COMMON | {"activation": ["relu", Hard(2.0)]})
+    content = WRITE[form](model.fit(X, Y))
+    if form == "skops":
+        trusted = _skops().get_untrusted_types(data=content)
+        assert trusted == [*TRUSTED, "tests.own.Hard"]
+        monkeypatch.setitem(READ, form, lambda c: _skops().loads(c, trusted=trusted))
+    assert bits(READ[form](content)) == bits(model)
 
 
 @pytest.mark.parametrize("again", [copy.copy, copy.deepcopy])

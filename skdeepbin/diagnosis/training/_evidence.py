@@ -106,7 +106,8 @@ class Evidence:
         model = self.model
         X = model.input(self.X)
         layout = Layout((X.shape[1], *model.hidden, 1))
-        network = Network(layout, ACTIVATIONS[model.activation])
+        activation = ACTIVATIONS[model.activation]
+        network = Network(layout, (activation,) * max(len(model.hidden), 1))
         theta = layout.pack(Parameters(model.weights, model.biases))
         if not model.scales_itself:
             return network, theta, X

@@ -9,7 +9,6 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted, check_X_y
 
 from skdeepbin.diagnosis._fitted import (
-    fitted_activation,
     fitted_alpha,
     fitted_networks,
     training_units,
@@ -18,7 +17,6 @@ from skdeepbin.diagnosis.training._model import unpacked
 from skdeepbin.engine._blocks import Features, Rows, block_rows
 from skdeepbin.engine._engine import Engine
 from skdeepbin.engine._threads import Threads
-from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._network import Losses, Network
 from skdeepbin.network._parameters import Array, Layout
 from skdeepbin.training._objective import Objective
@@ -57,7 +55,7 @@ def of_the_classifier(clf: Any, X: Any, y: Any) -> tuple[Loss, Gradients, list[A
     (weights, biases), bins = fitted_networks(clf)[0]
     units = training_units(clf, bins)
     layout = Layout((weights[0].shape[0], *map(len, biases)))
-    network = Network(layout, ACTIVATIONS[fitted_activation(clf)])
+    network = Network(layout, clf.model_.activations)
     features = Features(X, np.float64, block_rows(network, X.shape[0], 8), bins=bins)
     rows = Rows(features, y, None, np.ones(2))
     pairs = [np.vstack(pair) for pair in zip(weights, biases)]

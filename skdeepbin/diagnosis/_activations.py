@@ -46,9 +46,6 @@ TRAITS = {
         saturated=0.99,
     ),
     "relu": Traits(
-        "(z{l} > 0)",
-        slope_of_output="relu",
-        slope_of_input="relu",
-        can_die=True,
+        "(z{l} > 0)", slope_of_output="relu", slope_of_input="relu", can_die=True
     ),
 }

@@ -21,14 +21,7 @@ def entries(activation):
 
 
 def random_network(
-    sizes,
-    activation,
-    seed=0,
-    n=60,
-    alpha=0.0,
-    reduction="mean",
-    dtype=float,
-    X=None,
+    sizes, activation, seed=0, n=60, alpha=0.0, reduction="mean", dtype=float, X=None
 ):
     """A net of these widths, from the features to the output, with weights to tell."""
     rng = np.random.RandomState(seed)

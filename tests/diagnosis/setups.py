@@ -81,10 +81,7 @@ TABLES = {
     "cancer": lambda: _standard(*load_breast_cancer(return_X_y=True)),
     "raw cancer": lambda: load_breast_cancer(return_X_y=True),
     "wine": lambda: _two(load_wine(return_X_y=True), 0, 1),
-    "raw wine": lambda: (
-        load_wine().data[:130],
-        load_wine().target[:130],
-    ),
+    "raw wine": lambda: (load_wine().data[:130], load_wine().target[:130]),
     "iris": lambda: _two(load_iris(return_X_y=True), 1, 2),
     "setosa": lambda: _two(load_iris(return_X_y=True), 0, 1),
     "digits": lambda: _two(load_digits(return_X_y=True), 3, 8),
@@ -489,12 +486,7 @@ SICK = [
         missed="in 200 rows so many wrong labels may be chance",
     ),
     Setup("one in twenty", ("class_imbalance",), "rare", ours()),
-    Setup(
-        "one in twenty, mlp",
-        ("class_imbalance",),
-        "rare",
-        mlp(10, max_iter=200),
-    ),
+    Setup("one in twenty, mlp", ("class_imbalance",), "rare", mlp(10, max_iter=200)),
     Setup(
         "constant",
         ("constant_features",),
@@ -556,11 +548,7 @@ HEALTHY = [
             f"mlp on {t}",
             (),
             t,
-            mlp(
-                learning_rate_init=0.01,
-                max_iter=300,
-                early_stopping=t == "diabetes",
-            ),
+            mlp(learning_rate_init=0.01, max_iter=300, early_stopping=t == "diabetes"),
         )
         for t in ("moons", "xor", "blobs", "cancer", "diabetes", "informative")
     ),
@@ -616,11 +604,7 @@ HEALTHY = [
     Setup("still falling", (), "informative", mlp(30, max_iter=60)),
     Setup("raw cancer", (), "raw cancer", ours()),
     Setup(
-        "dead but learnt",
-        (),
-        "moons",
-        ours(20, 20),
-        after=lambda clf, X, y: _kill(clf),
+        "dead but learnt", (), "moons", ours(20, 20), after=lambda clf, X, y: _kill(clf)
     ),
 ]
 

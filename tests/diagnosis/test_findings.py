@@ -22,11 +22,7 @@ NOTE = Finding(
     remedy="Drop it",
 )
 WARNING = Finding(
-    code="overfitting",
-    severity="warning",
-    evidence={},
-    cause="Too good",
-    remedy="Stop",
+    code="overfitting", severity="warning", evidence={}, cause="Too good", remedy="Stop"
 )
 
 

@@ -183,7 +183,7 @@ def _wrong(points: Sequence[Point]) -> list[Point]:
 
 def _explained(wrong: Sequence[Point]) -> list[Explanation]:
     """Return the explanations that hold at all of some points."""
-    return _common([explain(*_of(point)) for point in wrong])
+    return _common([explain(p.network, p.checked.gradients) for p in wrong])
 
 
 @np.errstate(all="ignore")  # wrong formulas at any numbers
@@ -231,10 +231,6 @@ def _of_another_network(
         if is_right(replace(network, biases=biases), gradients):
             return [f"They are right for a forward pass without b{number + 1}."]
     return []
-
-
-def _of(point: Point) -> tuple[Any, Any]:
-    return point.network, point.checked.gradients
 
 
 def _common(by_point: Sequence[Sequence[Explanation]]) -> list[Explanation]:

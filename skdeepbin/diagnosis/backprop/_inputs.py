@@ -327,10 +327,7 @@ def compared(
     dW: list[Array | None] = []
     db: list[Array | None] = []
     for layer, G, g in zip(range(1, depth + 1), *numbers):
-        for value, arrays, of in (
-            (G, dW, _weight_gradient),
-            (g, db, _bias_gradient),
-        ):
+        for value, arrays, of in ((G, dW, _weight_gradient), (g, db, _bias_gradient)):
             array, mistake = of(network, convention, layer, value)
             arrays.append(array)
             if mistake is not None:

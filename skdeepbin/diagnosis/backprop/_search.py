@@ -35,11 +35,7 @@ from skdeepbin.diagnosis.backprop.catalogue._factors import (
     penalty_entry,
     unnamed_factor_entry,
 )
-from skdeepbin.diagnosis.backprop.catalogue._gradients import (
-    BIASES,
-    SIGNS,
-    WEIGHTS,
-)
+from skdeepbin.diagnosis.backprop.catalogue._gradients import BIASES, SIGNS, WEIGHTS
 from skdeepbin.diagnosis.backprop.catalogue._hidden import (
     DOWN,
     derivatives,

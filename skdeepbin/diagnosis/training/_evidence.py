@@ -66,12 +66,12 @@ class Penalty(NamedTuple):
 class Evidence:
     """A network and a sample of the rows, in the units of its training.
 
-    X : the rows as the network is given them.
+    X : the rows as the network reads them.
     y : whether a row is of the second class.
     w : weights of the rows, those by `class_weight` included; they sum to one.
     sample_weight : without those, as trials are given them; None for all one.
     n_rows : of the whole table.
-    is_sparse : whether the network is given sparse rows.
+    is_sparse : whether the network reads sparse rows.
     trials : those that were made, by what was changed.
     features : which of the features of the table these are; None for all.
     budget : what may be measured and tried out yet.

@@ -75,10 +75,7 @@ class TrialRunner:
     evidence: Evidence
 
     def run(
-        self,
-        change: Mapping[str, Any],
-        steps: int | None = None,
-        scaler: Any = None,
+        self, change: Mapping[str, Any], steps: int | None = None, scaler: Any = None
     ) -> Trial:
         """Train a clone with a change.
 
@@ -94,11 +91,10 @@ class TrialRunner:
     def _work(self, change: Mapping[str, Any], steps: int, scales: bool) -> float:
         """Return the work of a trial, as `_budget` counts it."""
         model, X = self.evidence.model, self.evidence.X
-        parameters = model.parameters
         n, n_inputs = len(self.train), len(model.weights[0])
-        sizes = change.get("hidden_layer_sizes", self.evidence.model.hidden)
+        sizes = change.get("hidden_layer_sizes", model.hidden)
         sizes = n_inputs, *np.atleast_1d(sizes).astype(int).tolist(), 1
-        batch = change.get("batch_size", parameters.get("batch_size"))
+        batch = change.get("batch_size", model.parameters.get("batch_size"))
         n_batches = n / batch if isinstance(batch, (int, np.integer)) else 1.0
         of_one = work_of_pass(n * n_inputs, n, sizes, max(n_batches, 1.0))
         return steps * of_one + PREPARE * (1 + scales) * X.size
@@ -106,7 +102,7 @@ class TrialRunner:
     def has_tried(self, change: Mapping[str, Any]) -> bool:
         """Return whether a change was tried out, for however long."""
         key = sorted(change.items()).__repr__()
-        return any(effect_of == key for effect_of, *_ in self.evidence.trials)
+        return any(tried == key for tried, *_ in self.evidence.trials)
 
     def _run(self, change: Mapping[str, Any], steps: int, scaler: Any) -> Trial:
         evidence = self.evidence
@@ -184,9 +180,8 @@ class TrialRunner:
             settings["depth"] = None
         settings |= change
         alpha = settings.get("alpha", model.parameters["alpha"])
-        if (
-            model.scales_itself and alpha != "auto"
-        ):  # it is divided by the number of rows
+        if model.scales_itself and alpha != "auto":
+            # it is divided by the number of rows
             alpha = alpha * len(self.train) / self.evidence.n_rows
         fresh = clone(model.estimator)
         if not model.scales_itself:  # one that is derived may start otherwise
@@ -257,9 +252,8 @@ class TrialRunner:
         name, solver = model.rate_name, model.parameters["solver"]
         settings: list[dict[str, Any]] = [{"solver": "adam", name: FAST_ADAM}]
         if solver in RARELY_TOO_HIGH and solver != "adam":
-            settings.insert(
-                0, {name: float(f"{RARELY_TOO_HIGH[solver] / BELOW_TOO_HIGH:.1g}")}
-            )
+            longer = RARELY_TOO_HIGH[solver] / BELOW_TOO_HIGH
+            settings.insert(0, {name: float(f"{longer:.1g}")})
         return settings
 
     def fit_anew(self) -> Trial | None:
@@ -306,9 +300,9 @@ def n_steps(
     return int(np.clip(work / (3 * n_rows * weights), FEWEST, most))
 
 
-def effect_of(trial: Trial, before: float, named: str = "with it") -> str:
+def effect_of(trial: Trial, before: float) -> str:
     """Describe the effect of a trial, for the end of a remedy."""
     return (
-        f"{named} the loss falls from {shown(before)} to {shown(trial.loss)} in "
+        f"with it the loss falls from {shown(before)} to {shown(trial.loss)} in "
         f"{trial.steps} steps"
     )

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from skdeepbin.diagnosis import GradientCheck, debug_backprop
-from skdeepbin.diagnosis.backprop import _debug
-from skdeepbin.diagnosis.backprop._explanation import Explanation
+from skdeepbin.diagnosis.backprop import _debug, _search
+from skdeepbin.diagnosis.backprop._explanation import Explanation, UserGradients
 from skdeepbin.diagnosis.backprop._reference import ReferenceNetwork
 from skdeepbin.diagnosis.backprop.catalogue._entry import BackwardContext
 from skdeepbin.diagnosis.backprop.catalogue._factors import (
@@ -21,6 +21,7 @@ from skdeepbin.diagnosis.backprop.catalogue._output import OUTPUTS
 from tests.diagnosis.sabotage import CATALOGUE, random_network
 
 NETWORK = random_network((4, 6, 5, 1), "tanh", alpha=0.4)
+WITHOUT = random_network((4, 6, 5, 1), "tanh")
 
 
 def report(dW, db, network=NETWORK, dtype=float):
@@ -68,11 +69,10 @@ def test_gradients_against_central_differences():
 
 
 def test_factors_near_one_are_not_named():
-    random = random_network((4, 6, 5, 1), "tanh")
     for excess, named in ((0.9e-5, False), (1.1e-5, True)):
-        dW, db = map(list, random.gradient)
+        dW, db = map(list, WITHOUT.gradient)
         dW[1] = (1 + excess) * dW[1]
-        assert bool(report(dW, db, random).mistakes) == named
+        assert bool(report(dW, db, WITHOUT).mistakes) == named
 
 
 def test_a_penalty_on_a_lone_bias():
@@ -81,6 +81,45 @@ def test_a_penalty_on_a_lone_bias():
         db[2] = db[2] + (1 + excess) * 0.4 / 60 * NETWORK.biases[2]
         names = [mistake.name for mistake in report(dW, db).mistakes]
         assert ("the biases are penalised too" in names) == named
+
+
+def given(*change):
+    """Return the gradients with a change to those of the second layer's weights."""
+    dW, db = map(list, WITHOUT.gradient)
+    dW[1] = sum(change, dW[1])
+    return UserGradients(dW, db, 1e-6, ([0.0] * 3, [0.0] * 3))
+
+
+def test_small_differences_are_searched_for_with_a_finer_tolerance(monkeypatch):
+    tolerances = []
+    search = _search._search
+
+    def recorded(network, gradients):
+        tolerances.append(gradients.tolerance)
+        return search(network, gradients)
+
+    monkeypatch.setattr(_search, "_search", recorded)
+    noise = np.random.RandomState(0).normal(size=(6, 5))
+    noise /= np.linalg.norm(noise) / np.linalg.norm(WITHOUT.gradient[0][1])
+    for size, expected in ((1.9e-4, [1e-6, 1e-7]), (2.1e-4, [1e-6])):
+        tolerances.clear()
+        _search.explain(WITHOUT, given(size * noise))
+        assert tolerances == pytest.approx(expected)
+
+
+def test_directions_that_may_be_the_same():
+    gradients = given()
+    search = _search._Search(WITHOUT, gradients, {})
+    right = search._largest(2).gradient
+    across = np.random.RandomState(0).normal(size=len(right))
+    across -= across @ right / (right @ right) * right
+    across *= np.linalg.norm(right) / np.linalg.norm(across)
+    for distance, same in ((0.9e-4, True), (1.1e-4, False)):
+        cosine = 1 - distance
+        wanted = cosine * right + np.sqrt(1 - cosine**2) * across
+        column = np.linalg.pinv(WITHOUT.A[1].T) @ wanted
+        found = search._may_be(Explanation(), 2, column[:, np.newaxis])
+        assert found == same
 
 
 CONTEXT = BackwardContext(NETWORK, 2)

@@ -286,9 +286,7 @@ def test_overfitting_is_told_to_set_what_the_solver_heeds(solver):
     clf = MLPClassifier((100, 100), solver=solver, max_iter=1000, random_state=0)
     worst = diagnose(clf.fit(X, y), X, y).findings[0]
     assert worst.code == "overfitting"
-    assert list(worst.change) == [
-        "alpha" if solver == "lbfgs" else "early_stopping",
-    ]
+    assert list(worst.change) == ["alpha" if solver == "lbfgs" else "early_stopping"]
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")

@@ -4,10 +4,13 @@ The numbers are written down, never taken from the code: `tests.diagnosis.thresh
 moves the thresholds, and each must then be missed by one of the two.
 """
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy.stats import norm
 
+from skdeepbin import DeepBinaryClassifier
 from skdeepbin.diagnosis._activations import TRAITS
 from skdeepbin.diagnosis.training import _baselines
 from skdeepbin.diagnosis.training._baselines import overlap
@@ -19,6 +22,7 @@ from skdeepbin.diagnosis.training._criteria import (
     healthy,
     stuck,
 )
+from skdeepbin.diagnosis.training._diagnose import cause_of_failure
 from skdeepbin.diagnosis.training._evidence import (
     Penalty,
     most_rows,
@@ -326,8 +330,7 @@ SIDES = {
     ),
     "MANY": (
         lambda v: severity_of(
-            "learning_rate_too_low",
-            long_steps(1e-3, n_iter=v, loss=ending(0.5)),
+            "learning_rate_too_low", long_steps(1e-3, n_iter=v, loss=ending(0.5))
         ),
         99,
         100,
@@ -424,11 +427,7 @@ SIDES = {
         0.36,
         0.34,
     ),
-    "RARE": (
-        lambda v: severity_of("class_imbalance", **rare(0.1, v)),
-        0.11,
-        0.09,
-    ),
+    "RARE": (lambda v: severity_of("class_imbalance", **rare(0.1, v)), 0.11, 0.09),
     "FOUND": (
         lambda v: severity_of("class_imbalance", **rare(v, 0.05)) == "warning",
         0.44,
@@ -457,11 +456,7 @@ SIDES = {
         0.48,
         0.52,
     ),
-    "SHRUNK": (
-        lambda v: severity_of("held_down", scale=np.full(3, v)),
-        0.32,
-        0.28,
-    ),
+    "SHRUNK": (lambda v: severity_of("held_down", scale=np.full(3, v)), 0.32, 0.28),
     "DEAD, of a penalty": (
         lambda v: severity_of(
             "held_down", scale=np.full(3, 0.1), layers=layers(dead=[0, v])
@@ -760,6 +755,17 @@ def test_work_of_measurements(name, spent):
     assert e.budget.left == pytest.approx(0, abs=1e-6 * spent)
 
 
+def test_work_of_a_copy():
+    clf = DeepBinaryClassifier(2, max_iter=1, early_stopping=False, n_iter_no_change=1)
+    X, y = np.eye(6), np.arange(6) % 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        clf.fit(X, y)
+    budget = Budget(10 * 36)
+    assert cause_of_failure(clf, X, y == 1, None, budget) is None
+    assert budget.left == 0
+
+
 def test_budgets_of_fits():
     X = np.empty((10, 2))
     budgets = [budget_of_a_fit(n, X, (2, 1), None) for n in (1, 10**9)]
@@ -780,9 +786,11 @@ def test_rows_of_another_fit():
 Y = np.arange(100) % 2 == 1
 
 
-def test_tail_of_a_normal_distribution():
+def test_tail_over_that_of_a_normal_distribution():
     x = norm.ppf((np.arange(10_000) + 0.5) / 10_000)
-    assert statistics(x[:, np.newaxis], x > 0).tail == pytest.approx(1, abs=0.01)
+    for power, tail in ((1, 1.0), (3, 1.35 * np.sqrt(15) / 2 / 0.6745**3)):
+        found = statistics(x[:, np.newaxis] ** power, x > 0).tail
+        assert found == pytest.approx(tail, rel=0.02)
 
 
 @pytest.mark.parametrize(("spread", "constant"), [(0.9e-10, [0]), (1.1e-10, [])])

@@ -68,10 +68,7 @@ def factors(network: ReferenceNetwork, layer: int) -> dict[str, Factor]:
         Factor("log_2", "a logarithm to base 2", "/ log(2)", 1 / np.log(2)),
         Factor("log_10", "a logarithm to base 10", "/ log(10)", 1 / np.log(10)),
         Factor(
-            "by_fan_in_not_n",
-            "divided by fan_in, not by n",
-            "* n / fan_in",
-            n / fan_in,
+            "by_fan_in_not_n", "divided by fan_in, not by n", "* n / fan_in", n / fan_in
         ),
         Factor(
             "by_fan_out_not_n",
@@ -82,11 +79,7 @@ def factors(network: ReferenceNetwork, layer: int) -> dict[str, Factor]:
         ),
         Factor("times_fan_in", "multiplied by fan_in", "* fan_in", float(fan_in)),
         Factor(
-            "times_fan_out",
-            "multiplied by fan_out",
-            "* fan_out",
-            float(fan_out),
-            True,
+            "times_fan_out", "multiplied by fan_out", "* fan_out", float(fan_out), True
         ),
         Factor("sign_slip", "the wrong sign", "* -1", -1.0),
     ]
@@ -94,15 +87,16 @@ def factors(network: ReferenceNetwork, layer: int) -> dict[str, Factor]:
 
 
 def factor_entries(
-    kind: Kind, c: float | None, context: BackwardContext, tolerance: float
+    kind: Kind, measured: float | None, c: BackwardContext, tolerance: float
 ) -> list[Entry]:
-    """Return the known factors that a constant factor c on a gradient may be."""
-    if c is None:
+    """Return the known factors that a measured factor on a gradient may be."""
+    if measured is None:
         return []
+    close = FACTOR_TOLERANCES * tolerance * abs(measured)
     return [
-        _factor_entry(kind, factor._replace(value=c))
-        for factor in factors(context.network, context.layer).values()
-        if abs(factor.value - c) <= FACTOR_TOLERANCES * tolerance * abs(c)
+        _factor_entry(kind, factor._replace(value=measured))
+        for factor in factors(c.network, c.layer).values()
+        if abs(factor.value - measured) <= close
     ]
 
 

@@ -22,13 +22,13 @@ RIGHT_WEIGHTS = "dW{l} = a{i}.T @ dZ{l} / n"
 
 
 def _product(
-    context: BackwardContext, inputs: Array | None, delta: Array | None
+    c: BackwardContext, inputs: Array | None, delta: Array | None
 ) -> Array | None:
     """Return ``inputs' delta`` if it has the shape of the weights."""
     if inputs is None or delta is None:
         return None
     product = inputs.T @ delta
-    return product if product.shape == context.W.shape else None
+    return product if product.shape == c.W.shape else None
 
 
 def _weights(
@@ -44,92 +44,86 @@ def _weights(
     return Entry(key, "weights", Message(name, wrong, RIGHT_WEIGHTS, why), of)
 
 
-def _slope_of_inputs(context: BackwardContext) -> Array | None:
-    if context.layer == 1:
+def _slope_of_inputs(c: BackwardContext) -> Array | None:
+    if c.layer == 1:
         return None
-    return _product(context, context.network.derivative(context.layer - 1), context.dZ)
+    return _product(c, c.network.derivative(c.layer - 1), c.dZ)
 
 
-def _times_slope_of_inputs(context: BackwardContext) -> Array | None:
-    if context.layer == 1:
+def _times_slope_of_inputs(c: BackwardContext) -> Array | None:
+    if c.layer == 1:
         return None
-    return _product(
-        context,
-        context.inputs * context.network.derivative(context.layer - 1),
-        context.dZ,
-    )
+    return _product(c, c.inputs * c.network.derivative(c.layer - 1), c.dZ)
 
 
-def _times_slope(context: BackwardContext) -> Array | None:
-    if context.layer == context.network.depth:
-        return _product(
-            context, context.inputs, context.dZ * context.a * (1 - context.a)
-        )
-    return _product(context, context.inputs, context.dZ * context.slope)
+def _times_slope(c: BackwardContext) -> Array | None:
+    if c.layer == c.network.depth:
+        return _product(c, c.inputs, c.dZ * c.a * (1 - c.a))
+    return _product(c, c.inputs, c.dZ * c.slope)
 
 
-def _transposed_gradient(context: BackwardContext) -> Array | None:
-    rows, columns = context.W.shape
-    return None if rows != columns else (context.inputs.T @ context.dZ).T
+def _transposed_gradient(c: BackwardContext) -> Array | None:
+    rows, columns = c.W.shape
+    return None if rows != columns else (c.inputs.T @ c.dZ).T
 
 
-def _of_another_layer(context: BackwardContext, step: int) -> Array | None:
+def _of_another_layer(c: BackwardContext, step: int) -> Array | None:
     """Return the true gradient of another layer of the same shape."""
-    other = context.layer + step
-    network = context.network
+    other = c.layer + step
+    network = c.network
     if not 1 <= other <= network.depth:
         return None
     gradient = network.gradient[0][other - 1] - network.penalty(other)
-    return gradient * network.divisor if gradient.shape == context.W.shape else None
+    return gradient * network.divisor if gradient.shape == c.W.shape else None
 
 
-def _biases_of_another_layer(context: BackwardContext, step: int) -> Array | None:
+def _biases_of_another_layer(c: BackwardContext, step: int) -> Array | None:
     """Return the true gradient of the biases of another layer of the same width."""
-    other, network = context.layer + step, context.network
+    other, network = c.layer + step, c.network
     if not 1 <= other <= network.depth:
         return None
     gradient = network.gradient[1][other - 1]
-    return gradient * network.divisor if len(gradient) == context.W.shape[1] else None
+    return gradient * network.divisor if len(gradient) == c.W.shape[1] else None
 
 
-def _of_one_row(context: BackwardContext, row: int) -> Array:
-    return np.outer(context.inputs[row], context.dZ[row]) * context.network.divisor
+def _of_one_row(c: BackwardContext, row: int) -> Array:
+    return np.outer(c.inputs[row], c.dZ[row]) * c.network.divisor
 
 
-def _clipped(context: BackwardContext) -> Array | None:
+def _clipped(c: BackwardContext) -> Array | None:
     """Return what is right, clipped at the extremes of the user's numbers.
 
     Of a single number at the extreme it cannot be told that it was clipped.
     """
-    user, divisor = context.user_dW[context.layer - 1], context.network.divisor
+    user, divisor = c.user_dW[c.layer - 1], c.network.divisor
     if user is None:
         return None
     limit = float(abs(user).max())
     n_clipped = int((abs(user) >= limit * (1 - 1e-6)).sum())
     if not limit or n_clipped < min(2, user.size):
         return None
-    penalty = context.network.penalty(context.layer)
-    right = context.inputs.T @ context.dZ / divisor + penalty
+    penalty = c.network.penalty(c.layer)
+    right = c.inputs.T @ c.dZ / divisor + penalty
     return (np.clip(right, -limit, limit) - penalty) * divisor
 
 
-def _clipped_biases(context: BackwardContext) -> Array | None:
+def _clipped_biases(c: BackwardContext) -> Array | None:
     """Return the same of the biases."""
-    if not context.user_db:
+    if not c.user_db:
         return None
-    user, divisor = context.user_db[context.layer - 1], context.network.divisor
+    user, divisor = c.user_db[c.layer - 1], c.network.divisor
     if user is None:
         return None
     limit = float(abs(user).max())
     n_clipped = int((abs(user) >= limit * (1 - 1e-6)).sum())
     if not limit or n_clipped < 2:
         return None
-    return np.clip(context.dZ.sum(axis=0) / divisor, -limit, limit) * divisor
+    return np.clip(c.dZ.sum(axis=0) / divisor, -limit, limit) * divisor
 
 
-def _normalised(gradient: Array, context: BackwardContext) -> Array:
+def _normalised(gradient: Array, c: BackwardContext) -> Array:
     size = float(np.linalg.norm(gradient))
-    return gradient / size * context.network.divisor if size else gradient
+    return gradient / size * c.network.divisor if size else gradient
 
 
 _CUT = "Large gradients are cut: the direction changes, and steps become equal."
@@ -212,11 +206,7 @@ WEIGHTS = (
         "output_error",
         "the error of the output in place of its own",
         "a{i}.T @ (a{L} - y)",
-        lambda c: _product(
-            c,
-            c.inputs,
-            np.broadcast_to(c.output_error, c.a.shape),
-        ),
+        lambda c: _product(c, c.inputs, np.broadcast_to(c.output_error, c.a.shape)),
     ),
     _weights("transposed", "transposed", "(a{i}.T @ dZ{l}).T", _transposed_gradient),
     _weights(
@@ -270,12 +260,7 @@ WEIGHTS = (
         for step in (1, -1, 2, -2, 3, -3)
     ),
     _weights(
-        "clipped",
-        "clipped",
-        "clip(a{i}.T @ dZ{l} / n)",
-        _clipped,
-        _CUT,
-        divided=False,
+        "clipped", "clipped", "clip(a{i}.T @ dZ{l} / n)", _clipped, _CUT, divided=False
     ),
     _weights(
         "sign",
@@ -319,14 +304,14 @@ def _biases(
     return Entry(key, "biases", message, of)
 
 
-def _full(context: BackwardContext, value: float) -> Array:
-    return np.full(context.W.shape[1], value)
+def _full(c: BackwardContext, value: float) -> Array:
+    return np.full(c.W.shape[1], value)
 
 
-def _sum_of(context: BackwardContext, errors: Array | None) -> Array | None:
-    if errors is None or errors.shape[1] not in (1, context.W.shape[1]):
+def _sum_of(c: BackwardContext, errors: Array | None) -> Array | None:
+    if errors is None or errors.shape[1] not in (1, c.W.shape[1]):
         return None
-    return errors.sum(axis=0) * np.ones(context.W.shape[1])
+    return errors.sum(axis=0) * np.ones(c.W.shape[1])
 
 
 BIASES = (

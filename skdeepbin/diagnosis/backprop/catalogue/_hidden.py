@@ -87,9 +87,9 @@ _NEAR_ZERO = (
 )
 
 
-def _same_shape(array: Array | None, context: BackwardContext) -> Array | None:
+def _same_shape(array: Array | None, c: BackwardContext) -> Array | None:
     """Return the array if it is as wide as this layer, or a column; else None."""
-    if array is None or array.shape[1] not in (1, context.a.shape[1]):
+    if array is None or array.shape[1] not in (1, c.a.shape[1]):
         return None
     return array
 
@@ -114,8 +114,8 @@ def _slope_name(activation: str, kind: str, argument: str) -> tuple[str, str]:
     return f"a wrong formula for {right}", _SLOWER
 
 
-def _centred(context: BackwardContext) -> Array:
-    delta = context.dA * context.slope
+def _centred(c: BackwardContext) -> Array:
+    delta = c.dA * c.slope
     return delta - delta.mean(axis=0)
 
 
@@ -194,31 +194,29 @@ def _down(key: str, name: str, text: str, of: Compute, why: str = DIRECTION) -> 
     return Entry(key, "down", message, of)
 
 
-def _through(
-    context: BackwardContext, delta: Array | None, W: Array | None
-) -> Array | None:
+def _through(c: BackwardContext, delta: Array | None, W: Array | None) -> Array | None:
     """Return ``delta W'`` if the shapes fit and give one of this layer."""
-    width = context.a.shape[1]
+    width = c.a.shape[1]
     if delta is None or W is None or W.shape != (width, delta.shape[1]):
         return None
     return delta @ W.T
 
 
-def _other_weights(context: BackwardContext, step: int) -> Array | None:
-    number = context.layer + step
-    weights = context.network.weights
+def _other_weights(c: BackwardContext, step: int) -> Array | None:
+    number = c.layer + step
+    weights = c.network.weights
     return weights[number] if 0 <= number < len(weights) else None
 
 
-def _transposed(context: BackwardContext) -> Array | None:
-    W = context.W_above
+def _transposed(c: BackwardContext) -> Array | None:
+    W = c.W_above
     return None if W.shape[0] != W.shape[1] else W.T
 
 
-def _broadcast(context: BackwardContext, delta: Array) -> Array | None:
-    if delta.shape[1] not in (1, context.a.shape[1]):
+def _broadcast(c: BackwardContext, delta: Array) -> Array | None:
+    if delta.shape[1] not in (1, c.a.shape[1]):
         return None
-    return np.broadcast_to(delta, context.a.shape)
+    return np.broadcast_to(delta, c.a.shape)
 
 
 DOWN = (
@@ -263,9 +261,7 @@ DOWN = (
         "the error is sent through the weights of a layer above, transposed",
         "dZ{o} @ W{oo}",
         lambda c: _through(
-            c,
-            c.delta_above,
-            W.T if (W := _other_weights(c, 1)) is not None else None,
+            c, c.delta_above, W.T if (W := _other_weights(c, 1)) is not None else None
         ),
     ),
     _down(
@@ -367,8 +363,7 @@ DOWN = (
         "the mean error of all rows is sent down",
         "mean of dZ{o} over the samples @ W{o}.T",
         lambda c: _broadcast(
-            c,
-            c.dZ_above.mean(axis=0) @ c.W_above.T * np.ones((c.network.n, 1)),
+            c, c.dZ_above.mean(axis=0) @ c.W_above.T * np.ones((c.network.n, 1))
         ),
     ),
     _down(

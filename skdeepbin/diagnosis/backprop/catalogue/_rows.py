@@ -15,14 +15,14 @@ from skdeepbin.diagnosis.backprop.catalogue._output import at_once
 from skdeepbin.network._parameters import Array
 
 
-def uneven_rows(context: BackwardContext, tolerance: float) -> Iterator[Entry]:
+def uneven_rows(c: BackwardContext, tolerance: float) -> Iterator[Entry]:
     """Yield entries that fit ``dW_L``, of a context at the output."""
-    user = context.user_dW[context.layer - 1]
+    user = c.user_dW[c.layer - 1]
     if user is None:
         return
-    network = context.network
-    user = user - network.penalty(context.layer)
-    terms = context.inputs * (network.p - network.y) / network.divisor
+    network = c.network
+    user = user - network.penalty(c.layer)
+    terms = c.inputs * (network.p - network.y) / network.divisor
     yield from _weighted(user, terms, network.y, tolerance)
     yield from _partial(user, terms, network.divisor)
 

@@ -23,12 +23,7 @@ from skdeepbin.diagnosis.training._criteria import (
     stuck,
 )
 from skdeepbin.diagnosis.training._evidence import Evidence
-from skdeepbin.diagnosis.training._trials import (
-    LONG_WORK,
-    Trial,
-    TrialRunner,
-    n_steps,
-)
+from skdeepbin.diagnosis.training._trials import LONG_WORK, Trial, TrialRunner, n_steps
 from skdeepbin.diagnosis.training.causes._features import are_unscaled, must_be_scaled
 
 

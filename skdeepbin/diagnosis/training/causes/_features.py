@@ -199,10 +199,7 @@ def constant_features(e: Evidence) -> Finding | None:
     return Finding(
         code="constant_features",
         severity="info",
-        evidence={
-            "constant": float(len(constant)),
-            "duplicate": float(len(duplicate)),
-        },
+        evidence={"constant": float(len(constant)), "duplicate": float(len(duplicate))},
         cause=f"Features are constant or repeat others: {listed}",
         remedy="Drop them, or put sklearn.feature_selection.VarianceThreshold() before",
     )

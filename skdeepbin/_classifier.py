@@ -15,7 +15,7 @@ from scipy.special import expit, log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import check_scoring
 from sklearn.utils import Tags, check_random_state, estimator_html_repr
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skdeepbin._fit import (
     TrainingConfig,
@@ -26,32 +26,29 @@ from skdeepbin._fit import (
 from skdeepbin.checkpoint._fingerprint import identity
 from skdeepbin.checkpoint._session import opened
 from skdeepbin.inputs._activations import each_layer, hidden_activations
+from skdeepbin.inputs._checked import (
+    checked_features,
+    training_rows,
+    validation_rows,
+)
 from skdeepbin.inputs._dataset import Problem, Rows, local_problem
 from skdeepbin.inputs._stream import Stream, next_call, scaling_of
 from skdeepbin.inputs._validation import (
     InvalidParameterError,
-    check_both_or_none,
     check_classes,
-    check_columns,
-    check_features,
-    check_is_local,
-    check_not_masked,
     check_parameters,
     check_same_problem,
     check_solver,
-    encode_labels,
     hidden_sizes,
 )
-from skdeepbin.inputs._weights import check_weights, row_weights
 from skdeepbin.model._attributes import FitResult, attributes_at
 from skdeepbin.model._fitted import FittedModel, networks_of, standing_at
 from skdeepbin.model._resume import ResumeState, parameters_digest
 from skdeepbin.model._saving import loaded, saved
 from skdeepbin.model._validator import ModelValidator
 from skdeepbin.monitoring._callbacks import (
-    Callbacks,
     CallbackSupportMixin,
-    has_callbacks,
+    callbacks_of,
     with_callbacks,
 )
 from skdeepbin.monitoring._failure import warn_of_failure, warn_of_signs
@@ -547,11 +544,13 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             says why, as :func:`skdeepbin.diagnosis.diagnose` does, and
             what to set; it is a ConvergenceWarning of scikit-learn.
         """
-        callbacks = self._callbacks(X, y, sample_weight)
+        check_parameters(self._parameters())
+        callbacks = callbacks_of(self, X, y, sample_weight)
         with _unchanged_on_error(self):
             resumed = self._where_it_stands() if self.warm_start else None
             problem = self._problem(X, y, sample_weight, resumed)
-            given = self._given_rows(problem, X_val, y_val, sample_weight_val)
+            val = X_val, y_val, sample_weight_val
+            given = validation_rows(self, *val, problem.classes)
             config = TrainingConfig.from_params(self._parameters())
             with opened(
                 self.checkpoint,
@@ -673,11 +672,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             Above zero where `predict` gives ``classes_[1]``.
         """
         model = self.model_
-        check_is_local(X=X)
-        check_not_masked(X=X)
-        check_columns(X)
-        with np.errstate(over="ignore", invalid="ignore"):  # it adds X up
-            X = check_features(validate_data(self, X, reset=False, **_ACCEPTED))
+        X = checked_features(self, X)
         return model.logits(X, self.n_jobs)
 
     def predict(self, X):
@@ -743,25 +738,13 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """
         check_parameters(self._parameters())
         check_solver(self.solver, self.batch_size, self.dropout)
-        check_is_local(X=X, y=y, sample_weight=sample_weight)
-        check_not_masked(X=X, y=y)
-        check_columns(X)
-        with np.errstate(over="ignore", invalid="ignore"):  # it adds X up
-            X, y = validate_data(self, X, y, reset=resumed is None, **_ACCEPTED)
-        check_features(X)
-        both = classes is None
-        classes, y = encode_labels(y, classes)
-        weights = row_weights(
-            sample_weight, self.class_weight, self.alpha, classes, y, both
-        )
-        network = self._network(X.shape[1])
+        rows = training_rows(self, X, y, sample_weight, resumed is None, classes)
+        network = self._network(rows.X.shape[1])
         if resumed is not None:
             sizes = network.layout.sizes
-            check_same_problem(self, classes, sizes, self.n_networks)
+            check_same_problem(self, rows.classes, sizes, self.n_networks)
         units = None if resumed is None else resumed.scaling
-        return local_problem(
-            X, y, classes, weights, network, self.dtype, self.feature_scaling, units
-        )
+        return local_problem(*rows, network, self.dtype, self.feature_scaling, units)
 
     def _network(self, n_features: int) -> Network:
         """Return the network that the parameters ask for."""
@@ -776,24 +759,6 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     def _alone(self) -> DeepBinaryClassifier:
         """The classifier for a fit in memory."""
         return self
-
-    def _given_rows(
-        self, problem: Problem, X_val: Any, y_val: Any, sample_weight_val: Any
-    ) -> Rows | None:
-        """The rows that the user gave to validate on, checked."""
-        if X_val is None or y_val is None:
-            check_both_or_none(X_val=X_val, y_val=y_val)
-            if sample_weight_val is not None:
-                check_both_or_none(X_val=X_val, sample_weight_val=sample_weight_val)
-            return None
-        check_is_local(X_val=X_val, y_val=y_val)
-        check_not_masked(X_val=X_val, y_val=y_val)
-        check_columns(X_val, name="X_val")
-        with np.errstate(over="ignore", invalid="ignore"):  # it adds X up
-            X, y = validate_data(self, X_val, y_val, reset=False, **_ACCEPTED)
-        _, second = encode_labels(y, problem.classes, name="y_val")
-        weights = check_weights(sample_weight_val, len(y), name="sample_weight_val")
-        return Rows(check_features(X), second, weights)
 
     def _identity(
         self, problem: Problem, given: Rows | None, resumed: ResumeState | None
@@ -883,14 +848,6 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         )
         self.__dict__.update(result.attributes(getattr(self, "history_", None)))
 
-    def _callbacks(self, X: Any, y: Any, sample_weight: Any) -> Callbacks | None:
-        """Return the callbacks of a fit as an observer, if there are any."""
-        if is_quiet() or not has_callbacks(self):
-            return None
-        check_parameters(self._parameters())
-        weights = None if sample_weight is None else {"sample_weight": sample_weight}
-        return Callbacks(self, X, y, weights)
-
 
 def _split_seed(random: np.random.RandomState, resumed: ResumeState | None) -> int:
     """Draw, as the first number, the seed that decides which rows validate."""
@@ -902,9 +859,6 @@ def _check_finite(results: Sequence[RunResult], problem: Problem) -> None:
     """Raise a ValueError if a loss was not finite even at the start."""
     if any(result.best is None for result in results):
         raise _too_large("loss is", "at the starting weights", problem)
-
-
-_ACCEPTED = {"accept_sparse": "csr", "dtype": "numeric"}
 
 
 def _too_large(what: str, where: str, problem: Problem) -> ValueError:

@@ -14,7 +14,7 @@ from functools import wraps
 from typing import Any
 
 from skdeepbin.training._history import Step
-from skdeepbin.training._observer import Observer
+from skdeepbin.training._observer import Observer, is_quiet
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -31,11 +31,6 @@ except ImportError:
             return method(*args, **kwargs)
 
         return same
-
-
-def has_callbacks(clf: Any) -> bool:
-    """Tell if an estimator has callbacks."""
-    return bool(getattr(clf, "_skl_callbacks", ()))
 
 
 class Callbacks(Observer):
@@ -104,3 +99,11 @@ class Callbacks(Observer):
         return task.call_on_fit_task_end(
             **self._told, reconstruction_attributes=lambda: self._attributes(step)
         )
+
+
+def callbacks_of(clf: Any, X: Any, y: Any, sample_weight: Any) -> Callbacks | None:
+    """Return the callbacks of a fit as an observer; None if there are none."""
+    if is_quiet() or not getattr(clf, "_skl_callbacks", ()):
+        return None
+    weights = None if sample_weight is None else {"sample_weight": sample_weight}
+    return Callbacks(clf, X, y, weights)

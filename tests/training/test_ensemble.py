@@ -262,6 +262,23 @@ def test_the_penalties_are_multiples_of_that_of_the_ensemble(finish, data, rng):
     np.testing.assert_allclose(result.best.theta, by_hand.best.theta, rtol=1e-9)
 
 
+def test_the_penalty_is_that_of_the_best_point(data):
+    """Where a weaker one has not gained yet, and is still on its way."""
+    ends = iter([("early_stopping", 0.1), ("max_iter", 0.2)])
+
+    def solve(*args):
+        result, (reason, watched) = down(*args), next(ends)
+        best = result.best._replace(validation_loss=watched)
+        return result._replace(best=best, stop_reason=reason)
+
+    def solve_briefly(objective, batches, theta, stopping, *rest):
+        return solve(objective, batches, theta, stopping.at_most(2), *rest)
+
+    one = member(data, np.arange(N_ROWS) < 20, alphas=(4.0, 0.5))
+    (result,) = ensemble(data, [one], solve_briefly, validation_loss)
+    assert (result.stage, result.best_stage, result.alpha) == (1, 0, 4.0)
+
+
 def test_a_network_that_is_stuck_is_started_anew(data):
     """Where it was not an earlier training that goes on."""
     starts = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from copy import copy
 from dataclasses import replace
 from functools import partial
 from inspect import Parameter, signature
@@ -13,26 +12,27 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import check_scoring
 from sklearn.utils import Tags, check_random_state, estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepbin._fit import (
     TrainingConfig,
     ValidationSet,
+    attributes_of,
+    identity_of,
     plan,
+    validation_of,
     views,
 )
-from skdeepbin.checkpoint._fingerprint import identity
 from skdeepbin.checkpoint._session import opened
-from skdeepbin.inputs._activations import each_layer, hidden_activations
+from skdeepbin.inputs._activations import hidden_activations
 from skdeepbin.inputs._checked import (
     checked_features,
     training_rows,
     validation_rows,
 )
-from skdeepbin.inputs._dataset import Problem, Rows, local_problem
-from skdeepbin.inputs._stream import Stream, next_call, scaling_of
+from skdeepbin.inputs._dataset import Problem, local_problem
+from skdeepbin.inputs._stream import next_call, scaling_of
 from skdeepbin.inputs._validation import (
     InvalidParameterError,
     check_classes,
@@ -41,11 +41,10 @@ from skdeepbin.inputs._validation import (
     check_solver,
     hidden_sizes,
 )
-from skdeepbin.model._attributes import FitResult, attributes_at
+from skdeepbin.model._attributes import attributes_at
 from skdeepbin.model._fitted import FittedModel, networks_of, standing_at
 from skdeepbin.model._resume import ResumeState, parameters_digest
 from skdeepbin.model._saving import loaded, saved
-from skdeepbin.model._validator import ModelValidator
 from skdeepbin.monitoring._callbacks import (
     CallbackSupportMixin,
     callbacks_of,
@@ -544,7 +543,6 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             says why, as :func:`skdeepbin.diagnosis.diagnose` does, and
             what to set; it is a ConvergenceWarning of scikit-learn.
         """
-        check_parameters(self._parameters())
         callbacks = callbacks_of(self, X, y, sample_weight)
         with _unchanged_on_error(self):
             resumed = self._where_it_stands() if self.warm_start else None
@@ -555,7 +553,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             with opened(
                 self.checkpoint,
                 self.checkpoint_interval,
-                self._identity(problem, given, resumed),
+                identity_of(self, problem, given, resumed),
                 check_random_state(self.random_state),
             ) as (session, random):
                 seed = _split_seed(random, resumed)
@@ -563,7 +561,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                 is_split = config.splits(given)
                 problems = views(config, problem, is_split, seed, resumed, edges)
                 points = None if resumed is None else resumed.at(config.way)
-                validation = self._validation(given)
+                validation = validation_of(self, given)
                 at = partial(
                     attributes_at, problems=problems, activation=self.activation
                 )
@@ -574,7 +572,9 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                     ) as (networks, baseline),
                 ):
                     runs = train_ensemble(networks, observer)
-                    self._keep(config, runs, problems, seed, resumed)
+                    _check_finite(runs, problem)
+                    found = attributes_of(self, config, runs, problems, seed, resumed)
+                    self.__dict__.update(found)
                 if self.stop_reason_ != INTERRUPTED:
                     session.finish()
             if not (self.stop_reason_ == INTERRUPTED or is_quiet()):
@@ -650,7 +650,10 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             runs = [one_step_on(run) for run in runs]
             if not all(np.isfinite(run.theta).all() for run in runs):
                 raise _too_large("weights are", "after the step", problem)
-            self._keep(config, runs, problems, seed, resumed, 1, stream)
+            found = attributes_of(
+                self, config, runs, problems, seed, resumed, 1, stream
+            )
+            self.__dict__.update(found)
         signs = config.solver_name == "rprop" and stream.changes
         if signs and not (last and last.changes):
             warn_of_signs(self._stacklevel - 1)
@@ -760,31 +763,6 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """The classifier for a fit in memory."""
         return self
 
-    def _identity(
-        self, problem: Problem, given: Rows | None, resumed: ResumeState | None
-    ) -> dict[str, str]:
-        """Return what tells the fit from others; nothing if no checkpoint is kept."""
-        if self.checkpoint is None:
-            return {}
-        points, seed = None, None
-        if resumed is not None:
-            points = [network.theta for network in resumed.networks]
-            seed = resumed.split_seed
-        contents = problem.contents()
-        return identity(self._parameters(), contents, given, points, seed)
-
-    def _validation(self, given: Rows | None) -> ValidationSet:
-        """Return how points are validated beyond the loss of held-out rows."""
-        if given is None and self.scoring == "loss":
-            return ValidationSet(None, None)
-        scorer = None if self.scoring == "loss" else check_scoring(self, self.scoring)
-        clf = copy(self)
-        hidden = hidden_sizes(self.hidden_layer_sizes, self.depth)
-        clf.activations_ = each_layer(self.activation, len(hidden))
-        return ValidationSet(
-            given, partial(ModelValidator, clf, scorer, given is not None)
-        )
-
     def _where_it_stands(self) -> ResumeState | None:
         """Return where the training stands; None before the first fit.
 
@@ -821,32 +799,6 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             self.bin_edges_,
             getattr(self, "_resume", None),
         )
-
-    def _keep(
-        self,
-        config: TrainingConfig,
-        runs: Sequence[RunResult],
-        problems: Sequence[Problem],
-        seed: int,
-        resumed: ResumeState | None,
-        ahead: int = 0,
-        stream: Stream | None = None,
-    ) -> None:
-        """Set the fitted attributes from the results of all networks."""
-        _check_finite(runs, problems[0])
-        result = FitResult(
-            runs,
-            problems,
-            self.activation,
-            1.0 if config.alpha is None else config.alpha,
-            self.scoring == "loss",
-            config.way,
-            seed,
-            resumed,
-            ahead,
-            stream,
-        )
-        self.__dict__.update(result.attributes(getattr(self, "history_", None)))
 
 
 def _split_seed(random: np.random.RandomState, resumed: ResumeState | None) -> int:

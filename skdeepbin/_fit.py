@@ -9,18 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, repeat
 from math import inf, log
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.metrics import check_scoring
 
+from skdeepbin.checkpoint._fingerprint import identity
+from skdeepbin.inputs._activations import each_layer
 from skdeepbin.inputs._bin_edges import LEAST_BINS, affordable_bins, column_edges
 from skdeepbin.inputs._dataset import Constant, Problem, Rows
-from skdeepbin.inputs._validation import InvalidParameterError
-from skdeepbin.model._attributes import view_of
+from skdeepbin.inputs._stream import Stream
+from skdeepbin.inputs._validation import InvalidParameterError, hidden_sizes
+from skdeepbin.model._attributes import FitResult, view_of
 from skdeepbin.model._resume import NetworkState, ResumeState
+from skdeepbin.model._validator import ModelValidator
 from skdeepbin.network._initializers import (
     INITIALIZERS,
     StandardDeviation,
@@ -43,7 +50,7 @@ from skdeepbin.training._penalty import (
     without_validation,
 )
 from skdeepbin.training._restarts import Training
-from skdeepbin.training._session import Session
+from skdeepbin.training._session import RunResult, Session
 from skdeepbin.training._solvers import SOLVERS, SolverRow, SolverSpec
 from skdeepbin.training._stopping import (
     Monitor,
@@ -424,3 +431,60 @@ def plan(
             training = replace(trainings[view], network=number, session=session)
             networks.append((views[view], member, training))
         yield Plan(networks, baseline)
+
+
+def identity_of(
+    clf: Any, problem: Problem, given: Rows | None, resumed: ResumeState | None
+) -> dict[str, str]:
+    """Return what tells a fit from others; nothing if no checkpoint is kept."""
+    if clf.checkpoint is None:
+        return {}
+    points, seed = None, None
+    if resumed is not None:
+        points = [network.theta for network in resumed.networks]
+        seed = resumed.split_seed
+    parameters = clf.get_params(deep=False)
+    parameters.pop("client", None)  # of a cluster: it changes nothing
+    return identity(parameters, problem.contents(), given, points, seed)
+
+
+def validation_of(clf: Any, given: Rows | None) -> ValidationSet:
+    """Return how points are validated beyond the loss of held-out rows."""
+    if given is None and clf.scoring == "loss":
+        return ValidationSet(None, None)
+    scorer = None if clf.scoring == "loss" else check_scoring(clf, clf.scoring)
+    snapshot = copy(clf)
+    hidden = hidden_sizes(clf.hidden_layer_sizes, clf.depth)
+    snapshot.activations_ = each_layer(clf.activation, len(hidden))
+    return ValidationSet(
+        given, partial(ModelValidator, snapshot, scorer, given is not None)
+    )
+
+
+def attributes_of(
+    clf: Any,
+    config: TrainingConfig,
+    runs: Sequence[RunResult],
+    problems: Sequence[Problem],
+    seed: int,
+    resumed: ResumeState | None,
+    ahead: int = 0,
+    stream: Stream | None = None,
+) -> dict[str, Any]:
+    """Return the fitted attributes of an estimator, from the results of all networks.
+
+    ahead : steps that were taken since the last evaluation.
+    """
+    result = FitResult(
+        runs,
+        problems,
+        clf.activation,
+        1.0 if config.alpha is None else config.alpha,
+        clf.scoring == "loss",
+        config.way,
+        seed,
+        resumed,
+        ahead,
+        stream,
+    )
+    return result.attributes(getattr(clf, "history_", None))

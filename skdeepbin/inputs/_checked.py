@@ -34,25 +34,24 @@ class CheckedRows(NamedTuple):
 
 
 def checked_features(
-    clf: Any, X: Any, y: Any = None, is_new: bool = False, names: str = "{}"
+    clf: Any, X: Any, *y: Any, is_new: bool = False, names: str = "{}"
 ) -> Any:
     """Return X, or X and y, as arrays that can be computed with.
 
+    y : the labels, if there are any.
     is_new : whether the features are those of a new fit; else they must be the same.
     names : of the arrays, as the user gave them, with braces for the letter.
     """
-    name, given = names.format("X"), {names.format("X"): X}
-    if y is not None:
-        given[names.format("y")] = y
+    name = names.format("X")
+    given = {name: X, **{names.format("y"): labels for labels in y}}
     check_is_local(**given)
     check_not_masked(**given)
     check_columns(X, name=name)
-    arrays = [X] if y is None else [X, y]
     with np.errstate(over="ignore", invalid="ignore"):  # it adds X up
         found = validate_data(
-            clf, *arrays, reset=is_new, accept_sparse="csr", dtype="numeric"
+            clf, X, *y, reset=is_new, accept_sparse="csr", dtype="numeric"
         )
-    check_features(found if y is None else found[0])
+    check_features(found[0] if y else found)
     return found
 
 
@@ -70,7 +69,7 @@ def training_rows(
     classes : both, where `y` may hold only one of them.
     """
     check_is_local(sample_weight=sample_weight)
-    X, y = checked_features(clf, X, y, is_new)
+    X, y = checked_features(clf, X, y, is_new=is_new)
     both = classes is None
     classes, y = encode_labels(y, classes)
     weights = row_weights(sample_weight, clf.class_weight, clf.alpha, classes, y, both)

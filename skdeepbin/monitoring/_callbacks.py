@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from skdeepbin.inputs._validation import RULES, check_parameters
 from skdeepbin.training._history import Step
 from skdeepbin.training._observer import Observer, is_quiet
 
@@ -105,5 +106,8 @@ def callbacks_of(clf: Any, X: Any, y: Any, sample_weight: Any) -> Callbacks | No
     """Return the callbacks of a fit as an observer; None if there are none."""
     if is_quiet() or not getattr(clf, "_skl_callbacks", ()):
         return None
+    check_parameters(
+        {k: v for k, v in clf.get_params(deep=False).items() if k in RULES}
+    )
     weights = None if sample_weight is None else {"sample_weight": sample_weight}
     return Callbacks(clf, X, y, weights)

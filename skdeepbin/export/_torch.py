@@ -15,7 +15,7 @@ from skdeepbin.export._networks import (
     one_network,
     reads_bins,
 )
-from skdeepbin.network._activations import ACTIVATIONS
+from skdeepbin.network._activations import activation_of
 from skdeepbin.network._parameters import Array
 
 
@@ -79,7 +79,7 @@ def to_torch(clf: DeepBinaryClassifier) -> Any:
     check_fitted(clf, DeepBinaryClassifier, "clf")
     activations = exportable(clf, "torch", "torch.nn")
     if reads_bins(clf):
-        activations = (ACTIVATIONS["relu"],) * LAYERS_OF_BINS + activations
+        activations = (activation_of("relu"),) * LAYERS_OF_BINS + activations
     torch = extra("torch", None)
     weights, biases = one_network(clf)
     parts = [_linear(torch, weights[0], biases[0])]

@@ -34,7 +34,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import sqrt
 
-from skdeepbin.network._activations import ACTIVATIONS, Activation
+from skdeepbin.network._activations import Activation
 from skdeepbin.network._parameters import Array
 
 # Shares of the weight: of the strongest penalty of several, and in a stream.
@@ -75,17 +75,14 @@ def without_validation(alpha: float, weight: float, power: float) -> float:
     return alpha * min(1.0, sqrt(power) * min(many, FEW * weight))
 
 
-def auto_penalty(
-    activation: Activation | str, totals: Array, rows: float, power: float
-) -> float:
+def auto_penalty(row: Activation, totals: Array, rows: float, power: float) -> float:
     """The strongest penalty that `alpha="auto"` is, with validation or without.
 
-    activation : that of all layers, or the `recipe` of a network.
+    row : the activation of all layers, or the `recipe` of a network.
     totals : of each class the weight, in the user's unit.
     rows : that a weight of one stands for.
     power : the mean squared norm of a scaled row.
     """
-    row = ACTIVATIONS[activation] if isinstance(activation, str) else activation
     weight = rows * balanced_weight(totals)
     one = without_validation(row.alpha, weight, power)
     alphas = with_validation(row.alphas, weight, power / row.stretch)

@@ -62,7 +62,7 @@ def by_hand(clf, X):
             A = A @ W + b
             if layer < len(weights) - 1:
                 A = {"relu": lambda z: np.maximum(z, 0), "tanh": np.tanh}[
-                    clf._fitted_activation
+                    clf.activations_[0] if clf.activations_ else "identity"
                 ](A)
         logits.append(A[:, 0])
     return np.mean(logits, axis=0)
@@ -113,7 +113,7 @@ def test_it_says_what_it_is(clf):
     model = clf.model_
     np.testing.assert_array_equal(model.classes, clf.classes_)
     assert model.n_features == 2
-    assert model.activation is ACTIVATIONS[clf.activation]
+    assert set(model.activations) <= {ACTIVATIONS[clf.activation]}
     assert len(model.networks) == clf.n_networks
     assert model.hidden == tuple(b.shape[-1] for b in clf.intercepts_[:-1])
     assert model.dtype == clf.coefs_[0].dtype

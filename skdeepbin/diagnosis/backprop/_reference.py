@@ -22,7 +22,7 @@ from functools import cached_property
 import numpy as np
 from scipy.special import expit
 
-from skdeepbin.network._activations import ACTIVATIONS
+from skdeepbin.network._activations import activation_of
 from skdeepbin.network._parameters import Array
 
 
@@ -82,7 +82,7 @@ class ReferenceNetwork:
             Z.append(A[-1] @ W + b)
             if layer < self.depth - 1:
                 A.append(Z[-1].copy())
-                ACTIVATIONS[self.activations[layer]].forward(A[-1])
+                activation_of(self.activations[layer]).forward(A[-1])
             else:
                 A.append(expit(Z[-1]))
         return Z, A
@@ -106,7 +106,7 @@ class ReferenceNetwork:
     def derivative(self, layer: int) -> Array:
         """Return ``f'(Z_l)`` of a hidden layer."""
         F = self.A[layer].copy()
-        ACTIVATIONS[self.activations[layer - 1]].derivative(F, np.empty_like(F))
+        activation_of(self.activations[layer - 1]).derivative(F, np.empty_like(F))
         return F
 
     def penalty(self, layer: int) -> Array:

@@ -33,7 +33,7 @@ from skdeepbin.inputs._weights import (
     check_weights,
     class_totals,
 )
-from skdeepbin.network._activations import ACTIVATIONS
+from skdeepbin.network._activations import activation_of
 from skdeepbin.network._initializers import initialize
 from skdeepbin.network._loss import log_loss
 from skdeepbin.network._network import Network
@@ -106,7 +106,7 @@ class Evidence:
         model = self.model
         X = model.input(self.X)
         layout = Layout((X.shape[1], *model.hidden, 1))
-        activation = ACTIVATIONS[model.activation]
+        activation = activation_of(model.activation)
         network = Network(layout, (activation,) * max(len(model.hidden), 1))
         theta = layout.pack(Parameters(model.weights, model.biases))
         if not model.scales_itself:
@@ -139,7 +139,8 @@ class Evidence:
         w = given * by_class[self.y.astype(int)]
         totals = factor * np.array([w[~self.y].sum(), w[self.y].sum()])
         rows = max(1.0, float(1 / np.sqrt(np.mean(w[w > 0] ** 2))))
-        auto = auto_penalty(self.model.activation, totals, rows, self.units.power)
+        row = activation_of(self.model.activation)
+        auto = auto_penalty(row, totals, rows, self.units.power)
         return Penalty(auto, float(totals.sum()), round(factor * np.count_nonzero(w)))
 
     @cached_property

@@ -22,7 +22,7 @@ from skdeepbin.diagnosis._fitted import (
     fitted_solver,
 )
 from skdeepbin.engine._bins import Bins
-from skdeepbin.network._activations import ACTIVATIONS
+from skdeepbin.network._activations import activation_of
 from skdeepbin.network._initializers import INITIALIZERS, xavier
 from skdeepbin.network._parameters import Array
 from skdeepbin.training._solvers import IN_STEPS, SOLVERS
@@ -139,7 +139,7 @@ class DiagnosedModel:
         """The penalty that suits many rows."""
         if not self.scales_itself:
             return MLP_ALPHA
-        return ACTIVATIONS[self.activation].alpha
+        return activation_of(self.activation).alpha
 
     @property
     def usual_settings(self) -> Mapping[str, Any]:
@@ -158,7 +158,7 @@ class DiagnosedModel:
     def usual_start(self, fan_in: int, fan_out: int) -> float:
         """Return the standard deviation of the weights of a layer in a usual start."""
         if self.scales_itself:
-            return INITIALIZERS[ACTIVATIONS[self.activation].init](fan_in, fan_out)
+            return INITIALIZERS[activation_of(self.activation).init](fan_in, fan_out)
         return TRAITS[self.activation].mlp_start * xavier(fan_in, fan_out)
 
     def start(self, fan_in: int, fan_out: int) -> float:

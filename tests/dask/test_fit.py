@@ -15,7 +15,7 @@ from skdeepbin.dask import DaskDeepBinaryClassifier
 from skdeepbin.dask._collections import partitions
 from skdeepbin.dask._crew import Crew, apart
 from skdeepbin.diagnosis import LearningWarning
-from skdeepbin.training._loop import SOLVERS
+from skdeepbin.training._solvers import SOLVERS
 from tests.dask.setups import (
     SMALL,
     at_blocks,
@@ -286,7 +286,7 @@ def test_a_checkpoint_goes_on_with_the_same_bits(data, tmp_path):
     class Enough(Exception):
         pass
 
-    def stop(watcher, network, step):
+    def stop(observer, network, step):
         if step.iteration == 5:
             raise Enough
         return False
@@ -294,7 +294,7 @@ def test_a_checkpoint_goes_on_with_the_same_bits(data, tmp_path):
     path = tmp_path / "fit.npz"
     clf = DaskDeepBinaryClassifier(**SMALL, checkpoint=path, checkpoint_interval=0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("skdeepbin.training._observer.Watcher.on_step", stop)
+        patch.setattr("skdeepbin.training._observer.Observer.on_step", stop)
         with pytest.raises(Enough):
             fitted(clf, *given)
     assert path.exists()

@@ -9,7 +9,7 @@ import pytest
 
 from skdeepbin.dask import DaskDeepBinaryClassifier
 from skdeepbin.dask._crew import Crew
-from skdeepbin.training._observer import Watcher
+from skdeepbin.training._observer import Observer
 from tests.dask.conftest import running_cluster
 from tests.dask.setups import SMALL, fitted, lazy, same_bits
 
@@ -34,12 +34,12 @@ def kill(client):
 def at(iteration, act, monkeypatch):
     """Do something after an iteration."""
 
-    def on_step(watcher, network, step):
+    def on_step(observer, network, step):
         if step.iteration == iteration:
             act()
         return False
 
-    monkeypatch.setattr(Watcher, "on_step", on_step)
+    monkeypatch.setattr(Observer, "on_step", on_step)
 
 
 @pytest.mark.parametrize("moment", ["_distribute", "share", "_sent", "iteration 3"])
@@ -72,7 +72,7 @@ def test_a_worker_that_joins_is_used(given, undisturbed, monkeypatch):
             client.cluster.scale(2)
             client.wait_for_workers(2, timeout=60)
 
-        def note(watcher, network, step):
+        def note(observer, network, step):
             if step.iteration == 3:
                 join()
             if step.iteration == 10:
@@ -81,7 +81,7 @@ def test_a_worker_that_joins_is_used(given, undisturbed, monkeypatch):
                 names.extend(sum("Bench" in key for key in keys) for keys in has)
             return False
 
-        monkeypatch.setattr(Watcher, "on_step", note)
+        monkeypatch.setattr(Observer, "on_step", note)
         clf = DaskDeepBinaryClassifier(**SMALL | {"max_iter": 15}, client=client)
         assert same_bits(fitted(clf, *given), undisturbed)
         assert names == [1, 1]

@@ -38,7 +38,7 @@ ALLOWED = {
         "diagnosis",
         "checkpoint",
         "plotting",
-    ,},
+    },
     "_fit": {"network", "training", "inputs", "checkpoint", "model"},
     "_classifier": {
         "network",
@@ -49,7 +49,7 @@ ALLOWED = {
         "model",
         "reporting",
         "_fit",
-    ,},
+    },
     "__init__": {"_version", "_encoder", "_classifier"},
     "dask": {"network", "_extras", "engine", "inputs", "model", "_classifier"},
     "export": {
@@ -60,7 +60,7 @@ ALLOWED = {
         "training",
         "_encoder",
         "_classifier",
-    ,},
+    },
 }
 # What may be imported by a room besides the standard library and numpy.
 LIBRARIES = {

@@ -123,7 +123,7 @@ def total_of(client, X, y, sizes=SIZES):
 
     clf = DaskDeepBinaryClassifier(sizes, client=client)
     problem = clf._problem(X, y, None, goes_on=False)
-    total, _ = problem.crew.total(problem.setting, problem.shared, None), None
+    total, _ = problem.crew.total(problem.config, problem.shared, None), None
     return total, problem.network.layout.n_parameters
 
 

@@ -8,16 +8,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from skdeepbin.dask._bench import NodeSum
-from skdeepbin.dask._setting import Setting
+from skdeepbin.dask._broadcast import BroadcastConfig
 from skdeepbin.engine._engine import Sums, plus
 from skdeepbin.engine._tree import Node
 from skdeepbin.network._network import Losses
 from skdeepbin.network._parameters import Array
 
 
-def merged(setting: Setting, *lists: Sequence[NodeSum]) -> list[NodeSum]:
+def merged(config: BroadcastConfig, *lists: Sequence[NodeSum]) -> list[NodeSum]:
     """The sums over the largest nodes that those of several workers give together."""
-    return added([node for some in lists for node in some], setting.cut.root)
+    return added([node for some in lists for node in some], config.block_layout.root)
 
 
 def added(nodes: Sequence[NodeSum], root: Node) -> list[NodeSum]:

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skdeepbin.dask._broadcast import BroadcastConfig, HashSplit
 from skdeepbin.dask._part import Part
-from skdeepbin.dask._setting import Setting, Split
 from skdeepbin.engine._blocks import BLOCK_WORK, Rows, block_sizes, training_work
 from skdeepbin.engine._engine import Engine
 from skdeepbin.engine._threads import Threads, n_threads, one_blas_thread
@@ -48,10 +48,10 @@ class Bench:
         return {part.number: question(part, *args) for part in self.parts}
 
     def sums(
-        self, setting: Setting, split: Split | None, theta: Array
+        self, config: BroadcastConfig, split: HashSplit | None, theta: Array
     ) -> list[NodeSum]:
         """The sums over the largest nodes that lie in its partitions."""
-        key = setting.name, split
+        key = config.token, split
         with (
             self._lock,
             one_blas_thread(),
@@ -60,21 +60,21 @@ class Bench:
             if key not in self._engines:
                 for old in [*self._engines][: 1 - KEPT_ENGINES]:
                     del self._engines[old]
-                self._engines[key] = self._engine(setting, split)
+                self._engines[key] = self._engine(config, split)
             engine = self._engines[key]
             with Threads(engine.threads.n) as engine.threads:
                 return _read(engine, theta)
 
-    def _engine(self, setting: Setting, split: Split | None) -> Engine:
+    def _engine(self, config: BroadcastConfig, split: HashSplit | None) -> Engine:
         parts = [part for part in self.parts if part.shape[0]]
-        nodes = setting.cut.nodes(part.number for part in parts)
+        nodes = config.block_layout.nodes(part.number for part in parts)
         n_rows = sum(part.shape[0] for part in parts)
         n_blocks = sum(node.size for node in nodes)
-        n = self.n_threads if setting.n_jobs is None else n_threads(setting.n_jobs)
-        work = training_work(setting.network, n_rows, setting.dtype.itemsize)
+        n = self.n_threads if config.n_jobs is None else n_threads(config.n_jobs)
+        work = training_work(config.network, n_rows, config.dtype.itemsize)
         n = 1 if work < n_blocks * BLOCK_WORK else min(n, max(n_blocks, 1))
-        rows = RowsOfParts(parts, setting, split, n)
-        return Engine(setting.network, rows, Threads(n), nodes)
+        rows = RowsOfParts(parts, config, split, n)
+        return Engine(config.network, rows, Threads(n), nodes)
 
 
 def _read(engine: Engine, theta: Array) -> list[NodeSum]:
@@ -94,16 +94,22 @@ class RowsOfParts:
     """
 
     def __init__(
-        self, parts: list[Part], setting: Setting, split: Split | None, n_threads: int
+        self,
+        parts: list[Part],
+        config: BroadcastConfig,
+        split: HashSplit | None,
+        n_threads: int,
     ) -> None:
-        self.setting, self.split, self.dtype = setting, split, setting.dtype
+        self.config, self.split, self.dtype = config, split, config.dtype
         self._most, self._lock = n_threads, Lock()
         self._slices: dict[int, slice] = {}
         self._owner: dict[int, Part] = {}
         self._open: dict[int, Rows] = {}
         for part in parts:
-            first = setting.cut.first[part.number]
-            for number, rows in enumerate(setting.cut.slices(part.number), first):
+            first = config.block_layout.first_block[part.number]
+            for number, rows in enumerate(
+                config.block_layout.slices(part.number), first
+            ):
                 self._slices[number], self._owner[number] = rows, part
 
     @property
@@ -118,14 +124,14 @@ class RowsOfParts:
 
     def memory(self, n_rows: int) -> Block | None:
         """Memory to load a block into, unless all are kept."""
-        if not self._owner or self.setting.keeps:
+        if not self._owner or self.config.caches_blocks:
             return None
         return self._rows(next(iter(self._owner.values()))).memory(n_rows)
 
     def load(self, number: int, memory: Block | None) -> Block:
         """One block, in place in ``memory`` unless it was kept."""
         part = self._owner[number]
-        first = self.setting.cut.first[part.number]
+        first = self.config.block_layout.first_block[part.number]
         return self._rows(part).load(number - first, memory)
 
     def _rows(self, part: Part) -> Rows:
@@ -134,5 +140,5 @@ class RowsOfParts:
                 if part.source is not None:
                     for old in [*self._open][: 1 - self._most or None]:
                         del self._open[old]
-                self._open[part.number] = part.rows(self.setting, self.split)
+                self._open[part.number] = part.rows(self.config, self.split)
             return self._open[part.number]

@@ -19,8 +19,8 @@ from skdeepbin._extras import extra
 from skdeepbin.dask._added import merged, total_of
 from skdeepbin.dask._assign import assigned
 from skdeepbin.dask._bench import Bench, NodeSum
+from skdeepbin.dask._broadcast import BroadcastConfig, HashSplit
 from skdeepbin.dask._part import PartitionError, prepared
-from skdeepbin.dask._setting import Setting, Split
 from skdeepbin.network._network import Losses
 from skdeepbin.network._parameters import Array
 
@@ -158,14 +158,14 @@ class Crew:
         return self.client.submit(_same, value, pure=False)
 
     def total(
-        self, setting: Setting, shared: Any, split: Split | None
+        self, config: BroadcastConfig, shared: Any, split: HashSplit | None
     ) -> Callable[[Array], tuple[Losses, Array]]:
         """The sums over all rows, as a function of ``theta``."""
-        root = setting.cut.root
+        root = config.block_layout.root
 
         def total(theta: Array) -> tuple[Losses, Array]:
-            if not setting.network.dropout:  # which is drawn from all digits
-                theta = theta.astype(setting.dtype)
+            if not config.network.dropout:  # which is drawn from all digits
+                theta = theta.astype(config.dtype)
             lists = self._answered(_sums, (shared, split), theta)
             return total_of([node for some in lists for node in some], root)
 

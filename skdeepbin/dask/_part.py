@@ -12,7 +12,7 @@ from scipy.sparse import issparse
 from sklearn.utils import check_array, check_X_y
 from sklearn.utils.validation import _get_feature_names
 
-from skdeepbin.dask._setting import Setting, Split
+from skdeepbin.dask._broadcast import BroadcastConfig, HashSplit
 from skdeepbin.engine._blocks import Features, Rows, row_slices
 from skdeepbin.engine._hashing import digest
 from skdeepbin.engine._scaling import FeatureMoments, moments
@@ -97,52 +97,52 @@ class Part:
             ) from error
         return X.tocsr() if issparse(X) else np.asarray(X)
 
-    def second(self, setting: Setting) -> NDArray[np.bool_]:
+    def second(self, config: BroadcastConfig) -> NDArray[np.bool_]:
         """Whether each row is of the second class."""
         if "second" not in self._known:
             second = np.empty(len(self.y), bool)
             for rows in row_slices(len(self.y), ROWS) if len(self.y) else []:
-                second[rows] = self.y[rows] == setting.classes[1]
+                second[rows] = self.y[rows] == config.classes[1]
             self._known["second"] = second
         return self._known["second"]
 
-    def hashes(self, setting: Setting) -> NDArray[np.uint64]:
+    def hashes(self, config: BroadcastConfig) -> NDArray[np.uint64]:
         """A number for each row that depends on its values alone."""
-        key = "hashes", setting.seed
+        key = "hashes", config.seed
         if key not in self._known:
-            assert setting.seed is not None
-            self._known[key] = row_hashes(self.X, setting.seed)
+            assert config.seed is not None
+            self._known[key] = row_hashes(self.X, config.seed)
         return self._known[key]
 
-    def weights(self, setting: Setting) -> Weights:
+    def weights(self, config: BroadcastConfig) -> Weights:
         """Of its rows."""
-        return Weights(self.w, setting.factors, 0.0)
+        return Weights(self.w, config.class_weights, 0.0)
 
-    def held_out(self, setting: Setting, split: Split | None) -> Any:
+    def held_out(self, config: BroadcastConfig, split: HashSplit | None) -> Any:
         """Which rows are held out; None if none are."""
         if split is None:
             return None
-        mask = split.has(self.hashes(setting), self.second(setting))
+        mask = split.mask(self.hashes(config), self.second(config))
         return mask if self.w is None else mask & (self.w > 0)
 
-    def rows(self, setting: Setting, split: Split | None) -> Rows:
+    def rows(self, config: BroadcastConfig, split: HashSplit | None) -> Rows:
         """Its rows by blocks."""
-        slices = setting.cut.slices(self.number)
+        slices = config.block_layout.slices(self.number)
         return Rows(
             Features(
                 self.X,
-                setting.dtype,
-                setting.cut.most,
+                config.dtype,
+                config.block_layout.block_rows,
                 slices,
-                setting.bins,
-                setting.reading,
+                config.bins,
+                config.reading,
             ),
-            self.second(setting),
+            self.second(config),
             self.w,
-            setting.factors,
-            self.held_out(setting, split),
-            self.hashes(setting) if setting.network.dropout else None,
-            setting.keeps,
+            config.class_weights,
+            self.held_out(config, split),
+            self.hashes(config) if config.network.dropout else None,
+            config.caches_blocks,
         )
 
 
@@ -240,22 +240,22 @@ def values_of(part: Part, most: float) -> list[np.ndarray] | None:
     return different_values(part.X, part.w, most)
 
 
-def squares(part: Part, setting: Setting) -> list[int]:
+def squares(part: Part, config: BroadcastConfig) -> list[int]:
     """How many rows have a weight, and the sum of the squares of a quarter of it."""
     if part.w is None:
         return [0, 0]
-    return part.weights(setting).squares(part.second(setting))
+    return part.weights(config).squares(part.second(config))
 
 
 def moments_of(
-    part: Part, setting: Setting, factor: Array, origin: Array | None
+    part: Part, config: BroadcastConfig, factor: Array, origin: Array | None
 ) -> FeatureMoments:
     """Those of every feature times its factor, or of bins if there are any."""
     if not part.shape[0]:
         return FeatureMoments(0.0, *np.zeros((4, len(factor))))
-    weights, second = part.weights(setting), part.second(setting)
+    weights, second = part.weights(config), part.second(config)
     return moments(
-        part.X, lambda rows: weights.of(second, rows), factor, origin, setting.bins
+        part.X, lambda rows: weights.of(second, rows), factor, origin, config.bins
     )
 
 
@@ -267,12 +267,12 @@ class Some(NamedTuple):
     w: Array
 
 
-def some_rows(part: Part, setting: Setting, most: int) -> Some:
+def some_rows(part: Part, config: BroadcastConfig, most: int) -> Some:
     """Those with the least hashes."""
     if not part.shape[0]:
         return Some(np.empty(0, np.uint64), np.empty(part.shape), np.empty(0))
-    hashes, second = part.hashes(setting), part.second(setting)
-    w = part.weights(setting).of(second, slice(None))
+    hashes, second = part.hashes(config), part.second(config)
+    w = part.weights(config).of(second, slice(None))
     rows, sums = least_hashes(hashes, w, most)
     return Some(hashes[rows], part.X[rows], sums)
 
@@ -287,27 +287,27 @@ class Totals(NamedTuple):
     n_held_out: NDArray[np.intp]
 
 
-def totals(part: Part, setting: Setting, split: Split | None) -> Totals:
+def totals(part: Part, config: BroadcastConfig, split: HashSplit | None) -> Totals:
     """The weights on both sides of a split."""
     if not part.shape[0]:
         return Totals([0] * 4, np.zeros(2, np.intp))
-    second, mask = part.second(setting), part.held_out(setting, split)
+    second, mask = part.second(config), part.held_out(config, split)
     n_held_out = np.bincount(second[:0] if mask is None else second[mask], minlength=2)
-    return Totals(part.weights(setting).whole_sums(second, mask), n_held_out)
+    return Totals(part.weights(config).whole_sums(second, mask), n_held_out)
 
 
 def _of_a_class(
-    part: Part, setting: Setting, number: int
+    part: Part, config: BroadcastConfig, number: int
 ) -> tuple[NDArray[np.uint64], Array]:
     """The hashes and the sample weights of the rows of a class that have a weight."""
     if not part.shape[0]:
         return np.empty(0, np.uint64), np.empty(0)
-    chosen = part.second(setting) == bool(number)
+    chosen = part.second(config) == bool(number)
     if part.w is None:
-        hashes = part.hashes(setting)[chosen]
+        hashes = part.hashes(config)[chosen]
         return hashes, np.ones(len(hashes))
     chosen &= part.w > 0
-    return part.hashes(setting)[chosen], part.w[chosen] / setting.unit
+    return part.hashes(config)[chosen], part.w[chosen] / config.weight_unit
 
 
 class Sums(NamedTuple):
@@ -322,12 +322,12 @@ class Sums(NamedTuple):
 
 
 def brackets(
-    part: Part, setting: Setting, asked: Sequence[tuple[int, NDArray[np.uint64]]]
+    part: Part, config: BroadcastConfig, asked: Sequence[tuple[int, NDArray[np.uint64]]]
 ) -> list[Sums]:
     """Of a class each, what lies between ascending hashes, and before and after."""
     answers = []
     for number, edges in asked:
-        hashes, w = _of_a_class(part, setting, number)
+        hashes, w = _of_a_class(part, config, number)
         group = np.searchsorted(edges, hashes, side="right")
         answers.append(_sums_by(group, w, len(edges) + 1))
     return answers
@@ -354,21 +354,21 @@ class Groups(NamedTuple):
 
 
 def groups(
-    part: Part, setting: Setting, asked: Sequence[tuple[int, int, int]]
+    part: Part, config: BroadcastConfig, asked: Sequence[tuple[int, int, int]]
 ) -> list[Groups]:
     """Of a class each, the different rows with a hash from the first to the last."""
     answers = []
     for number, first, last in asked:
-        hashes, w = _of_a_class(part, setting, number)
+        hashes, w = _of_a_class(part, config, number)
         chosen = (hashes >= np.uint64(first)) & (hashes <= np.uint64(last))
         different, group = np.unique(hashes[chosen], return_inverse=True)
         answers.append(Groups(different, _sums_by(group, w[chosen], len(different))))
     return answers
 
 
-def first_bits(part: Part, setting: Setting) -> list[Array]:
+def first_bits(part: Part, config: BroadcastConfig) -> list[Array]:
     """Of each class, the weight of the rows that share the first bits of hashes."""
-    return [by_first_bits(*_of_a_class(part, setting, number)) for number in (0, 1)]
+    return [by_first_bits(*_of_a_class(part, config, number)) for number in (0, 1)]
 
 
 def extremes(part: Part) -> tuple[float, float] | None:
@@ -384,7 +384,7 @@ def contents(part: Part) -> tuple[str, str, str]:
     return digest(part.X), digest(part.y), digest(part.w)
 
 
-def head(part: Part, setting: Setting, n: int) -> tuple[Any, Any, Array | None]:
+def head(part: Part, config: BroadcastConfig, n: int) -> tuple[Any, Any, Array | None]:
     """Its first rows: features, whether they are of the second class, weights."""
     w = None if part.w is None else part.w[:n]
-    return part.X[:n], part.second(setting)[:n], w
+    return part.X[:n], part.second(config)[:n], w

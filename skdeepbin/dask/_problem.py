@@ -14,8 +14,9 @@ from uuid import uuid4
 import numpy as np
 from scipy.sparse import issparse, vstack
 
+from skdeepbin.dask._block_layout import BlockLayout
+from skdeepbin.dask._broadcast import BroadcastConfig, HashSplit
 from skdeepbin.dask._crew import Crew
-from skdeepbin.dask._cut import Cut
 from skdeepbin.dask._part import (
     Description,
     class_totals,
@@ -28,7 +29,6 @@ from skdeepbin.dask._part import (
     totals,
     values_of,
 )
-from skdeepbin.dask._setting import Setting, Split
 from skdeepbin.dask._split import found_splits, n_different
 from skdeepbin.engine._bins import bins_of
 from skdeepbin.engine._blocks import are_kept, block_rows
@@ -61,7 +61,7 @@ EXAMPLES = 2**13
 class DaskProblem(NamedTuple):
     """A problem whose rows are on the workers of a cluster.
 
-    setting : what all workers know, and ``shared`` a future of it.
+    config : what all workers know, and ``shared`` a future of it.
     units : those of the features while training.
     alpha : the penalty in the unit of the weights.
     weight_unit : that unit, in the user's.
@@ -70,7 +70,7 @@ class DaskProblem(NamedTuple):
     """
 
     crew: Crew
-    setting: Setting
+    config: BroadcastConfig
     shared: Any
     units: Units
     alpha: float
@@ -81,17 +81,17 @@ class DaskProblem(NamedTuple):
     @property
     def classes(self) -> np.ndarray:
         """Both labels, sorted."""
-        return self.setting.classes
+        return self.config.classes
 
     @property
     def network(self) -> Network:
         """What is trained."""
-        return self.setting.network
+        return self.config.network
 
     @property
     def dtype(self) -> np.dtype:
         """The precision to compute in."""
-        return self.setting.dtype
+        return self.config.dtype
 
     @property
     def rows_a_weight(self) -> float:
@@ -116,8 +116,8 @@ class DaskProblem(NamedTuple):
 
     def with_hashes(self, seed: int) -> DaskProblem:
         """The same problem with a number for each row that depends on its values."""
-        setting = replace(self.setting, name=uuid4().hex, seed=seed)
-        return self._replace(setting=setting, shared=self.crew.share(setting))
+        config = replace(self.config, token=uuid4().hex, seed=seed)
+        return self._replace(config=config, shared=self.crew.share(config))
 
     def some_rows(self, most: int) -> tuple[np.ndarray, Array]:
         """Different rows, by their hashes, and the weights of all that equal each."""
@@ -131,26 +131,28 @@ class DaskProblem(NamedTuple):
         self, edges: list[Array], scaling: str, units: Units | None
     ) -> tuple[DaskProblem, DaskProblem]:
         """This problem, and that of a network that reads bins beside the features."""
-        bins, setting = bins_of(edges), self.setting
-        network = setting.network
+        bins, config = bins_of(edges), self.config
+        network = config.network
         network = with_features(network, network.layout.sizes[0] + bins.n)
-        rows, dtype = setting.cut.rows, setting.dtype
+        rows, dtype = config.block_layout.partition_rows, config.dtype
         shape = sum(rows), network.layout.sizes[0]
-        setting = replace(
-            setting,
-            name=uuid4().hex,
-            cut=Cut(rows, block_rows(network, shape[0], dtype.itemsize)),
+        config = replace(
+            config,
+            token=uuid4().hex,
+            block_layout=BlockLayout(
+                rows, block_rows(network, shape[0], dtype.itemsize)
+            ),
         )
-        alone = self._replace(setting=setting, shared=self.crew.share(setting))
-        setting = replace(
-            setting,
-            name=uuid4().hex,
+        alone = self._replace(config=config, shared=self.crew.share(config))
+        config = replace(
+            config,
+            token=uuid4().hex,
             network=network,
-            keeps=are_kept(shape, dtype),
+            caches_blocks=are_kept(shape, dtype),
             bins=bins,
         )
         problem = self._replace(
-            setting=setting, shared=self.crew.share(setting), bin_edges=edges
+            config=config, shared=self.crew.share(config), bin_edges=edges
         )
         if units is None:
             origin = np.zeros(bins.n)
@@ -176,27 +178,27 @@ class DaskProblem(NamedTuple):
             return inf
         return n_combinations([reduce(np.union1d, column) for column in zip(*known)])
 
-    def splits(self, bounds: Sequence[tuple[float, float]]) -> list[Split]:
+    def splits(self, bounds: Sequence[tuple[float, float]]) -> list[HashSplit]:
         """Of each pair of shares, the rows that lie between them in their class."""
         return found_splits(self.crew, self.shared, bounds)
 
-    def is_usable(self, split: Split) -> bool:
+    def is_usable(self, split: HashSplit) -> bool:
         """Whether both classes have weight on both sides."""
         trained, watched = self.totals(split)
         return bool(trained.all() and watched.all())
 
-    def _totals(self, split: Split | None) -> tuple[list[int], np.ndarray]:
+    def _totals(self, split: HashSplit | None) -> tuple[list[int], np.ndarray]:
         sums, n_held_out = [0] * 4, np.zeros(2, np.intp)
         for some in self.crew.each(totals, self.shared, split):
             sums, n_held_out = added(sums, some.sums), n_held_out + some.n_held_out
         return sums, n_held_out
 
-    def totals(self, split: Split | None) -> tuple[Array, Array]:
+    def totals(self, split: HashSplit | None) -> tuple[Array, Array]:
         """Of each class, the weight that is trained on and that is held out."""
         trained, watched = as_floats(self._totals(split)[0]).reshape(2, 2)
         return trained, watched
 
-    def constant_losses(self, given: Rows | None, split: Split | None) -> Constant:
+    def constant_losses(self, given: Rows | None, split: HashSplit | None) -> Constant:
         """The losses of one who knows only how frequent the classes are."""
         sums, n_held_out = self._totals(split)
         known = as_floats(added(sums[:2], sums[2:]))
@@ -206,13 +208,13 @@ class DaskProblem(NamedTuple):
         """Labels as the user writes them."""
         return self.classes[y.astype(np.intp)]
 
-    def rows(self, split: Split) -> Rows:
+    def rows(self, split: HashSplit) -> Rows:
         """They stay where they are."""
         raise NotImplementedError
 
     def examples(self) -> Rows:
         """A few rows of every partition."""
-        n = ceil(EXAMPLES / len(self.setting.cut.rows))
+        n = ceil(EXAMPLES / len(self.config.block_layout.partition_rows))
         heads = [h for h in self.crew.each(head, self.shared, n) if len(h[1])]
         features, second, weights = zip(*heads)
         X = vstack(features, "csr") if issparse(features[0]) else np.vstack(features)
@@ -242,18 +244,18 @@ class DaskProblem(NamedTuple):
             return
         n_columns = len(reading.columns)
         network = with_features(self.network, n_columns)
-        rows, dtype = self.setting.cut.rows, self.dtype
-        setting = replace(
-            self.setting,
-            name=uuid4().hex,
+        rows, dtype = self.config.block_layout.partition_rows, self.dtype
+        config = replace(
+            self.config,
+            token=uuid4().hex,
             network=network,
-            cut=Cut(
+            block_layout=BlockLayout(
                 rows, block_rows(network, sum(rows), dtype.itemsize, self.is_sparse)
             ),
-            keeps=are_kept((sum(rows), n_columns), dtype),
+            caches_blocks=are_kept((sum(rows), n_columns), dtype),
             reading=reading,
         )
-        yield DaskData(self._replace(setting=setting, shared=self.crew.share(setting)))
+        yield DaskData(self._replace(config=config, shared=self.crew.share(config)))
 
 
 class DaskData(NamedTuple):
@@ -271,10 +273,10 @@ class DaskData(NamedTuple):
         """All rows at every step."""
         return
 
-    def sums(self, held_out: Split | None) -> tuple[Total, Batches]:
+    def sums(self, held_out: HashSplit | None) -> tuple[Total, Batches]:
         """The sums over all rows; there are no mini-batches."""
-        crew, setting, shared, *_ = self.problem
-        return crew.total(setting, shared, held_out), lambda number: iter(())
+        crew, config, shared, *_ = self.problem
+        return crew.total(config, shared, held_out), lambda number: iter(())
 
 
 def problem_of(
@@ -307,15 +309,15 @@ def problem_of(
     filled = [some for some in described if some.shape[0]]
     dtype = precision(clf.dtype, [some.dtype for some in filled])
 
-    def setting_in(dtype: np.dtype) -> Setting:
-        return Setting(
+    def config_in(dtype: np.dtype) -> BroadcastConfig:
+        return BroadcastConfig(
             uuid4().hex,
             network,
             dtype,
             classes,
             unit,
             weights.by_class,
-            Cut(rows, block_rows(network, shape[0], dtype.itemsize, is_sparse)),
+            BlockLayout(rows, block_rows(network, shape[0], dtype.itemsize, is_sparse)),
             are_kept(shape, dtype),
             clf.n_jobs,
         )
@@ -326,18 +328,18 @@ def problem_of(
         moments = _moments(crew, shared, filled)
         return units_by(moments, shape[1], clf.feature_scaling, dtype)
 
-    setting = setting_in(dtype)
-    shared = crew.share(setting)
+    config = config_in(dtype)
+    shared = crew.share(config)
     found = units_in(dtype)
     if clf.dtype == "auto" and not found.suit(dtype):
         dtype = np.dtype(np.float64)
-        setting = setting_in(dtype)
-        shared = crew.share(setting)
+        config = config_in(dtype)
+        shared = crew.share(config)
         found = units_in(dtype)
     if is_sparse and units is None:
         found = found.without_constant()
     return DaskProblem(
-        crew, setting, shared, found, weights.alpha, weights.unit, is_sparse
+        crew, config, shared, found, weights.alpha, weights.unit, is_sparse
     )
 
 

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skdeepbin.dask._broadcast import HashSplit
 from skdeepbin.dask._crew import Crew
 from skdeepbin.dask._part import Sums, brackets, first_bits, groups
-from skdeepbin.dask._setting import Split
 from skdeepbin.engine._split import n_in_effect
 from skdeepbin.inputs._weights import as_floats
 
@@ -47,7 +47,7 @@ class Search(NamedTuple):
 
 def found_splits(
     crew: Crew, shared: Any, bounds: Sequence[tuple[float, float]]
-) -> list[Split]:
+) -> list[HashSplit]:
     """Of each pair of shares, the rows that lie between them in their class."""
     shares = sorted({share for pair in bounds for share in pair if share})
     begins = {(number, 0.0): 0 for number in (0, 1)}
@@ -57,7 +57,7 @@ def found_splits(
     for start, stop in bounds:
         first = begins[0, float(start)], begins[1, float(start)]
         last = begins[0, float(stop)] - 1, begins[1, float(stop)] - 1
-        splits.append(Split(first, last))
+        splits.append(HashSplit(first, last))
     return splits
 
 

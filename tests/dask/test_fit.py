@@ -315,7 +315,7 @@ def test_a_checkpoint_goes_on_with_the_same_bits(data, tmp_path):
     class Enough(Exception):
         pass
 
-    def stop(watcher, network, step):
+    def stop(observer, network, step):
         if step.iteration == 5:
             raise Enough
         return False

@@ -34,7 +34,7 @@ def kill(client):
 def at(iteration, act, monkeypatch):
     """Do something after an iteration."""
 
-    def on_step(watcher, network, step):
+    def on_step(observer, network, step):
         if step.iteration == iteration:
             act()
         return False
@@ -72,7 +72,7 @@ def test_a_worker_that_joins_is_used(given, undisturbed, monkeypatch):
             client.cluster.scale(2)
             client.wait_for_workers(2, timeout=60)
 
-        def note(watcher, network, step):
+        def note(observer, network, step):
             if step.iteration == 3:
                 join()
             if step.iteration == 10:

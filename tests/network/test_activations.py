@@ -21,7 +21,12 @@ NAMES |= {"max": np.maximum, "min": np.minimum}
 
 def formula(name):
     """The function of a row as the documentation has it."""
-    return lambda z: eval(ACTIVATIONS[name].formula, NAMES, {"z": z}) + 0 * z
+
+    def f(z):
+        with np.errstate(over="ignore"):
+            return eval(ACTIVATIONS[name].formula, NAMES, {"z": z}) + 0 * z
+
+    return f
 
 
 def slope(name, z):

@@ -118,8 +118,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         The width of each hidden layer. An int is the width of every hidden layer, with
         `depth` of them. ``()`` is no hidden layer: logistic regression.
 
-    activation : {"identity", "logistic", "relu", "tanh"}, object or list, \
-            default="relu"
+    activation : {"identity", "leaky_relu", "logistic", "relu", "tanh"}, \
+            object or list, default="relu"
         The function f of the hidden layers; a list has one for each of them. An object
         is a function of your own, with the methods ``forward(Z)`` and
         ``derivative(Z)``. Both take pre-activations and return an array of the same
@@ -137,9 +137,9 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         from: "he" is ``sqrt(2 / fan_in)`` [1]_, "xavier" is
         ``sqrt(2 / (fan_in + fan_out))`` [2]_, a float is itself, for scaled features.
         Biases start at zero, that of the output at the logit of the class frequencies.
-        "auto" is for each layer "he" for relu and "xavier" for the others (for the
-        output that of the last hidden layer), and what suits them beyond
-        that: a tenth of it in the output layer (not in a second start, nor for
+        "auto" is for each layer "he" for relu and leaky_relu and "xavier" for the
+        others (for the output that of the last hidden layer), and what suits them
+        beyond that: a tenth of it in the output layer (not in a second start, nor for
         logistic), random biases in the first layer, for logistic weights 3 times (in
         the first and the last layer) or 9 times as large, and from 30 features on a
         first layer that is smaller by ``(30 / n_features)^2``.
@@ -178,8 +178,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         weights as in :class:`~sklearn.neural_network.MLPClassifier`; without a hidden
         layer and for standardised features it is ``1 / C`` of
         :class:`~sklearn.linear_model.LogisticRegression`. "auto" suits any amount of
-        data. Where rows validate, it is 10 for relu and identity, and then 1 from the
-        best weights so far, of which the better by validation stays; it is 0.3 for
+        data. Where rows validate, it is 10 for relu, leaky_relu and identity, and then
+        1 from the best weights so far, of which the better by validation stays; 0.3 for
         tanh and 0.05 for logistic; never less than p / 8 (p / 24 for logistic), where p
         is the mean squared norm of a scaled row, the number of features where all are
         scaled by their deviation. With ``w = 4 w_1 w_2 / (w_1 + w_2)``, twice the

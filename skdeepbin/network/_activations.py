@@ -96,6 +96,24 @@ class Activation:
         return "dead" if self.dies else "saturated" if self.saturates else None
 
 
+# The slope of leaky_relu below zero, after Maas, Hannun, Ng (2013), Rectifier
+# nonlinearities improve neural network acoustic models; PyTorch has the same.
+LEAK = 0.01
+
+
+def _leaky_relu_forward(Z: Array) -> None:
+    np.maximum(Z, LEAK * Z, out=Z)
+
+
+def _leaky_relu_derivative(A: Array, spare: Array) -> None:
+    np.greater(A, 0, out=A)
+    np.maximum(A, LEAK, out=A)
+
+
+def _leaky_relu_onnx(graph: Graph, Z: str) -> str:
+    return graph.node("Max", Z, graph.node("Mul", Z, graph.number(LEAK)))
+
+
 def _relu_forward(Z: Array) -> None:
     # Against a row of zeros, not the number 0: NumPy vectorises only the first.
     np.maximum(Z, np.zeros(Z.shape[-1], Z.dtype), out=Z)
@@ -165,6 +183,16 @@ _ROWS = [
         onnx=_identity_onnx,
         torch="Identity",
         mlp="identity",
+        **_LIKE_RELU,
+    ),
+    Activation(
+        "leaky_relu",
+        "max(z, 0.01 * z)",
+        _leaky_relu_forward,
+        _leaky_relu_derivative,
+        onnx=_leaky_relu_onnx,
+        torch="LeakyReLU",
+        init="he",
         **_LIKE_RELU,
     ),
     Activation(  # f(z) = 1/2 + tanh(z / 2) / 2

@@ -90,8 +90,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         The width of each hidden layer. An int is the width of every hidden layer, with
         `depth` of them. ``()`` is no hidden layer: logistic regression.
 
-    activation : {"identity", "logistic", "relu", "tanh"}, object or list, \
-            default="relu"
+    activation : {"elu", "identity", "leaky_relu", "logistic", "relu", "tanh"}, \
+            object or list, default="relu"
         The function f of the hidden layers; a list has one for each of them. An object
         is a function of your own, with the methods ``forward(Z)`` and
         ``derivative(Z)``. Both take pre-activations and return an array of the same
@@ -109,11 +109,11 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         from: "he" is ``sqrt(2 / fan_in)`` [1]_, "xavier" is
         ``sqrt(2 / (fan_in + fan_out))`` [2]_, a float is itself, for scaled features.
         Biases start at zero, that of the output at the logit of the class frequencies.
-        "auto" is for each layer "he" for relu and "xavier" for the others (for the
-        output that of the last hidden layer), and what suits them beyond
+        "auto" is for each layer "he", or "xavier" for identity, logistic, tanh and your
+        own (for the output that of the last hidden layer), and what suits them beyond
         that: a tenth of it in the output layer (not in a second start, nor for
-        logistic), random biases in the first layer, for logistic weights 3 times (in
-        the first and the last layer) or 9 times as large, and from 30 features on a
+        logistic), random biases in the first layer, weights that are larger by a factor
+        on either side of a layer (3 for logistic, 2 for elu), and from 30 features on a
         first layer that is smaller by ``(30 / n_features)^2``.
 
     solver : {"auto", "gd", "momentum", "nesterov", "adam", "rprop", "lbfgs"}, \
@@ -137,7 +137,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         mini-batches it is 0.03 for "momentum" and "nesterov". In `partial_fit`, on
         other rows at each call, these three have the rates of mini-batches times
         ``min(1, 10 / p)``, with the p of `alpha`. For "adam" and "rprop" it is as much
-        larger for logistic as weights are (see `init`), and from 30 features on smaller
+        larger as weights are (see `init`), and from 30 features on smaller
         by ``30 / n_features``, but at least 0.3 of it. Where the loss does run
         away, training goes on from its best point with a tenth of the rate, at most
         three times.
@@ -150,16 +150,17 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         weights as in :class:`~sklearn.neural_network.MLPClassifier`; without a hidden
         layer and for standardised features it is ``1 / C`` of
         :class:`~sklearn.linear_model.LogisticRegression`. "auto" suits any amount of
-        data. Where rows validate, it is 10 for relu and identity, and then 1 from the
-        best weights so far, of which the better by validation stays; it is 0.3 for
-        tanh and 0.05 for logistic; never less than p / 8 (p / 24 for logistic), where p
-        is the mean squared norm of a scaled row, the number of features where all are
-        scaled by their deviation. With ``w = 4 w_1 w_2 / (w_1 + w_2)``, twice the
-        harmonic mean of the weights of the classes, all of them are scaled down to at
-        most ``w / 10``.
-        Where no rows validate, it is 5, 0.3 or 0.05, and less on few rows or features:
-        times ``min(1, 0.14 sqrt(p) max(1, (w / 40)^(1/4)), 0.016 sqrt(p) w)``. In
-        `partial_fit` it is the same of the rows of the call, at most ``w / 50``.
+        data. Where rows validate, it is 10, and then 1 from the best weights so far, of
+        which the better by validation stays; for functions that a strong one would hold
+        to a straight line it is 3 and 0.3 (elu), 0.3 (tanh) or 0.05 (logistic). It is
+        never less than p / 8 (over the factor of `init`), where p is the mean squared
+        norm of a scaled row, the number of features where all are scaled by their
+        deviation. With ``w = 4 w_1 w_2 / (w_1 + w_2)``, twice the harmonic mean of the
+        weights of the classes, all of them are scaled down to at most ``w / 10``.
+        Where no rows validate, it is 5, 2, 0.3 or 0.05, and less on few rows or
+        features: times
+        ``min(1, 0.14 sqrt(p) max(1, (w / 40)^(1/4)), 0.016 sqrt(p) w)``.
+        In `partial_fit` it is the same of the rows of the call, at most ``w / 50``.
         Where hidden layers have several activations, it is that of the one with the
         weakest penalty, and one of your own has that of tanh.
         Weights that are normalised, whose root mean square is less than 1, count as
@@ -196,8 +197,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         negative of its score, or without validation the loss.
 
     n_iter_no_change : int, default=20
-        See `tol`. With validation it is twice as many for tanh and logistic, which rest
-        for a while where they are linear, and for functions of your own.
+        See `tol`. With validation it is twice as many for elu, tanh and logistic, which
+        rest for a while where they are linear, and for functions of your own.
 
     early_stopping : bool or "auto", default="auto"
         Whether some rows are held out of training to tell when to stop. The weights

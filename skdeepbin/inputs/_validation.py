@@ -97,7 +97,7 @@ def _is_activation(value: Any) -> bool:
 def _are_activations(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return all(map(_is_activation, value))
-    return is_own(value)
+    return _is_activation(value)
 
 
 def _or_word(rule: Rule, must_be: str, holds: Callable[[Any], bool]) -> Rule:

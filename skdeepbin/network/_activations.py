@@ -96,6 +96,41 @@ class Activation:
         return "dead" if self.dies else "saturated" if self.saturates else None
 
 
+def _elu_forward(Z: Array) -> None:
+    below = np.expm1(np.minimum(Z, 0))
+    np.maximum(Z, below, out=Z)  # e^z - 1 is not below z
+
+
+def _elu_derivative(A: Array, spare: Array) -> None:
+    np.minimum(A, 0, out=A)  # e^z = a + 1 below zero
+    A += 1
+
+
+def _elu_onnx(graph: Graph, Z: str) -> str:
+    # onnxruntime has Elu in float32 alone.
+    below = graph.node("Exp", graph.node("Min", Z, graph.number(0)))
+    below = graph.node("Sub", below, graph.number(1))
+    return graph.node("Add", graph.node("Relu", Z), below)
+
+
+# The slope of leaky_relu below zero, after Maas, Hannun, Ng (2013), Rectifier
+# nonlinearities improve neural network acoustic models; PyTorch has the same.
+LEAK = 0.01
+
+
+def _leaky_relu_forward(Z: Array) -> None:
+    np.maximum(Z, LEAK * Z, out=Z)
+
+
+def _leaky_relu_derivative(A: Array, spare: Array) -> None:
+    np.greater(A, 0, out=A)
+    np.maximum(A, LEAK, out=A)
+
+
+def _leaky_relu_onnx(graph: Graph, Z: str) -> str:
+    return graph.node("Max", Z, graph.node("Mul", Z, graph.number(LEAK)))
+
+
 def _relu_forward(Z: Array) -> None:
     # Against a row of zeros, not the number 0: NumPy vectorises only the first.
     np.maximum(Z, np.zeros(Z.shape[-1], Z.dtype), out=Z)
@@ -157,6 +192,19 @@ _LIKE_RELU: Any = {
 }
 
 _ROWS = [
+    Activation(  # Clevert, Unterthiner, Hochreiter (2016), arxiv.org/abs/1511.07289
+        "elu",
+        "max(z, 0) + min(expm1(z), 0)",
+        _elu_forward,
+        _elu_derivative,
+        onnx=_elu_onnx,
+        torch="ELU",
+        saturates=(-0.98, np.inf),  # 98 % of its slope
+        init="he",
+        alphas=(3.0, 0.3),
+        alpha=2.0,
+        stretch=2.0,
+    ),
     Activation(
         "identity",
         "z",
@@ -165,6 +213,16 @@ _ROWS = [
         onnx=_identity_onnx,
         torch="Identity",
         mlp="identity",
+        **_LIKE_RELU,
+    ),
+    Activation(
+        "leaky_relu",
+        "max(z, 0.01 * z)",
+        _leaky_relu_forward,
+        _leaky_relu_derivative,
+        onnx=_leaky_relu_onnx,
+        torch="LeakyReLU",
+        init="he",
         **_LIKE_RELU,
     ),
     Activation(  # f(z) = 1/2 + tanh(z / 2) / 2

@@ -1,31 +1,33 @@
 from fractions import Fraction
-from math import tanh
 
 import numpy as np
 import pytest
 from scipy import sparse
-from scipy.special import expit
 
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import initialize, xavier
 from skdeepbin.network._network import Network, few_logits
 from skdeepbin.network._overflow import FAR, mark_overflow, wide_logits
 from skdeepbin.network._parameters import Layout, Parameters
+from tests.network.test_activations import formula
 
-# Of fractions: exact, or where that cannot be to the last bits of a float.
-EXACTLY = {
-    "identity": lambda z: z,
-    "logistic": lambda z: Fraction(float(expit(float(max(min(z, 1000), -1000))))),
-    "relu": lambda z: max(z, Fraction(0)),
-    "tanh": lambda z: Fraction(tanh(max(min(z, 1000), -1000))),
-}
+END = 2**40  # from where on a function is a constant or a straight line
+
+
+def exactly(name, z):
+    """The activation of a fraction, to the last bits of a float."""
+    if abs(z) < END:
+        return Fraction(float(formula(name)(float(z))))
+    end = float(formula(name)(float(END if z > 0 else -END)))
+    is_line = abs(end) > 2**20
+    return Fraction(end) * (abs(z) / END if is_line else 1)
 
 
 def exact_logit(parameters, name, x):
     """The logit of one row as a fraction."""
     z = [Fraction(float(number)) for number in x]
     for layer, (W, b) in enumerate(zip(*parameters)):
-        a = [EXACTLY[name](number) for number in z] if layer else z
+        a = [exactly(name, number) for number in z] if layer else z
         z = [
             sum(
                 (Fraction(float(w)) * one for w, one in zip(column, a) if w),

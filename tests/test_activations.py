@@ -170,7 +170,7 @@ def test_no_hidden_layer(moons):
     for given in ("tanh", [], Softplus()):
         clf = DeepBinaryClassifier((), given, max_iter=5).fit(*moons)
         assert clf.activations_ == []
-        assert clf._fitted_activation == "identity"
+        assert clf.model_.activations == ()
 
 
 @pytest.mark.filterwarnings("always::skdeepbin.diagnosis.LearningWarning")

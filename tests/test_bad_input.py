@@ -241,7 +241,7 @@ def test_a_network_beyond_memory_is_refused_before_work(sizes, before, monkeypat
     message = r"needs [\d,]{14,} bytes .* Lower `hidden_layer_sizes` or `depth`"
     bad = {"hidden_layer_sizes": sizes}
     if before == "unfitted":
-        monkeypatch.setattr("skdeepbin._classifier.units_of", read)
+        monkeypatch.setattr("skdeepbin.inputs._dataset.units_of", read)
         monkeypatch.setattr("skdeepbin.inputs._dataset.row_hashes", read)
     assert_refused(bad, (X, Y), MemoryError, message, before)
 
@@ -288,7 +288,7 @@ def test_a_memory_map_that_is_cut_short_during_fit(tmp_path, monkeypatch):
                 file.truncate(4096)
 
     model = DeepBinaryClassifier(4, max_iter=3)
-    model._observed = lambda problem, callbacks: nullcontext(Cut())
+    monkeypatch.setattr("skdeepbin._classifier.observed", lambda *_: nullcontext(Cut()))
     before = dict(vars(model))
     with pytest.raises(OSError, match="has become 4096"):
         model.fit(data, np.arange(20_000) % 2)

@@ -8,8 +8,8 @@ import pytest
 from sklearn.datasets import make_moons
 
 from skdeepbin import DeepBinaryClassifier
-from skdeepbin._classifier import ModelValidator
 from skdeepbin.inputs._dataset import Rows
+from skdeepbin.model._validator import ModelValidator
 from skdeepbin.training._observer import Observer
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -45,20 +45,21 @@ def test_what_validates_has_the_users_parameters(
         clf, scorer if has_scorer else None, has_loss, problem, Rows(X[:50], Y[:50], w)
     )
     loss, score = validator(theta)
+    model = validator._clf
     layout = problem.network.layout
     weights, biases = layout.views(problem.units.to_user(theta, layout).astype(dtype))
-    for found, part in zip([*clf.coefs_, *clf.intercepts_], [*weights, *biases]):
+    for found, part in zip([*model.coefs_, *model.intercepts_], [*weights, *biases]):
         np.testing.assert_array_equal(found, part)
         assert found.dtype == dtype
     assert isnan(score) == (not has_scorer)
     if has_scorer:
         ((estimator, rows, labels, given),) = told
-        assert (estimator, score, given) == (clf, 0.75, w)
+        assert (estimator, score, given) == (model, 0.75, w)
         np.testing.assert_array_equal(rows, X[:50])
         np.testing.assert_array_equal(labels, Y[:50])
     assert isnan(loss) == (not has_loss)
     if has_loss:
-        z = clf.decision_function(X[:50]).astype(float)
+        z = model.decision_function(X[:50]).astype(float)
         losses = np.logaddexp(0, np.where(Y[:50], -z, z))
         expected = np.average(losses, weights=w)
         assert loss == pytest.approx(expected, rel=1e-5)

@@ -2,6 +2,7 @@
 
 import pickle
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
@@ -25,6 +26,12 @@ GIVEN |= {"two": ["relu", "tanh"], "own": Softplus(), "own, last": ("logistic", 
 KINDS = {name: {"activation": given} for name, given in GIVEN.items()}
 KINDS |= {f"init {name}": {"init": name} for name in INITIALIZERS}
 every = pytest.mark.parametrize("kind", KINDS)
+
+
+@pytest.fixture(autouse=True)
+def no_picture_stays():
+    yield
+    plt.close("all")
 
 
 def make(kind, **changes):

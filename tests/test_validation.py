@@ -66,7 +66,7 @@ def test_what_validates_has_the_users_parameters(
 
 
 @pytest.mark.parametrize("given", [False, True])
-def test_each_network_is_validated_on_its_own_rows(given):
+def test_each_network_is_validated_on_its_own_rows(given, monkeypatch):
     """Those that it holds out, at every point; or those of the user for all."""
     seen, points = [], []
 
@@ -80,7 +80,8 @@ def test_each_network_is_validated_on_its_own_rows(given):
             return False
 
     clf = make(scoring=scorer, n_networks=3, n_bins=0)
-    clf._observed = lambda problems, callbacks: nullcontext(Notes())
+    watched = "skdeepbin._classifier.observed"
+    monkeypatch.setattr(watched, lambda *_: nullcontext(Notes()))
     rows = {"X_val": X[:40], "y_val": Y[:40]} if given else {}
     clf.fit(X, Y, **rows)
     assert len(seen) == len(points) == 3 * 7

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from math import inf, sqrt
+from math import inf, isinf, sqrt
 from typing import NamedTuple
+
+from skdeepbin.network._activations import activation_of
 
 
 class Traits(NamedTuple):
@@ -49,3 +51,14 @@ TRAITS = {
         "(z{l} > 0)", slope_of_output="relu", slope_of_input="relu", can_die=True
     ),
 }
+
+
+def traits_of(name: str) -> Traits:
+    """Return the facts about an activation; of one without a row, its formula alone."""
+    if name in TRAITS:
+        return TRAITS[name]
+    row = activation_of(name)
+    low, high = row.saturates or (-inf, inf)
+    middle = 0.0 if isinf(high - low) else (low + high) / 2
+    slope = f"f'(z{{l}}) of f(z) = {row.formula}"
+    return Traits(slope, middle=middle, saturated=high - middle, can_die=row.dies)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from skdeepbin.diagnosis._activations import TRAITS
+from skdeepbin.diagnosis._activations import traits_of
 from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Array
 
@@ -82,7 +82,7 @@ def measure(
 
 def shares(activation: str, A: Sequence[Array]) -> tuple[list[float], list[float]]:
     """Return the share of dead units and of saturated activations of each layer."""
-    traits = TRAITS[activation]
+    traits = traits_of(activation)
     dead = [float(np.mean(~(a > 0).any(axis=1))) if traits.can_die else 0.0 for a in A]
     far = [float(np.mean(abs(a - traits.middle) > traits.saturated)) for a in A]
     return dead, far

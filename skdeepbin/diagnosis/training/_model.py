@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.neural_network import MLPClassifier
 
-from skdeepbin.diagnosis._activations import TRAITS
+from skdeepbin.diagnosis._activations import traits_of
 from skdeepbin.diagnosis._fitted import (
     fitted_activation,
     fitted_alpha,
@@ -159,7 +159,7 @@ class DiagnosedModel:
         """Return the standard deviation of the weights of a layer in a usual start."""
         if self.scales_itself:
             return INITIALIZERS[activation_of(self.activation).init](fan_in, fan_out)
-        return TRAITS[self.activation].mlp_start * xavier(fan_in, fan_out)
+        return traits_of(self.activation).mlp_start * xavier(fan_in, fan_out)
 
     def start(self, fan_in: int, fan_out: int) -> float:
         """Return the standard deviation of the weights of a layer in its start."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from scipy.special import expit
 
-from skdeepbin.diagnosis._activations import TRAITS
+from skdeepbin.diagnosis._activations import traits_of
 from skdeepbin.diagnosis.backprop.catalogue._entry import (
     DIRECTION,
     BackwardContext,
@@ -104,7 +104,7 @@ def _slope_name(activation: str, kind: str, argument: str) -> tuple[str, str]:
             "Every unit passes the whole error down: the layers below learn from too "
             "large errors, and from saturated units."
         )
-    traits = TRAITS[activation]
+    traits = traits_of(activation)
     if kind in (traits.slope_of_output, traits.slope_of_input):
         near = activation == "tanh" and argument in OF_THE_LAYER
         return f"{right} taken at the wrong argument", _NEAR_ZERO if near else _SLOWER
@@ -121,7 +121,7 @@ def _centred(c: BackwardContext) -> Array:
 
 def derivatives(activation: str) -> Iterator[Entry]:
     """Yield the wrong derivatives of a hidden layer, from ``dA_l`` to ``dZ_l``."""
-    slope = TRAITS[activation].derivative
+    slope = traits_of(activation).derivative
     right = f"dZ{{l}} = dA{{l}} * {slope}"
 
     def entry(key: str, name: str, wrong: str, why: str, compute: Compute) -> Entry:

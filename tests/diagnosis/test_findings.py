@@ -1,4 +1,4 @@
-"""What a diagnosis says, in words, in HTML and as a dict."""
+"""Findings and diagnoses in words, in HTML and as a dict."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What `debug_backprop` takes and refuses, and how it asks a function."""
+"""Inputs of `debug_backprop`, and how it queries a function."""
 
 import json
 import re

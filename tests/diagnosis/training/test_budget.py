@@ -35,7 +35,7 @@ def wide(rng):
 
 @contextmanager
 def counting(monkeypatch):
-    """What the kernels are given: (part of a fit, rows, parameters) of each call."""
+    """Count calls of the kernels: (part of a fit, rows, parameters) of each."""
     part, calls = ["fit"], []
     gradient, warn = Network.loss_and_gradient, _classifier.warn_of_failure
 
@@ -54,7 +54,7 @@ def counting(monkeypatch):
 
 
 def products(calls, part):
-    """Of rows and parameters, in a part of a fit."""
+    """Return the products of rows and parameters in a part of a fit."""
     return sum(n * size for of, n, size in calls if of == part)
 
 

@@ -1,4 +1,4 @@
-"""What `diagnose` accepts, and what it refuses."""
+"""Inputs that `diagnose` accepts, and those that it refuses."""
 
 import json
 import warnings

@@ -80,7 +80,7 @@ def test_sick(name):
 
 
 def test_no_other_setting_may_be_left_to_try():
-    """Of two layers of tanh from a usual start, whose gradients explode."""
+    """Two layers of tanh from a usual start, whose gradients explode."""
     exploding = scripted.layers(error=[99, 9, 1])
     assert RULES["exploding_gradient"](scripted.evidence(layers=exploding)) is None
     e = scripted.evidence(layers=exploding, trials=out_of_budget)

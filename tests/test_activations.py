@@ -1,8 +1,8 @@
 """Every activation and initialiser, in all that a classifier does."""
 
 import pickle
+import sys
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
@@ -31,7 +31,8 @@ every = pytest.mark.parametrize("kind", KINDS)
 @pytest.fixture(autouse=True)
 def no_picture_stays():
     yield
-    plt.close("all")
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
 
 
 def make(kind, **changes):
@@ -124,6 +125,7 @@ def test_sparse_rows_and_rows_that_overflow(kind, moons):
 
 @every
 def test_it_is_shown(kind, moons):
+    pytest.importorskip("matplotlib", reason="a report has pictures")
     clf = make(kind).fit(*moons)
     page = report(clf, *moons)
     (layers,) = [row[1] for row in page.sections[2].parts[0].rows if "Layers" in row]

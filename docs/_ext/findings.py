@@ -14,9 +14,8 @@ class Findings(SphinxDirective):
         """Write the table in Markdown, and have it parsed."""
         lines = ["| code | severity | found | remedy |", "| --- | --- | --- | --- |"]
         lines += [
-            f"| `{row.code}` | {', '.join(row.severity)} | {row.meaning} "
-            f"| {row.remedy} |"
-            for row in FINDINGS
+            f"| `{r.code}` | {', '.join(r.severity)} | {r.meaning} | {r.remedy} |"
+            for r in FINDINGS
         ]
         table = nodes.container()
         self.state.nested_parse(StringList(lines, "findings"), 0, table)

@@ -8,6 +8,7 @@ import numpy as np
 
 from skdeepbin.engine._bins import Bins
 from skdeepbin.engine._scaling import Units
+from skdeepbin.network._activations import is_diagnosed
 from skdeepbin.network._parameters import Parameters
 
 
@@ -48,3 +49,14 @@ def training_units(clf: Any, bins: Bins | None) -> Units:
     """Return the units of training, for all columns that the first layer reads."""
     units: Units = clf.model_.scaling(bins)
     return units
+
+
+def check_is_diagnosed(clf: Any) -> None:
+    """Raise a ValueError for a network whose activations the rules do not know."""
+    activations = clf.model_.activations
+    if not is_diagnosed(activations):
+        names = ", ".join(row.name for row in activations)
+        raise ValueError(
+            "`clf` must have one activation for all hidden layers, by its name, to be "
+            f"diagnosed; got {names}. Diagnose a network with one of them."
+        )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 
 from skdeepbin.diagnosis._findings import Diagnosis, Finding, worst_first
+from skdeepbin.diagnosis._fitted import check_is_diagnosed
 from skdeepbin.diagnosis.training._budget import Budget, OutOfBudget
 from skdeepbin.diagnosis.training._criteria import healthy
 from skdeepbin.diagnosis.training._evidence import (
@@ -62,7 +63,8 @@ def diagnose(clf: Any, X: Any, y: Any, sample_weight: Any = None) -> Diagnosis:
     TypeError
         If `clf` is another estimator.
     ValueError
-        If `clf` is not for two classes, or X and y do not fit it.
+        If `clf` is not for two classes, or X and y do not fit it, or its hidden layers
+        have several activations or one of your own.
     NotFittedError
         If `clf` is not fitted.
 
@@ -97,6 +99,8 @@ def diagnose(clf: Any, X: Any, y: Any, sample_weight: Any = None) -> Diagnosis:
     ('init_too_small', {'init': 'auto'})
     """
     networks = gather(clf, X, y, sample_weight)
+    if networks[0].model.scales_itself:
+        check_is_diagnosed(networks[0].model.estimator)
     warn_of_other_rows(networks)
     return diagnose_evidence(networks)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
-from sklearn.datasets import make_classification
+from sklearn.datasets import make_classification, make_moons
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from skdeepbin import DeepBinaryClassifier
 from skdeepbin.diagnosis import diagnose
 from skdeepbin.diagnosis.training._evidence import gather, sample
+from tests.own import Softplus
 
 
 @pytest.fixture(scope="module")
@@ -355,3 +356,11 @@ def test_diagnoses_are_json(moons):
         clf.coefs_[0] = clf.coefs_[0] * np.inf
     told = diagnose(clf, *moons).to_dict()
     assert json.loads(json.dumps(told, allow_nan=False))
+
+
+@pytest.mark.parametrize("activation", [["relu", "tanh"], Softplus()])
+def test_activations_that_no_rule_knows_are_refused_by_name(activation):
+    X, y = make_moons(60, random_state=0)
+    clf = DeepBinaryClassifier((3, 3), activation, max_iter=3, random_state=0).fit(X, y)
+    with pytest.raises(ValueError, match=r"got (relu, tanh|Softplus)"):
+        diagnose(clf, X, y)

@@ -4,7 +4,7 @@ What do the pictures of a fit show?
 
 Six hidden layers with the logistic function, and the same with "relu": the loss of
 each, what arrives of the gradient at each layer, and which units are saturated or dead.
-Then a committee of five, and whether its networks agree.
+Then an ensemble of five, and whether its networks agree.
 """
 
 import matplotlib.pyplot as plt
@@ -13,7 +13,7 @@ from sklearn.datasets import load_breast_cancer
 from skdeepbin import DeepBinaryClassifier
 from skdeepbin.plotting import (
     ActivationDisplay,
-    CommitteeDisplay,
+    EnsembleDisplay,
     GradientFlowDisplay,
     LossCurveDisplay,
 )
@@ -42,11 +42,11 @@ ActivationDisplay.from_estimator(fits["relu"], X, ax=axes[1, 0])
 axes[1, 0].set_title("relu")
 
 # %%
-# Of a committee: for each row the probability by the committee, and how far its
+# Of an ensemble: for each row the probability by the ensemble, and how far its
 # networks lie apart.
 
-committee = DeepBinaryClassifier(n_networks=5, random_state=0).fit(X, y)
-CommitteeDisplay.from_estimator(committee, X, y, ax=axes[1, 1])
+ensemble = DeepBinaryClassifier(n_networks=5, random_state=0).fit(X, y)
+EnsembleDisplay.from_estimator(ensemble, X, y, ax=axes[1, 1])
 
 for name, clf in fits.items():
     print(f"{name:9} log loss {clf.loss_:.3f} after {clf.n_iter_} iterations", end="")

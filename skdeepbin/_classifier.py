@@ -222,7 +222,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         "balanced" gives both classes the same sum of weights.
 
     n_networks : int, default=1
-        The number of networks, a committee whose logits are averaged. Each starts from
+        The number of networks, an ensemble whose logits are averaged. Each starts from
         other weights, and each holds out another of `n_networks` equal parts of the
         rows (then `validation_fraction` is not used). `coefs_`, `intercepts_` and the
         columns of `history_` have one axis more, in front.
@@ -303,13 +303,13 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         has no bins. None where no network reads any.
 
     alpha_ : float or ndarray of shape (`n_networks`,)
-        The `alpha` of the fitted weights, of a committee one for each network.
+        The `alpha` of the fitted weights, of an ensemble one for each network.
 
     best_loss_ : float
         The least that this loss was at any iteration.
 
     loss_curve_ : list of float
-        The loss after each iteration; of a committee, the mean.
+        The loss after each iteration; of an ensemble, the mean.
 
     history_ : dict of ndarray of shape (`n_iter_` + 1,)
         What was measured at the start and after each iteration: "loss",
@@ -326,7 +326,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     stop_reason_ : {"converged", "early_stopping", "callback", "max_iter", \
             "diverged", "interrupted"}
-        Why training ended; of a committee, the worst.
+        Why training ended; of an ensemble, the worst.
 
     validation_scores_ : ndarray of shape (`n_iter_` + 1,) or None
         The negative validation loss, or what `scoring` gives, at the start and after
@@ -533,7 +533,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             After any of these the classifier is as it was before.
         KeyboardInterrupt
             At Ctrl-C. The classifier is then fitted with the best weights so far, if
-            any were found, and `stop_reason_` is "interrupted"; of a committee, with
+            any were found, and `stop_reason_` is "interrupted"; of an ensemble, with
             the networks that were begun.
 
         Warns

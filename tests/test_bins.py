@@ -1,4 +1,4 @@
-"""Bins that networks of a committee read: agreement with the encoder, identities."""
+"""Bins that networks of an ensemble read: agreement with the encoder, identities."""
 
 import pickle
 import tracemalloc

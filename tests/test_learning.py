@@ -1,4 +1,4 @@
-"""That it learns: solvers, stopping, validation, committees, steps one by one."""
+"""That it learns: solvers, stopping, validation, ensembles, steps one by one."""
 
 import warnings
 from itertools import chain, repeat
@@ -336,12 +336,12 @@ def test_validation_rows_with_other_frequencies_are_no_failure(moons):
     model.fit(X[rare], y[rare], X_val=X, y_val=noisy)
 
 
-# Committees
+# Ensembles
 
 
 @FEW
 @pytest.mark.parametrize("container", [np.asarray, csr_array])
-def test_a_committee_averages_logits(container, cancer):
+def test_a_ensemble_averages_logits(container, cancer):
     X, y = cancer
     model = DeepBinaryClassifier(
         8, n_networks=3, max_iter=30, init="he", random_state=0
@@ -364,7 +364,7 @@ def test_a_committee_averages_logits(container, cancer):
     assert len(np.unique(starts)) == 3
 
 
-def test_a_committee_is_better_than_its_networks_on_average(cancer):
+def test_a_ensemble_is_better_than_its_networks_on_average(cancer):
     X, y = cancer
     one, five = (
         -cross_val_score(

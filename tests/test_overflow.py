@@ -142,7 +142,7 @@ def test_features_and_weights_at_opposite_ends(activation, container):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_the_sum_over_a_committee_does_not_overflow(dtype):
+def test_the_sum_over_a_ensemble_does_not_overflow(dtype):
     model = fitted((), dtype, n_networks=5)
     half = np.finfo(dtype).max / 2
     model.coefs_ = [np.zeros((5, 5, 1), dtype)]

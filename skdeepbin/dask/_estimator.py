@@ -107,10 +107,10 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
         Factors on the sample weights by class.
 
     n_networks : int, default=1
-        The number of networks, a committee whose logits are averaged.
+        The number of networks, an ensemble whose logits are averaged.
 
     n_bins : "auto" or int, default="auto"
-        The bins of each feature that every other network of a committee reads.
+        The bins of each feature that every other network of an ensemble reads.
 
     warm_start : bool, default=False
         Whether `fit` goes on from where the last fit ended.

@@ -47,7 +47,7 @@ def to_mlp(clf: DeepBinaryClassifier) -> MLPClassifier:
     Parameters
     ----------
     clf : DeepBinaryClassifier
-        Fitted. A committee becomes one network with the mean of the logits, in which
+        Fitted. An ensemble becomes one network with the mean of the logits, in which
         the networks lie side by side::
 
             W_1 = [W_1^1 .. W_1^k],  W_l = diag(W_l^1 .. W_l^k),  W_L = [W_L^1; ..] / k
@@ -283,7 +283,7 @@ def _for_ours(mlp: MLPClassifier) -> dict[str, Any]:
 
 
 def _history(mlp: MLPClassifier, n_layers: int) -> History:
-    """What it recorded; of "lbfgs" that is the last loss alone."""
+    """Return what it recorded; of "lbfgs" that is the last loss alone."""
     losses = [nan] * (mlp.n_iter_ - 1) + [mlp.loss_]
     if mlp.solver != "lbfgs":
         losses = mlp.loss_curve_

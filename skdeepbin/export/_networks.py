@@ -1,4 +1,4 @@
-"""The fitted classifier that is exported, and its committee as one network.
+"""The fitted classifier that is exported, and its ensemble as one network.
 
 The mean of the logits of k networks is the logit of a single one, in which the networks
 lie side by side::
@@ -71,12 +71,12 @@ LAYERS_OF_BINS = 2
 
 
 def reads_bins(clf: Any) -> bool:
-    """Whether a network reads bins of the features beside them."""
+    """Tell if a network reads bins of the features beside them."""
     return bool(clf.model_.reads_bins)
 
 
 def one_network(clf: Any) -> Parameters:
-    """Copies of the parameters; of a committee, of the network with its logit.
+    """Copies of the parameters; of an ensemble, of the network with its logit.
 
     Where any reads bins, with two layers of relu before it.
     """

@@ -1,6 +1,6 @@
 """A fitted classifier, or a pipeline with one in it, as an ONNX model.
 
-Every layer is a ``Gemm`` and an activation; the logits of a committee are added up, and
+Every layer is a ``Gemm`` and an activation; the logits of an ensemble are added up, and
 divided by their number::
 
     z = X W_1 + b_1 ..,    probabilities = [sigmoid(-z), sigmoid(z)]
@@ -95,7 +95,7 @@ def to_onnx(estimator: Any, X_sample: Any = None) -> Any:
     Parameters
     ----------
     estimator : DeepBinaryClassifier, or a classifier with one in it
-        Fitted. A DeepBinaryClassifier needs onnx alone, a committee too. Whatever lies
+        Fitted. A DeepBinaryClassifier needs onnx alone, an ensemble too. Whatever lies
         around it, a Pipeline, a search, a CalibratedClassifierCV, is converted by
         skl2onnx; a PiecewiseLinearEncoder in it too.
 
@@ -188,7 +188,7 @@ def _check_rows(estimator: Any, X_sample: Any) -> Any:
 
 
 def _precision(clf: DeepBinaryClassifier, X_sample: Any) -> np.dtype:
-    """What to compute in."""
+    """Return the precision to compute in."""
     if X_sample is None:
         return clf.coefs_[0].dtype
     return _float_of(_types(X_sample))
@@ -517,7 +517,7 @@ def _infer_types(operator: Any) -> None:
 
 
 def _precision_of(operator: Any) -> np.dtype:
-    """What a network inside of a model computes in."""
+    """Return the precision that a network inside of a model computes in."""
     types = extra("skl2onnx.common.data_types", "onnx")
     double = isinstance(operator.inputs[0].type, types.DoubleTensorType)
     return np.dtype(np.float64 if double else np.float32)

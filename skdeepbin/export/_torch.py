@@ -34,7 +34,7 @@ def to_torch(clf: DeepBinaryClassifier) -> Any:
     Parameters
     ----------
     clf : DeepBinaryClassifier
-        Fitted. A committee becomes one network with the mean of the logits, in which
+        Fitted. An ensemble becomes one network with the mean of the logits, in which
         the networks lie side by side with zeros in between; training it in PyTorch
         would fill these. Bins that networks read are two layers more in front, of ReLU.
         `dropout` is for training alone and left out.

@@ -3,7 +3,7 @@
 They came with scikit-learn 1.9 and are still called experimental there. Before 1.9
 there is no `set_callbacks`, and nothing here does anything.
 
-The tasks of a fit are its iterations; those of a committee its networks, whose tasks
+The tasks of a fit are its iterations; those of an ensemble its networks, whose tasks
 are their iterations. A fit without callbacks makes no tasks.
 """
 
@@ -50,8 +50,8 @@ class Callbacks(Observer):
     def __init__(self, clf: Any, X: Any, y: Any, metadata: dict | None) -> None:
         self._told = {"estimator": clf, "X": X, "y": y, "metadata": metadata}
         self._max_iter = int(clf.max_iter)
-        self._is_committee = clf.n_networks > 1
-        most = int(clf.n_networks) if self._is_committee else self._max_iter
+        self._is_ensemble = clf.n_networks > 1
+        most = int(clf.n_networks) if self._is_ensemble else self._max_iter
         self._root = clf._init_callback_context(max_subtasks=most)
         self._network: Any = None
         self._n_iterations = 0
@@ -78,7 +78,7 @@ class Callbacks(Observer):
 
     def on_network_end(self, network: int) -> bool:
         ended, self._network = self._network, None
-        if not self._is_committee or ended is None:
+        if not self._is_ensemble or ended is None:
             return False
         return self._is_ended(ended)
 
@@ -88,7 +88,7 @@ class Callbacks(Observer):
 
     def _new_network(self) -> Any:
         self._n_iterations = 0
-        if not self._is_committee:
+        if not self._is_ensemble:
             return self._root
         network = self._root.subcontext("network", max_subtasks=self._max_iter)
         network.call_on_fit_task_begin(**self._told)

@@ -30,7 +30,7 @@ class Progress(Observer):
     Parameters
     ----------
     n_networks : int
-        Of the committee.
+        Of the ensemble.
     max_iter : int
         The most iterations of each.
     every : bool

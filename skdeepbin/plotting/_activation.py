@@ -64,10 +64,10 @@ class ActivationDisplay:
         The figure of the axes.
 
     bars_ : list of matplotlib BarContainer
-        The bars of each measure; those of a committee are the means of the networks.
+        The bars of each measure; those of an ensemble are the means of the networks.
 
     lines_ : list of matplotlib Line2D
-        For each measure of a committee, a point for each network.
+        For each measure of an ensemble, a point for each network.
 
     See Also
     --------

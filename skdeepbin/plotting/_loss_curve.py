@@ -116,7 +116,7 @@ class LossCurveDisplay:
         ----------
         estimator : DeepBinaryClassifier, MLPClassifier, Pipeline or search
             Fitted. A pipeline must end in one of the two; of a search it is the best
-            estimator. Of a committee each network is drawn.
+            estimator. Of an ensemble each network is drawn.
 
         name : str, default=None
             What the labels in the legend begin with.

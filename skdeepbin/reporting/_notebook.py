@@ -52,7 +52,7 @@ def _layers(clf: Any) -> str:
 
 
 def _curve(clf: Any, name: str) -> Array:
-    """A column of the history; of a committee, the mean over its networks."""
+    """A column of the history; of an ensemble, the mean over its networks."""
     values = clf.history_[name]
     return values if values.ndim == 1 else mean(values)
 

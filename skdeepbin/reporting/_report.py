@@ -34,7 +34,7 @@ from skdeepbin.plotting._activation import (
     activations_of,
     measures_of,
 )
-from skdeepbin.plotting._committee import CommitteeDisplay
+from skdeepbin.plotting._ensemble import EnsembleDisplay
 from skdeepbin.plotting._gradient_flow import GradientFlowDisplay
 from skdeepbin.plotting._loss_curve import LossCurveDisplay
 from skdeepbin.plotting._search import SearchDisplay
@@ -283,7 +283,7 @@ def _training(
     if measures := measures_of(network):
         parts.append(_units(estimator, measures, X))
     if len(networks) > 1:
-        parts.append(_committee(estimator, X, y, weights))
+        parts.append(_ensemble(estimator, X, y, weights))
     return Section("Training", parts)
 
 
@@ -332,9 +332,9 @@ def _units(estimator: Any, measures: Sequence[str], X: Any) -> Picture:
     return _labelled("Units that pass no gradient", caption, svg)
 
 
-def _committee(estimator: Any, X: Any, y: Any, weights: np.ndarray | None) -> Picture:
+def _ensemble(estimator: Any, X: Any, y: Any, weights: np.ndarray | None) -> Picture:
     display, svg = _drawn(
-        lambda ax: CommitteeDisplay.from_estimator(
+        lambda ax: EnsembleDisplay.from_estimator(
             estimator, X, y, sample_weight=weights, ax=ax
         )
     )

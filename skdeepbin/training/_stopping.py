@@ -13,7 +13,7 @@ from skdeepbin.training._history import History, Step
 
 INTERRUPTED = "interrupted"
 CALLBACK = "callback"
-# The worst first: that of a committee is the worst of its networks.
+# The worst first: that of an ensemble is the worst of its networks.
 STOP_REASONS = {
     INTERRUPTED: "they were interrupted; the best weights are kept",
     "diverged": "the loss ran away upwards; the best weights before that are kept",

@@ -580,7 +580,7 @@ HEALTHY = [
         "raw cancer",
         make_pipeline(StandardScaler(), ours(20)),
     ),
-    Setup("committee", (), "moons", ours(n_networks=3)),
+    Setup("ensemble", (), "moons", ours(n_networks=3)),
     Setup("gd", (), "moons", ours(solver="gd")),
     Setup("lbfgs", (), "circles", ours(solver="lbfgs", max_iter=200)),
     Setup("adam", (), "cancer", ours(solver="adam")),

@@ -124,7 +124,7 @@ def test_the_share_is_that_of_each_class(share, X, y):
         assert mask[of_the_class].mean() == pytest.approx(share, abs=0.01)
 
 
-def test_parts_of_a_committee_are_all_rows_once(X, y):
+def test_parts_of_a_ensemble_are_all_rows_once(X, y):
     hashes = row_hashes(X, 0)
     parts = [held_out(hashes, y, None, i / 5, (i + 1) / 5) for i in range(5)]
     np.testing.assert_array_equal(np.sum(parts, axis=0), 1)

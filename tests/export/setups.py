@@ -6,7 +6,7 @@ from skdeepbin import DeepBinaryClassifier
 from skdeepbin.network._activations import ACTIVATIONS
 
 SIZES = {"none": (), "one": (5,), "three": (6, 4, 3)}
-# By name: the activation, the hidden layers, the size of the committee, and the bins.
+# By name: the activation, the hidden layers, the size of the ensemble, and the bins.
 NETWORKS = {
     f"{activation}-{depth}-{k}{', bins' * (n_bins > 0)}": (activation, sizes, k, n_bins)
     for activation in sorted(ACTIVATIONS)

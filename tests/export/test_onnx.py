@@ -32,7 +32,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 # What skl2onnx can do with a network inside, by name.
 AROUND = {
     "scaled": lambda: make_pipeline(StandardScaler(), net()),
-    "scaled committee": lambda: make_pipeline(StandardScaler(), net(n_networks=2)),
+    "scaled ensemble": lambda: make_pipeline(StandardScaler(), net(n_networks=2)),
     "components": lambda: make_pipeline(StandardScaler(), PCA(1), net()),
     "search": lambda: GridSearchCV(net(), {"alpha": [1, 5]}, cv=2),
     "calibrated": lambda: CalibratedClassifierCV(net(n_networks=2), cv=2),
@@ -45,7 +45,7 @@ AROUND = {
         flatten_transform=False,
     ),
     "encoded": lambda: make_pipeline(PiecewiseLinearEncoder(4), net()),
-    "scaled, encoded committee": lambda: make_pipeline(
+    "scaled, encoded ensemble": lambda: make_pipeline(
         StandardScaler(), PiecewiseLinearEncoder(), net(n_networks=2)
     ),
     "voting of both": lambda: VotingClassifier(

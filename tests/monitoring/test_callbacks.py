@@ -123,7 +123,7 @@ def test_a_stopped_fit_goes_on_by_a_warm_start(solver):
 
 
 @needs_callbacks
-def test_the_networks_of_a_committee_are_tasks():
+def test_the_networks_of_a_ensemble_are_tasks():
     clf = make(n_networks=3)
     recorder = told(clf)
     assert recorder.of("begin", "network") == recorder.of("end", "network") == [0, 1, 2]
@@ -133,7 +133,7 @@ def test_the_networks_of_a_committee_are_tasks():
 
 
 @needs_callbacks
-def test_a_committee_is_stopped_network_by_network_or_as_a_whole():
+def test_a_ensemble_is_stopped_network_by_network_or_as_a_whole():
     clf = make(n_networks=3)
     told(clf, Recorder(lambda context: context.task_name == "iteration"))
     assert clf.history_["loss"].shape == (3, 2)

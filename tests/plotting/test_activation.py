@@ -63,7 +63,7 @@ def test_layers_of_several_functions(moons):
     assert sum(map(bool, texts)) == 2
 
 
-def test_networks_of_a_committee(moons):
+def test_networks_of_a_ensemble(moons):
     clf = DeepBinaryClassifier((20, 10), n_networks=3, max_iter=20, random_state=0).fit(
         *moons
     )

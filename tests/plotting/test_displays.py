@@ -17,7 +17,7 @@ import skdeepbin.plotting
 from skdeepbin import DeepBinaryClassifier
 from skdeepbin.plotting import (
     ActivationDisplay,
-    CommitteeDisplay,
+    EnsembleDisplay,
     GradientFlowDisplay,
     LossCurveDisplay,
     SearchDisplay,
@@ -39,7 +39,7 @@ DISPLAYS = {
     ActivationDisplay: (partial(ActivationDisplay.from_estimator, X=X), SINGLE),
     LossCurveDisplay: (LossCurveDisplay.from_estimator, SINGLE),
     SearchDisplay: (SearchDisplay.from_search, SEARCH),
-    CommitteeDisplay: (partial(CommitteeDisplay.from_estimator, X=X, y=y), COMMITTEE),
+    EnsembleDisplay: (partial(EnsembleDisplay.from_estimator, X=X, y=y), COMMITTEE),
     GradientFlowDisplay: (GradientFlowDisplay.from_estimator, SINGLE),
 }
 OF_ESTIMATORS = [kind for kind in DISPLAYS if hasattr(kind, "from_estimator")]

@@ -55,7 +55,7 @@ def test_nothing_is_kept_of_single_steps(moons):
     assert len(display.training_loss) == 3
 
 
-def test_networks_of_a_committee(moons):
+def test_networks_of_a_ensemble(moons):
     clf = net(n_networks=3).fit(*moons)
     display = LossCurveDisplay.from_estimator(clf, name="three")
     losses = clf.history_["validation_loss"]

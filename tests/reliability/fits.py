@@ -16,7 +16,7 @@ FITS = {
     "nesterov with dropout": {"solver": "nesterov", "dropout": 0.1},
     "adam in mini-batches": {"solver": "adam", "batch_size": 50, "dropout": 0.1},
     "lbfgs": {"solver": "lbfgs"},
-    "committee": {"n_networks": 3, "solver": "momentum"},
+    "ensemble": {"n_networks": 3, "solver": "momentum"},
     "runs away": {"solver": "gd", "learning_rate": 1e3},
     "second start": {
         "solver": "lbfgs",

@@ -18,7 +18,7 @@ from tests.reliability.fits import COMMON, FITS, X, Y
 
 FOLDER = Path(__file__).parent / "saved"
 # Fits that are not at their end, so that what their solver knows is saved too.
-MODELS = {name: FITS[name] for name in ("rprop", "gd", "committee", "lbfgs")}
+MODELS = {name: FITS[name] for name in ("rprop", "gd", "ensemble", "lbfgs")}
 
 
 def fitted(name):

@@ -103,7 +103,7 @@ def test_a_checkpoint_goes_on_from_there(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_committee_predicts_with_the_networks_that_were_begun(monkeypatch):
+def test_a_ensemble_predicts_with_the_networks_that_were_begun(monkeypatch):
     whole = make(n_networks=4, tol=0).fit(X, Y)
     clf = make(n_networks=4, tol=0)
     with monkeypatch.context() as patch:

@@ -52,7 +52,7 @@ def net(moons):
 
 @pytest.fixture(scope="module")
 def nasty(cancer):
-    """A committee in a pipeline, with names that are HTML, and its rows."""
+    """An ensemble in a pipeline, with names that are HTML, and its rows."""
     pytest.importorskip("matplotlib", reason="a report has pictures")
     X, y = cancer
     X = pd.DataFrame(X[:, :5], columns=[NASTY, "b" * 80, "$c", "constant", "e<"])

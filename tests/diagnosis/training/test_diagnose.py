@@ -76,7 +76,7 @@ def test_pipeline_transforms_first(moons):
     assert diagnose(model, 1e6 * X, y).findings[0].code == "healthy"
 
 
-def test_committee_names_its_worst_network(moons):
+def test_ensemble_names_its_worst_network(moons):
     clf = DeepBinaryClassifier(
         8, depth=5, activation="tanh", init=0.01, solver="gd", n_networks=2, max_iter=20
     )

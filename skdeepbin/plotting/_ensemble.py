@@ -1,4 +1,4 @@
-"""CommitteeDisplay: whether the networks of a committee agree."""
+"""EnsembleDisplay: whether the networks of an ensemble agree."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from skdeepbin.plotting._shared import axes, labelled, plain, styled
 ROWS = 300
 
 
-class CommitteeDisplay:
-    """What each network of a committee says of rows, against the committee.
+class EnsembleDisplay:
+    """Predictions of each network of an ensemble, against those of the ensemble.
 
     Each row of the data is a vertical line, from the least to the largest of the
-    probabilities that the networks give it, at the probability that the committee gives
+    probabilities that the networks give it, at the probability that the ensemble gives
     it. Short lines are networks that agree; a line across 0.5 is a row to which they
-    give different labels. Where the labels are known, rows that the committee gets
+    give different labels. Where the labels are known, rows that the ensemble gets
     wrong are drawn in black with a cross: on these, networks that agree have learnt the
     same mistake.
 
@@ -33,7 +33,7 @@ class CommitteeDisplay:
     Parameters
     ----------
     logits : array-like of shape (n_networks, n_samples)
-        The logit of each network for each row; the committee's is their mean.
+        The logit of each network for each row; the ensemble's is their mean.
 
     y : array-like of shape (n_samples,), default=None
         Whether each row is of the second class.
@@ -53,8 +53,8 @@ class CommitteeDisplay:
         The share of the rows to which all networks give the same label.
 
     losses : ndarray of shape (n_networks + 1,) or None
-        The mean log loss of each network, and last that of the committee; None without
-        `y`. That of the committee is at most the mean of the others.
+        The mean log loss of each network, and last that of the ensemble; None without
+        `y`. That of the ensemble is at most the mean of the others.
 
     ax_ : matplotlib Axes
         The axes with the lines.
@@ -66,7 +66,7 @@ class CommitteeDisplay:
         The rows, of which at most 300 are drawn, evenly from all probabilities.
 
     wrong_lines_ : matplotlib LineCollection or None
-        Those that the committee gets wrong; None without `y`.
+        Those that the ensemble gets wrong; None without `y`.
 
     See Also
     --------
@@ -76,10 +76,10 @@ class CommitteeDisplay:
     --------
     >>> from sklearn.datasets import make_moons
     >>> from skdeepbin import DeepBinaryClassifier
-    >>> from skdeepbin.plotting import CommitteeDisplay
+    >>> from skdeepbin.plotting import EnsembleDisplay
     >>> X, y = make_moons(200, noise=0.3, random_state=0)
     >>> clf = DeepBinaryClassifier(n_networks=3, random_state=0).fit(X, y)
-    >>> display = CommitteeDisplay.from_estimator(clf, X, y)
+    >>> display = EnsembleDisplay.from_estimator(clf, X, y)
     >>> bool(display.losses[-1] <= display.losses[:-1].mean())
     True
     """
@@ -106,7 +106,7 @@ class CommitteeDisplay:
         line_kw=None,
         wrong_kw=None,
     ):
-        """Draw what the networks of a fitted committee say of rows.
+        """Draw what the networks of a fitted ensemble say of rows.
 
         Parameters
         ----------
@@ -133,11 +133,11 @@ class CommitteeDisplay:
             Passed to `matplotlib.pyplot.vlines` for the rows.
 
         wrong_kw : dict, default=None
-            The same for the rows that the committee gets wrong.
+            The same for the rows that the ensemble gets wrong.
 
         Returns
         -------
-        display : CommitteeDisplay
+        display : EnsembleDisplay
             What was drawn.
 
         Raises
@@ -158,7 +158,7 @@ class CommitteeDisplay:
             )
         if len(networks) < 2:
             raise ValueError(
-                "`estimator` must be a committee; got a single network. Fit it with "
+                "`estimator` must be an ensemble; got a single network. Fit it with "
                 "n_networks=5, for example."
             )
         X = rows_of(networks[0], X)
@@ -184,7 +184,7 @@ class CommitteeDisplay:
 
     @property
     def losses(self):
-        """The mean log loss of each network, and last that of the committee."""
+        """The mean log loss of each network, and last that of the ensemble."""
         if self.y is None:
             return None
         z = np.vstack([self._logits, self._logits.mean(axis=0)])
@@ -222,11 +222,11 @@ class CommitteeDisplay:
             Passed to `matplotlib.pyplot.vlines` for the rows.
 
         wrong_kw : dict, default=None
-            The same for the rows that the committee gets wrong.
+            The same for the rows that the ensemble gets wrong.
 
         Returns
         -------
-        display : CommitteeDisplay
+        display : EnsembleDisplay
             The display itself.
         """
         z = self._logits
@@ -236,21 +236,21 @@ class CommitteeDisplay:
         order = z.mean(axis=0).argsort(kind="stable")
         n_drawn = min(ROWS, len(order))
         drawn = order[np.linspace(0, len(order) - 1, n_drawn).round().astype(int)]
-        p, committee = expit(z[:, drawn]), expit(z[:, drawn].mean(axis=0))
+        p, ensemble = expit(z[:, drawn]), expit(z[:, drawn].mean(axis=0))
         wrong = np.zeros(n_drawn, bool)
         if self.y is not None:
-            wrong = (committee > 0.5) != np.asarray(self.y, bool)[drawn]
+            wrong = (ensemble > 0.5) != np.asarray(self.y, bool)[drawn]
         self.ax_.plot([0, 1], [0, 1], color="black", linestyle=":", linewidth=1)
         self.ax_.axhline(0.5, color="black", linestyle=":", linewidth=1)
         label = f"{self.agreement:.1%} of rows get one label by all"
         self.lines_ = self._rows(
-            committee, p, ~wrong, {"color": "0.6", "label": label}, line_kw, name
+            ensemble, p, ~wrong, {"color": "0.6", "label": label}, line_kw, name
         )
         self.wrong_lines_ = None
         if self.y is not None:
-            style = {"color": "black", "label": "rows that the committee gets wrong"}
-            self.wrong_lines_ = self._rows(committee, p, wrong, style, wrong_kw, name)
-            at = committee[wrong]
+            style = {"color": "black", "label": "rows that the ensemble gets wrong"}
+            self.wrong_lines_ = self._rows(ensemble, p, wrong, style, wrong_kw, name)
+            at = ensemble[wrong]
             self.ax_.plot(at, at, color="black", linestyle="", marker="x")
             *each, together = self.losses
             label = (
@@ -258,7 +258,7 @@ class CommitteeDisplay:
             )
             self.ax_.plot([], [], " ", label=labelled(name, label))
         self.ax_.set(
-            xlabel="Probability by the committee",
+            xlabel="Probability by the ensemble",
             ylabel="Probability by its networks",
             xlim=(-0.02, 1.02),
             ylim=(-0.02, 1.32),
@@ -269,9 +269,9 @@ class CommitteeDisplay:
         self.ax_.legend(loc="upper left")
         return self
 
-    def _rows(self, committee, p, which, style, given, name):
+    def _rows(self, ensemble, p, which, style, given, name):
         """A line for each of some rows."""
         style["label"] = labelled(name, style["label"])
         style = styled({"linewidth": 1, **style}, given, "collections.LineCollection")
         low, high = p.min(axis=0)[which], p.max(axis=0)[which]
-        return self.ax_.vlines(committee[which], low, high, **style)
+        return self.ax_.vlines(ensemble[which], low, high, **style)

@@ -155,7 +155,7 @@ class TrainingConfig:
 
 
 class ValidationSet(NamedTuple):
-    """How points are validated beyond the loss of held-out rows.
+    """Validation of points beyond the loss of held-out rows.
 
     given : the rows that the user gave; None if rows are held out.
     validator : of a problem and the rows that validate, what validates; None if

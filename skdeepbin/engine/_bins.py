@@ -31,7 +31,7 @@ class Bins(NamedTuple):
 
     @property
     def n(self) -> int:
-        """How many there are."""
+        """The number of bins."""
         return len(self.columns)
 
     @property

@@ -39,7 +39,7 @@ KEPT_BYTES = 2**24
 def block_rows(
     network: Network, n_rows: int, itemsize: int, is_sparse: bool = False
 ) -> int:
-    """How many rows a block has: by the data and the layers, and nothing else.
+    """Return the rows of a block: by the data and the layers, and nothing else.
 
     As many as fit the cache, or fewer to have an even number of blocks for two threads.
 
@@ -175,7 +175,7 @@ class Blocks(Protocol):
         """The numbers of rows that blocks have: for each there is memory of its own."""
 
     def size(self, number: int) -> int:
-        """How many rows a block has."""
+        """Return the number of rows of a block."""
 
     def memory(self, n_rows: int) -> Block | None:
         """Memory to load a block into, unless all are kept."""
@@ -232,7 +232,7 @@ class Rows:
         return block_sizes(self.slices)
 
     def size(self, number: int) -> int:
-        """How many rows a block has."""
+        """Return the number of rows of a block."""
         rows = self.slices[number]
         return rows.stop - rows.start
 

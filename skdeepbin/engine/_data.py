@@ -92,6 +92,6 @@ class LocalData(NamedTuple):
 
 
 def _is_trained_on(w: Array | None, rows: Rows) -> Array:
-    """How many rows each row of the data is, none where it is held out."""
+    """Return the weight of each row in training, none where it is held out."""
     w = np.ones(len(rows.y)) if w is None else w
     return w if rows.held_out is None else w * ~rows.held_out

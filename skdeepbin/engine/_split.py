@@ -197,7 +197,7 @@ def n_different_rows(
     weights: Array | None,
     enough: float = inf,
 ) -> float:
-    """How many different rows the class with fewer has, in effect.
+    """Return the different rows, in effect, of the class with fewer.
 
     After Kish: that many rows of one weight vary as much as the rows ``r`` of weights
     ``w_r`` do, ``(sum w_r)^2 / sum w_r^2``. So a row that makes up half of a class
@@ -226,6 +226,6 @@ def by_first_bits(
 
 
 def n_in_effect(weight: Array) -> float:
-    """How many rows of one weight vary as much as those of these weights do."""
+    """Return the number of rows of one weight that vary as much as these."""
     weight = weight / weight.max()  # the squares of any weights are then finite
     return float(weight.sum() ** 2 / (weight @ weight))

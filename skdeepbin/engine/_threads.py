@@ -31,7 +31,7 @@ def _blas() -> list[LibController]:
 
 
 def blas_threads() -> int:
-    """How many threads BLAS may use at this moment."""
+    """Return the number of threads that BLAS may use at this moment."""
     libraries = _blas()
     return max(lib.num_threads for lib in libraries) if libraries else cpu_count()
 

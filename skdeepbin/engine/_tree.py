@@ -29,7 +29,7 @@ class Node(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many blocks."""
+        """The number of blocks."""
         return self.stop - self.start
 
     @property

@@ -114,7 +114,7 @@ class Problem(Protocol):
 
     @property
     def rows_a_weight(self) -> float:
-        """How many rows a weight of one stands for."""
+        """The number of rows that a weight of one stands for."""
 
     def with_units(self, units: Units) -> Problem:
         """Return the data with another feature scaling."""
@@ -151,7 +151,7 @@ class Problem(Protocol):
         """
 
     def n_different_rows(self, enough: float) -> float:
-        """How many different rows the class with fewer has, in effect; or more.
+        """Return the different rows, in effect, of the class with fewer; or more.
 
         enough : from which on it need not be told how many.
         """
@@ -235,7 +235,7 @@ class LocalProblem(NamedTuple):
 
     @property
     def rows_a_weight(self) -> float:
-        """How many rows a weight of one stands for."""
+        """The number of rows that a weight of one stands for."""
         return self.weights.rows_a_weight(self.y)
 
     def with_units(self, units: Units) -> LocalProblem:
@@ -293,7 +293,7 @@ class LocalProblem(NamedTuple):
         return self.hashes, self.y, None if w is None else w / unit(w)
 
     def n_different_rows(self, enough: float) -> float:
-        """How many different rows the class with fewer has, or so many at least."""
+        """Return the different rows of the class with fewer, or so many at least."""
         return n_different_rows(*self._by_content, enough)
 
     def n_combinations(self, most: float) -> float:

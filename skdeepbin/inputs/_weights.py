@@ -49,13 +49,13 @@ class Weights(NamedTuple):
         return trained, watched
 
     def rows_a_weight(self, y: NDArray[np.bool_]) -> float:
-        """How many rows a weight of one, the user's, stands for."""
+        """Return the rows that a weight of one, the user's, stands for."""
         if self.sample is None:
             return 1.0
         return rows_a_weight(self.squares(y), self.unit)
 
     def squares(self, y: NDArray[np.bool_]) -> list[int]:
-        """How many rows have a weight; the sum of the squares of a quarter of it."""
+        """Return the rows with a weight, and the sum of squares of a quarter of it."""
         sums = [0] * 2
         for rows in row_slices(len(y), ROWS):
             w = self.of(y, rows)
@@ -242,7 +242,7 @@ def as_floats(sums: list[int]) -> Array:
 
 
 def rows_a_weight(squares: list[int], unit: float) -> float:
-    """How many rows a weight of one stands for: one, or more if weights are normalised.
+    """Return the rows that a weight of one stands for: more than one if normalised.
 
     Weights that are counts are one or more, and so is their root mean square. Where
     that is less, weights are no counts, and one of that size stands for a row. With a

@@ -82,7 +82,7 @@ class Progress(Observer):
         return f"{where[0].upper()}{where[1:]}: {', '.join(measured)}"
 
     def _left(self, network: int, step: Step) -> str:
-        """How long it takes at most: if no network ends before `max_iter`."""
+        """Return the time left at most: if no network ends before `max_iter`."""
         to_come = self._max_iter - step.iteration
         to_come += (self._n_networks - network - 1) * self._max_iter
         return duration((perf_counter() - self._start) / self._n_steps * to_come)

@@ -92,7 +92,7 @@ class Activation:
 
     @property
     def measure(self) -> str | None:
-        """What can be of its units, "dead" or "saturated"; None if neither."""
+        """The fault that its units can have: "dead", "saturated" or None."""
         return "dead" if self.dies else "saturated" if self.saturates else None
 
 

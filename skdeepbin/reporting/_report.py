@@ -259,7 +259,7 @@ def _training(
     y: Any,
     weights: np.ndarray | None,
 ) -> Section:
-    """How training went."""
+    """Describe the training."""
     network, clf = networks[0], networks[0].estimator
     ours = network.scales_itself
     sizes = [network.n_inputs, *network.hidden, 1]

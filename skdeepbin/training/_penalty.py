@@ -1,4 +1,4 @@
-"""How strong the L2 penalty is where ``alpha="auto"`` leaves that to the data.
+"""The strength of the L2 penalty where ``alpha="auto"`` leaves it to the data.
 
 With ``W_1`` and ``W_2`` the weights of the classes, ``w = 4 W_1 W_2 / (W_1 + W_2)`` and
 ``P`` the mean squared norm of a scaled row (the number of features where all have

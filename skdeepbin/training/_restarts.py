@@ -43,7 +43,7 @@ class Stage(NamedTuple):
 
 @dataclass(frozen=True)
 class Training:
-    """How to train a network.
+    """Settings of the training of one network.
 
     baseline : the losses of the class frequencies.
     observer, network : who follows the steps, and as which network's.

@@ -186,6 +186,7 @@ def test_no_hidden_layer(moons):
 @pytest.mark.parametrize("given", [["relu", "tanh"], Softplus()])
 def test_a_failure_is_not_put_down_to_another_network(given, moons):
     """A diagnosis would take all layers for the first: it is not asked."""
+    pytest.importorskip("matplotlib", reason="a report has pictures")
     X = moons[0]
     clf = DeepBinaryClassifier(SIZES, given, alpha=1e6, random_state=0)
     with pytest.warns(LearningWarning, match="nothing was learnt"):

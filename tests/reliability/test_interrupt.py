@@ -58,7 +58,8 @@ def test_keeps_the_best_weights_so_far(name, share, monkeypatch):
         theirs = theirs[: len(ours)]
         ours, theirs = ours[0], theirs[0]
     np.testing.assert_array_equal(ours, theirs)
-    assert diagnose(clf, X, Y).findings
+    if len({*map(str, clf.activations_)}) < 2:  # others are refused by name
+        assert diagnose(clf, X, Y).findings
 
 
 def test_before_the_first_step_nothing_is_known(monkeypatch):

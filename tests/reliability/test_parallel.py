@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -161,9 +162,10 @@ def _most_threads():
         def on_step(self, network, step):
             counts.append((threading.active_count(), blas_threads()))
 
-    clf._observed = lambda problem, callbacks: nullcontext(Count())
     base = threading.active_count()
-    clf.fit(MANY, OF_MANY)
+    watched = "skdeepbin._classifier.observed"
+    with patch(watched, lambda *_: nullcontext(Count())):
+        clf.fit(MANY, OF_MANY)
     return max(n - base + 1 for n, _ in counts), max(blas for _, blas in counts)
 
 

@@ -31,7 +31,7 @@ from skdeepbin.inputs._checked import (
     training_rows,
     validation_rows,
 )
-from skdeepbin.inputs._dataset import Problem, local_problem
+from skdeepbin.inputs._dataset import Dataset, local_dataset
 from skdeepbin.inputs._stream import next_call, scaling_of
 from skdeepbin.inputs._validation import (
     InvalidParameterError,
@@ -547,40 +547,40 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         callbacks = callbacks_of(self, X, y, sample_weight)
         with _unchanged_on_error(self):
             resumed = self._where_it_stands() if self.warm_start else None
-            problem = self._problem(X, y, sample_weight, resumed)
+            dataset = self._dataset(X, y, sample_weight, resumed)
             val = X_val, y_val, sample_weight_val
-            given = validation_rows(self, *val, problem.classes)
+            given = validation_rows(self, *val, dataset.classes)
             config = TrainingConfig.from_params(self._parameters())
             with opened(
                 self.checkpoint,
                 self.checkpoint_interval,
-                identity_of(self, problem, given, resumed),
+                identity_of(self, dataset, given, resumed),
                 check_random_state(self.random_state),
             ) as (session, random):
                 seed = _split_seed(random, resumed)
                 edges = getattr(self, "bin_edges_", None)
                 is_split = config.splits(given)
-                problems = views(config, problem, is_split, seed, resumed, edges)
+                datasets = views(config, dataset, is_split, seed, resumed, edges)
                 points = None if resumed is None else resumed.at(config.way)
                 validation = validation_of(self, given)
                 at = partial(
-                    attributes_at, problems=problems, activation=self.activation
+                    attributes_at, datasets=datasets, activation=self.activation
                 )
                 with (
                     observed(self, callbacks, at) as observer,
                     plan(
-                        config, problems, validation, random, points, observer, session
+                        config, datasets, validation, random, points, observer, session
                     ) as (networks, baseline),
                 ):
                     runs = train_ensemble(networks, observer)
-                    _check_finite(runs, problem)
-                    found = attributes_of(self, config, runs, problems, seed, resumed)
+                    _check_finite(runs, dataset)
+                    found = attributes_of(self, config, runs, datasets, seed, resumed)
                     self.__dict__.update(found)
                 if self.stop_reason_ != INTERRUPTED:
                     session.finish()
             if not (self.stop_reason_ == INTERRUPTED or is_quiet()):
                 warn_of_failure(
-                    self._alone(), runs, problem, baseline, self._stacklevel
+                    self._alone(), runs, dataset, baseline, self._stacklevel
                 )
         if self.stop_reason_ == INTERRUPTED:
             raise KeyboardInterrupt(
@@ -630,29 +630,29 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                     "`partial_fit` takes single gradient steps, and solver='lbfgs' has "
                     f"none. Set `solver` to one of {', '.join(map(repr, IN_STEPS))}."
                 )
-            problem = self._problem(X, y, sample_weight, resumed, classes)
+            dataset = self._dataset(X, y, sample_weight, resumed, classes)
             config = TrainingConfig.from_params(self._parameters(), is_stream=True)
             last = None if resumed is None else resumed.stream
-            stream = next_call(problem, last, resumed is not None)
-            units = scaling_of(stream, problem, config.feature_scaling)
-            problem = problem.with_units(units)
+            stream = next_call(dataset, last, resumed is not None)
+            scaling = scaling_of(stream, dataset, config.feature_scaling)
+            dataset = dataset.with_scaling(scaling)
             random = check_random_state(self.random_state)
             seed = _split_seed(random, resumed)
             edges = self.bin_edges_ if resumed is not None else None
             no_bins = replace(config, n_bins=0)
-            problems = views(no_bins, problem, False, seed, resumed, edges)
+            datasets = views(no_bins, dataset, False, seed, resumed, edges)
             points = None if resumed is None else resumed.at(config.way)
             nothing = ValidationSet(None, None)
             with plan(
-                config, problems, nothing, random, points, stream_changes=stream.changes
+                config, datasets, nothing, random, points, stream_changes=stream.changes
             ) as (networks, _):
                 runs = train_ensemble(networks, Observer())
-            _check_finite(runs, problem)
+            _check_finite(runs, dataset)
             runs = [one_step_on(run) for run in runs]
             if not all(np.isfinite(run.theta).all() for run in runs):
-                raise _too_large("weights are", "after the step", problem)
+                raise _too_large("weights are", "after the step", dataset)
             found = attributes_of(
-                self, config, runs, problems, seed, resumed, 1, stream
+                self, config, runs, datasets, seed, resumed, 1, stream
             )
             self.__dict__.update(found)
         signs = config.solver_name == "rprop" and stream.changes
@@ -727,14 +727,14 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         z = self.decision_function(X)
         return log_expit(np.column_stack([-z, z]))
 
-    def _problem(
+    def _dataset(
         self,
         X: Any,
         y: Any,
         sample_weight: Any,
         resumed: ResumeState | None,
         classes: np.ndarray | None = None,
-    ) -> Problem:
+    ) -> Dataset:
         """Return the training data, checked.
 
         resumed : where an earlier training stands, if it is gone on with.
@@ -747,8 +747,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         if resumed is not None:
             sizes = network.layout.sizes
             check_same_problem(self, rows.classes, sizes, self.n_networks)
-        units = None if resumed is None else resumed.scaling
-        return local_problem(*rows, network, self.dtype, self.feature_scaling, units)
+        scaling = None if resumed is None else resumed.scaling
+        return local_dataset(*rows, network, self.dtype, self.feature_scaling, scaling)
 
     def _network(self, n_features: int) -> Network:
         """Return the network that the parameters ask for."""
@@ -808,15 +808,15 @@ def _split_seed(random: np.random.RandomState, resumed: ResumeState | None) -> i
     return seed if resumed is None else resumed.split_seed
 
 
-def _check_finite(results: Sequence[RunResult], problem: Problem) -> None:
+def _check_finite(results: Sequence[RunResult], dataset: Dataset) -> None:
     """Raise a ValueError if a loss was not finite even at the start."""
     if any(result.best is None for result in results):
-        raise _too_large("loss is", "at the starting weights", problem)
+        raise _too_large("loss is", "at the starting weights", dataset)
 
 
-def _too_large(what: str, where: str, problem: Problem) -> ValueError:
+def _too_large(what: str, where: str, dataset: Dataset) -> ValueError:
     """Return the error that says which numbers overflowed."""
-    least, greatest = problem.extremes()
+    least, greatest = dataset.extremes()
     return ValueError(
         f"The {what} not finite {where}: values of X, from {least:g} to {greatest:g}, "
         "or of `init` are too large. Scale X, for example by "

@@ -22,7 +22,7 @@ from sklearn.metrics import check_scoring
 from skdeepbin.checkpoint._fingerprint import identity
 from skdeepbin.inputs._activations import each_layer
 from skdeepbin.inputs._bin_edges import LEAST_BINS, affordable_bins, column_edges
-from skdeepbin.inputs._dataset import Constant, Problem, Rows
+from skdeepbin.inputs._dataset import Baseline, Dataset, ValidationRows
 from skdeepbin.inputs._stream import Stream
 from skdeepbin.inputs._validation import InvalidParameterError, hidden_sizes
 from skdeepbin.model._attributes import FitResult, view_of
@@ -149,7 +149,7 @@ class TrainingConfig:
         """Solver, and whether its steps are on all rows: the kind of its state."""
         return self.solver_name, self.batch_size is None
 
-    def splits(self, given: Rows | None) -> bool:
+    def splits(self, given: ValidationRows | None) -> bool:
         """Tell if rows are to be held out, where the user gave these or none."""
         return self.early_stopping is not False and given is None
 
@@ -158,12 +158,12 @@ class ValidationSet(NamedTuple):
     """Validation of points beyond the loss of held-out rows.
 
     given : the rows that the user gave; None if rows are held out.
-    validator : of a problem and the rows that validate, what validates; None if
+    validator : of a dataset and the rows that validate, what validates; None if
         nothing more is asked.
     """
 
-    given: Rows | None
-    validator: Callable[[Problem, Rows], Validator] | None
+    given: ValidationRows | None
+    validator: Callable[[Dataset, ValidationRows], Validator] | None
 
 
 class Plan(NamedTuple):
@@ -173,20 +173,20 @@ class Plan(NamedTuple):
     """
 
     networks: Sequence[tuple[View, Member, Training]]
-    baseline: Constant
+    baseline: Baseline
 
 
-def split_rows(config: TrainingConfig, problem: Problem) -> list[Any]:
+def split_rows(config: TrainingConfig, dataset: Dataset) -> list[Any]:
     """Return for each network the rows that validate it; None if too few differ."""
     k = config.n_networks
     auto, enough = config.early_stopping is None, ROWS_TO_HOLD_OUT
-    if auto and (problem.n_different_rows(enough) < enough or _repeats_itself(problem)):
+    if auto and (dataset.n_different_rows(enough) < enough or _repeats_itself(dataset)):
         return [None] * k
     bounds = [(0.0, config.validation_fraction)]
     if k > 1:
         bounds = [(number / k, (number + 1) / k) for number in range(k)]
-    splits = problem.splits(bounds)
-    if all(map(problem.is_usable, splits)):
+    splits = dataset.splits(bounds)
+    if all(map(dataset.is_usable, splits)):
         return splits
     if auto:
         return [None] * k
@@ -197,104 +197,104 @@ def split_rows(config: TrainingConfig, problem: Problem) -> list[Any]:
     )
 
 
-def _repeats_itself(problem: Problem) -> bool:
+def _repeats_itself(dataset: Dataset) -> bool:
     """Tell tables in which each possible row stands several times.
 
     Held-out rows are others than those that are trained on, and here there are no
     others to come.
     """
-    weight = float(sum(problem.totals(None)[0])) * problem.weight_unit
-    most = min(weight * problem.rows_a_weight / REPEATED, MOST_COMBINATIONS)
-    return problem.n_combinations(most) <= most
+    weight = float(sum(dataset.totals(None)[0])) * dataset.weight_unit
+    most = min(weight * dataset.rows_a_weight / REPEATED, MOST_COMBINATIONS)
+    return dataset.n_combinations(most) <= most
 
 
 def views(
     config: TrainingConfig,
-    problem: Problem,
+    dataset: Dataset,
     is_split: bool,
     seed: int,
     resumed: ResumeState | None,
     edges: Any = None,
-) -> list[Problem]:
-    """Return the problem and, if any network reads bins, the one with bins beside it.
+) -> list[Dataset]:
+    """Return the dataset and, if any network reads bins, the one with bins beside it.
 
     is_split : whether rows are to be held out.
     seed : of the hashes that decide by the content of rows.
     edges : of the bins of the last fit, if it is resumed.
     """
-    n_bins = most_bins(config, problem) if resumed is None else 0
+    n_bins = most_bins(config, dataset) if resumed is None else 0
     if is_split or n_bins or config.batch_size or config.dropout:
-        problem = problem.with_hashes(seed)
+        dataset = dataset.with_hashes(seed)
     if resumed is None:
         edges = None
         if n_bins:
-            edges = column_edges(*problem.some_rows(ROWS_FOR_EDGES), n_bins)
+            edges = column_edges(*dataset.some_rows(ROWS_FOR_EDGES), n_bins)
     if edges is None or not any(map(len, edges)):
-        return [problem]
-    units = None if resumed is None else resumed.bin_scaling
-    return [*problem.with_bins(edges, config.feature_scaling, units)]
+        return [dataset]
+    scaling = None if resumed is None else resumed.bin_scaling
+    return [*dataset.with_bins(edges, config.feature_scaling, scaling)]
 
 
-def most_bins(config: TrainingConfig, problem: Problem) -> int:
+def most_bins(config: TrainingConfig, dataset: Dataset) -> int:
     """Return the most bins that `n_bins` means for each feature."""
     if config.n_bins is not None:
-        if config.n_bins and problem.is_sparse:
+        if config.n_bins and dataset.is_sparse:
             raise InvalidParameterError(
                 f"`n_bins` must be 'auto' or 0 where X is sparse; got "
                 f"{config.n_bins}: bins would fill it. Leave it out, or give "
                 "`X.toarray()`."
             )
         return config.n_bins
-    if config.n_networks == 1 or problem.is_sparse:
+    if config.n_networks == 1 or dataset.is_sparse:
         return 0
-    n_features = problem.network.layout.sizes[0]
+    n_features = dataset.network.layout.sizes[0]
     most = affordable_bins(BINS, n_features, MOST_FEATURES)
     return most if most >= LEAST_BINS else 0
 
 
 def solver_of(
-    config: TrainingConfig, problem: Problem, stream_changes: bool | None = None
+    config: TrainingConfig, dataset: Dataset, stream_changes: bool | None = None
 ) -> SolverSpec:
-    """Return the solver for the parameters of a problem.
+    """Return the solver for the parameters of a dataset.
 
     stream_changes : in a stream, whether its rows are others than those of the step
         before; None for a fit.
     """
     rate = config.learning_rate
     if rate is None and stream_changes:
-        rate = config.solver.stream_rate(problem.units.power)
-    layout = problem.units.layout(problem.network.layout)
+        rate = config.solver.stream_rate(dataset.scaling.power)
+    layout = dataset.scaling.layout(dataset.network.layout)
     return SolverSpec(
         config.solver,
         rate,
         config.momentum,
         config.dropout > 0,
         layout.slices,
-        step_scales(problem.network, layout),
+        step_scales(dataset.network, layout),
     )
 
 
 def penalties(
     config: TrainingConfig,
-    problem: Problem,
+    dataset: Dataset,
     totals: Array,
     validates: bool,
     is_stream: bool,
 ) -> tuple[tuple[float, ...], float]:
     """Return the penalties to train with, and that of the last steps on all rows.
 
-    As multiples of that of the problem.
+    As multiples of that of the dataset.
 
     totals : of each class the weight that is trained on.
     """
     if config.alpha is not None:
         return (1.0,), 1.0
-    activation, rows = problem.network.recipe, problem.rows_a_weight
-    weight = rows * problem.weight_unit
+    activation, rows = dataset.network.recipe, dataset.rows_a_weight
+    weight = rows * dataset.weight_unit
     weight *= balanced_weight(totals) if totals.all() else float(totals.sum())
-    power = problem.units.power
+    power = dataset.scaling.power
     if config.feature_scaling == "none":  # it says nothing of the features then
-        power = float(problem.network.layout.sizes[0])
+        power = float(dataset.network.layout.sizes[0])
     if is_stream:
         return (in_stream(activation.alpha, weight, power) / rows,), 1.0
     one = without_validation(activation.alpha, weight, power) / rows
@@ -315,13 +315,13 @@ class RandomStart:
     def __init__(
         self,
         config: TrainingConfig,
-        problem: Problem,
+        dataset: Dataset,
         totals: Array,
         random: np.random.RandomState,
         is_stream: bool,
     ) -> None:
-        self._problem, self._random, self._is_stream = problem, random, is_stream
-        network = problem.network
+        self._dataset, self._random, self._is_stream = dataset, random, is_stream
+        network = dataset.network
         self._logit = log(totals[1] / totals[0]) if totals.all() else 0.0
         self._is_auto = config.initializer is None
         self._rules = config.initializer or suited_rules(network)
@@ -329,12 +329,12 @@ class RandomStart:
         self._scales = chain([first], repeat(1.0))
 
     def __call__(self) -> Array:
-        network, layout = self._problem.network, self._problem.network.layout
+        network, layout = self._dataset.network, self._dataset.network.layout
         scale = next(self._scales)
         theta = initialize(layout, self._rules, self._random, self._logit, scale)
         if self._is_auto:
             suited(theta, network, self._random)
-        return theta if self._is_stream else self._problem.units.start(theta, layout)
+        return theta if self._is_stream else self._dataset.scaling.start(theta, layout)
 
 
 @dataclass(frozen=True)
@@ -350,7 +350,7 @@ class KnownStart:
 @contextmanager
 def plan(
     config: TrainingConfig,
-    problems: Sequence[Problem],
+    datasets: Sequence[Dataset],
     validation: ValidationSet,
     random: np.random.RandomState,
     resumed: Sequence[NetworkState] | None = None,
@@ -362,37 +362,37 @@ def plan(
 
     The data can be trained on while it lasts.
 
-    problems : with and without bins, if networks read them.
+    datasets : with and without bins, if networks read them.
     resumed : where an earlier training of each network stands.
     stream_changes : in a stream, whether its rows are others than those of the step
         before; None for a fit.
     """
-    problem, is_stream = problems[0], stream_changes is not None
+    dataset, is_stream = datasets[0], stream_changes is not None
     k, given = config.n_networks, validation.given
     splits: list[Any] = [None] * k
     if config.splits(given) and not is_stream:
-        splits = split_rows(config, problem)
+        splits = split_rows(config, dataset)
     validates = config.early_stopping is not False and not is_stream
     validates = validates and (given is not None or splits[0] is not None)
     patience = config.n_iter_no_change
-    patience *= problem.network.recipe.patience if validates else 1
+    patience *= dataset.network.recipe.patience if validates else 1
     monitor = config.monitor if validates else training_loss
     stopping = Stopping(config.max_iter, config.tol, patience, monitor)
-    baseline, known = Constant(inf, inf, inf, inf), Losses(inf, inf)
+    baseline, known = Baseline(inf, inf, inf, inf), Losses(inf, inf)
     if is_stream:
         stopping = Stopping(max_iter=0, tol=0, n_iter_no_change=1)
     else:
-        baseline = problem.constant_losses(given, splits[0])
+        baseline = dataset.baseline_losses(given, splits[0])
         known = Losses(baseline.trained, baseline.held_out)
     trainings = [
         Training(solver_of(config, p, stream_changes), stopping, known, observer)
-        for p in problems
+        for p in datasets
     ]
-    rows_of: dict[int, Rows] = {}
+    rows_of: dict[int, ValidationRows] = {}
     members = []
     for number, split in enumerate(splits):
-        view = view_of(number, len(problems))
-        trained, held_out = problems[view].totals(split)
+        view = view_of(number, len(datasets))
+        trained, held_out = datasets[view].totals(split)
         sums = Losses(float(trained.sum()), float(held_out.sum()))
         if not sums.trained:
             raise ValueError(
@@ -400,20 +400,20 @@ def plan(
                 "`sample_weight` and `class_weight`."
             )
         start: Callable[[], Array] = RandomStart(
-            config, problems[view], trained, random, is_stream
+            config, datasets[view], trained, random, is_stream
         )
         state, stage = None, 0
         if resumed is not None:
             theta, state, stage = resumed[number]
             start = KnownStart(theta)
         alphas, finish = penalties(
-            config, problems[view], trained, validates, is_stream
+            config, datasets[view], trained, validates, is_stream
         )
         validator = None
         if validation.validator is not None and (given or split is not None):
             if id(split) not in rows_of:
-                rows_of[id(split)] = given or problem.rows(split)
-            validator = validation.validator(problems[view], rows_of[id(split)])
+                rows_of[id(split)] = given or dataset.rows(split)
+            validator = validation.validator(datasets[view], rows_of[id(split)])
         stage = min(stage, len(alphas) - 1)
         member = Member(start, split, sums, validator, state, alphas, stage, finish)
         members.append(member)
@@ -422,19 +422,22 @@ def plan(
         np.errstate(over="ignore", invalid="ignore"),  # `stopping` looks for them
     ):
         views = []
-        for p in problems:
+        for p in datasets:
             data = stack.enter_context(p.data(config.n_jobs, config.batch_size))
-            views.append(View(p.network, data, problem.alpha))
+            views.append(View(p.network, data, dataset.alpha))
         networks = []
         for number, member in enumerate(members):
-            view = view_of(number, len(problems))
+            view = view_of(number, len(datasets))
             training = replace(trainings[view], network=number, session=session)
             networks.append((views[view], member, training))
         yield Plan(networks, baseline)
 
 
 def identity_of(
-    clf: Any, problem: Problem, given: Rows | None, resumed: ResumeState | None
+    clf: Any,
+    dataset: Dataset,
+    given: ValidationRows | None,
+    resumed: ResumeState | None,
 ) -> dict[str, str]:
     """Return what tells a fit from others; nothing if no checkpoint is kept."""
     if clf.checkpoint is None:
@@ -445,10 +448,10 @@ def identity_of(
         seed = resumed.split_seed
     parameters = clf.get_params(deep=False)
     parameters.pop("client", None)  # of a cluster: it changes nothing
-    return identity(parameters, problem.contents(), given, points, seed)
+    return identity(parameters, dataset.contents(), given, points, seed)
 
 
-def validation_of(clf: Any, given: Rows | None) -> ValidationSet:
+def validation_of(clf: Any, given: ValidationRows | None) -> ValidationSet:
     """Return how points are validated beyond the loss of held-out rows."""
     if given is None and clf.scoring == "loss":
         return ValidationSet(None, None)
@@ -465,7 +468,7 @@ def attributes_of(
     clf: Any,
     config: TrainingConfig,
     runs: Sequence[RunResult],
-    problems: Sequence[Problem],
+    datasets: Sequence[Dataset],
     seed: int,
     resumed: ResumeState | None,
     ahead: int = 0,
@@ -477,7 +480,7 @@ def attributes_of(
     """
     result = FitResult(
         runs,
-        problems,
+        datasets,
         clf.activation,
         1.0 if config.alpha is None else config.alpha,
         clf.scoring == "loss",

@@ -241,7 +241,7 @@ def test_a_network_beyond_memory_is_refused_before_work(sizes, before, monkeypat
     message = r"needs [\d,]{14,} bytes .* Lower `hidden_layer_sizes` or `depth`"
     bad = {"hidden_layer_sizes": sizes}
     if before == "unfitted":
-        monkeypatch.setattr("skdeepbin.inputs._dataset.units_of", read)
+        monkeypatch.setattr("skdeepbin.inputs._dataset.scaling_of", read)
         monkeypatch.setattr("skdeepbin.inputs._dataset.row_hashes", read)
     assert_refused(bad, (X, Y), MemoryError, message, before)
 

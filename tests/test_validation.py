@@ -8,7 +8,7 @@ import pytest
 from sklearn.datasets import make_moons
 
 from skdeepbin import DeepBinaryClassifier
-from skdeepbin.inputs._dataset import Rows
+from skdeepbin.inputs._dataset import ValidationRows
 from skdeepbin.model._validator import ModelValidator
 from skdeepbin.training._observer import Observer
 
@@ -32,8 +32,8 @@ def test_what_validates_has_the_users_parameters(
 ):
     """In the precision of training, from those for scaled features."""
     clf = make(dtype=dtype).fit(X, Y)
-    problem = clf._problem(X, Y, None, None)
-    theta = rng.normal(size=problem.network.layout.n_parameters)
+    dataset = clf._dataset(X, Y, None, None)
+    theta = rng.normal(size=dataset.network.layout.n_parameters)
     w = rng.uniform(size=50) if weighted else None
     told = []
 
@@ -42,12 +42,16 @@ def test_what_validates_has_the_users_parameters(
         return 0.75
 
     validator = ModelValidator(
-        clf, scorer if has_scorer else None, has_loss, problem, Rows(X[:50], Y[:50], w)
+        clf,
+        scorer if has_scorer else None,
+        has_loss,
+        dataset,
+        ValidationRows(X[:50], Y[:50], w),
     )
     loss, score = validator(theta)
     model = validator._clf
-    layout = problem.network.layout
-    weights, biases = layout.views(problem.units.to_user(theta, layout).astype(dtype))
+    layout = dataset.network.layout
+    weights, biases = layout.views(dataset.scaling.to_user(theta, layout).astype(dtype))
     for found, part in zip([*model.coefs_, *model.intercepts_], [*weights, *biases]):
         np.testing.assert_array_equal(found, part)
         assert found.dtype == dtype

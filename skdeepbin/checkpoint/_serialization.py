@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from skdeepbin.engine._scaling import FeatureMoments, Units
+from skdeepbin.engine._scaling import FeatureMoments, FeatureScaling
 from skdeepbin.training._history import Step
 from skdeepbin.training._objective import Evaluation
 from skdeepbin.training._optimizers import Epoch, Moments, Search, Steps
@@ -41,7 +41,7 @@ KINDS: dict[str, Callable[..., Any]] = {
         Search,
         Step,
         Steps,
-        Units,
+        FeatureScaling,
     )
 }
 

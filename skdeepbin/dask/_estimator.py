@@ -15,9 +15,9 @@ from skdeepbin._classifier import DeepBinaryClassifier
 from skdeepbin._extras import extra
 from skdeepbin.dask._collections import is_dask, lazily, partitions
 from skdeepbin.dask._crew import Crew
+from skdeepbin.dask._dataset import dataset_of
 from skdeepbin.dask._part import Description, PartitionError, describe
-from skdeepbin.dask._problem import problem_of
-from skdeepbin.inputs._dataset import Problem
+from skdeepbin.inputs._dataset import Dataset
 from skdeepbin.inputs._validation import (
     InvalidParameterError,
     check_parameters,
@@ -309,17 +309,17 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
         """
         return super().fit(X, y, sample_weight)
 
-    def _problem(
+    def _dataset(
         self,
         X: Any,
         y: Any,
         sample_weight: Any,
         resumed: ResumeState | None,
         classes: np.ndarray | None = None,
-    ) -> Problem:
+    ) -> Dataset:
         """Return the training data, checked; for `partial_fit` also in memory."""
         if classes is not None and not is_dask(X):
-            return super()._problem(X, y, sample_weight, resumed, classes)
+            return super()._dataset(X, y, sample_weight, resumed, classes)
         check_parameters(self._parameters())
         check_solver(self.solver, self.batch_size, self.dropout)
         self._check_is_in_reach()
@@ -336,12 +336,12 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
             self, _like(described), reset=resumed is None, skip_check_array=True
         )
         network = self._network(self.n_features_in_)
-        units = None if resumed is None else resumed.scaling
-        problem = problem_of(crew, self, described, network, units, classes)
+        scaling = None if resumed is None else resumed.scaling
+        dataset = dataset_of(crew, self, described, network, scaling, classes)
         if resumed is not None:
             sizes = network.layout.sizes
-            check_same_problem(self, problem.classes, sizes, self.n_networks)
-        return problem
+            check_same_problem(self, dataset.classes, sizes, self.n_networks)
+        return dataset
 
     def _check_is_in_reach(self) -> None:
         """Raise for parameters that need rows in one place."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skdeepbin.engine._bins import Bins
-from skdeepbin.engine._scaling import Units
+from skdeepbin.engine._scaling import FeatureScaling
 from skdeepbin.network._activations import is_diagnosed
 from skdeepbin.network._parameters import Parameters
 
@@ -45,10 +45,10 @@ def fitted_solver(clf: Any) -> str:
     return "rprop" if resume is None else resume.way[0]
 
 
-def training_units(clf: Any, bins: Bins | None) -> Units:
+def training_scaling(clf: Any, bins: Bins | None) -> FeatureScaling:
     """Return the units of training, for all columns that the first layer reads."""
-    units: Units = clf.model_.scaling(bins)
-    return units
+    scaling: FeatureScaling = clf.model_.scaling(bins)
+    return scaling
 
 
 def check_is_diagnosed(clf: Any) -> None:

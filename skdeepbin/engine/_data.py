@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from skdeepbin.engine._blocks import Features, Rows
 from skdeepbin.engine._engine import Engine
 from skdeepbin.engine._mini_batches import MiniBatches
-from skdeepbin.engine._scaling import Units
+from skdeepbin.engine._scaling import FeatureScaling
 from skdeepbin.engine._threads import Threads
 from skdeepbin.network._network import Losses, Network
 from skdeepbin.network._parameters import Array
@@ -30,7 +30,7 @@ class Data(Protocol):
     """
 
     @property
-    def units(self) -> Units:
+    def scaling(self) -> FeatureScaling:
         """The scaling of the features in training."""
 
     @property
@@ -40,7 +40,7 @@ class Data(Protocol):
     def sums(self, held_out: Any) -> tuple[Total, Batches]:
         """The sums over all rows, and over those of mini-batches.
 
-        held_out : which rows are only watched, as the problem has said; None for none.
+        held_out : which rows are only watched, as the dataset has said; None for none.
         """
 
 
@@ -50,7 +50,7 @@ class LocalData(NamedTuple):
     y : whether a row is of the second class.
     w : the weight of each row, or None if all are one.
     factors : by which the weights of the first and of the second class are multiplied.
-    units : those of the features while training.
+    scaling : those of the features while training.
     batch_size : rows that a gradient is summed over; None is all.
     hashes : a number for each row, the same for equal rows; None if not needed.
     threads : that share the rows.
@@ -61,7 +61,7 @@ class LocalData(NamedTuple):
     y: NDArray[np.bool_]
     w: Array | None
     factors: Array
-    units: Units
+    scaling: FeatureScaling
     batch_size: int | None
     hashes: NDArray[np.uint64] | None
     threads: Threads

@@ -32,7 +32,6 @@ from scipy.sparse import issparse
 
 from skdeepbin.engine._bins import Bins
 from skdeepbin.engine._blocks import Reading, row_slices
-from skdeepbin.network._network import Losses
 from skdeepbin.network._parameters import Array, Layout
 
 ROWS = 2**14  # looked at at a time
@@ -41,7 +40,7 @@ ROWS = 2**14  # looked at at a time
 RARE = 0.2
 
 
-class Units(NamedTuple):
+class FeatureScaling(NamedTuple):
     """The shift and scale of every feature.
 
     constant : the numbers of the features that are, which have no weight.
@@ -65,9 +64,9 @@ class Units(NamedTuple):
         varying = np.delete(self.scale, self.constant)
         return bool((varying > least_scale(dtype)).all())
 
-    def beside(self, others: Units) -> Units:
+    def beside(self, others: FeatureScaling) -> FeatureScaling:
         """Return the scaling of these features and, after them, of others."""
-        return Units(
+        return FeatureScaling(
             np.append(self.shift, others.shift),
             np.append(self.scale, others.scale),
             np.append(self.constant, len(self.scale) + others.constant),
@@ -75,21 +74,21 @@ class Units(NamedTuple):
         )
 
     @property
-    def are_the_users(self) -> bool:
+    def is_identity(self) -> bool:
         """True if there is nothing to convert."""
         is_same = not self.shift.any() and bool((self.scale == 1).all())
         return is_same and not len(self.constant)
 
-    def without_constant(self) -> Units:
+    def without_constant(self) -> FeatureScaling:
         """Return the scaling without parameters of training for constant features."""
         read = np.delete(np.arange(len(self.scale)), self.constant)
         is_less = 0 < len(read) < len(self.scale)
         return self._replace(read=read if is_less else None)
 
     @property
-    def _of_read(self) -> Units:
+    def _of_read(self) -> FeatureScaling:
         """The scaling of the features that are read."""
-        return Units(self.shift[self.read], self.scale[self.read])
+        return FeatureScaling(self.shift[self.read], self.scale[self.read])
 
     @property
     def reading(self) -> Reading | None:
@@ -152,23 +151,8 @@ class Units(NamedTuple):
         if self.read is None:
             return Conversion(self, layout)
         shift, scale = self._of_read[:2]
-        units = Units(shift / scale, np.ones_like(scale))
-        return Conversion(units, self.layout(layout))
-
-    def total(
-        self, total: Callable[[Array], tuple[Losses, Array]], layout: Layout
-    ) -> Callable[[Array], tuple[Losses, Array]]:
-        """Return a sum over the rows as a function of the parameters in these units.
-
-        total : as one of the user's, or of those for rows as they are read.
-        """
-        conversion = self.conversion(layout)
-
-        def in_these_units(theta: Array) -> tuple[Losses, Array]:
-            losses, gradient = total(conversion.to_rows(theta))
-            return losses, conversion.gradient(gradient)
-
-        return in_these_units
+        scaling = FeatureScaling(shift / scale, np.ones_like(scale))
+        return Conversion(scaling, self.layout(layout))
 
 
 class Conversion:
@@ -176,18 +160,18 @@ class Conversion:
 
     Parameters
     ----------
-    units : Units
+    scaling : FeatureScaling
         Of the features that training reads.
     layout : Layout
         Of the parameters.
     """
 
-    def __init__(self, units: Units, layout: Layout) -> None:
-        self.layout, self._constant = layout, units.constant
-        self._is_needed = not units.are_the_users
-        self._scale = units.scale[:, np.newaxis]
-        self._is_scaled = bool((units.scale != 1).any())
-        self._some, self._shift = units._moved
+    def __init__(self, scaling: FeatureScaling, layout: Layout) -> None:
+        self.layout, self._constant = layout, scaling.constant
+        self._is_needed = not scaling.is_identity
+        self._scale = scaling.scale[:, np.newaxis]
+        self._is_scaled = bool((scaling.scale != 1).any())
+        self._some, self._shift = scaling._moved
 
     def to_rows(self, theta: Array) -> Array:
         """Return the parameters for the rows as they are."""
@@ -218,15 +202,15 @@ def least_scale(dtype: DTypeLike) -> float:
     return 2.0 ** (np.finfo(dtype).minexp + 3)
 
 
-def units_of(
+def scaling_of(
     X: Any,
     weights: Callable[[slice], Array],
-    scaling: str = "auto",
+    method: str = "auto",
     dtype: DTypeLike = np.float64,
-) -> Units:
+) -> FeatureScaling:
     """Return those of the rows of X, dense or CSR, with weights for a slice of rows."""
-    return units_by(
-        lambda factor: moments(X, weights, factor), X.shape[1], scaling, dtype
+    return scaling_by(
+        lambda factor: moments(X, weights, factor), X.shape[1], method, dtype
     )
 
 
@@ -238,18 +222,18 @@ LEAST_SPREAD, ROUNDINGS = 1e-10, 8
 TINY, HUGE = 1e-140, 2.0**600
 
 
-def units_by(
+def scaling_by(
     moments_at: Callable[[Array], FeatureMoments],
     n_features: int,
-    scaling: str = "auto",
+    method: str = "auto",
     dtype: DTypeLike = np.float64,
-) -> Units:
+) -> FeatureScaling:
     """Return those of rows of which the moments can be asked for.
 
     Of a feature that is constant, up to rounding, the shift alone: it is then about 0.
 
     moments_at : of the features times a factor each.
-    scaling : "auto", "standard" (rare features too are in units of their deviation) or
+    method : "auto", "standard" (rare features too are in units of their deviation) or
         "none".
     dtype : the precision of training.
     """
@@ -265,17 +249,17 @@ def units_by(
     least = max(LEAST_SPREAD, ROUNDINGS * float(np.finfo(dtype).eps))
     varies = deviation > least * abs(mean)
     spread = np.where(varies, deviation, factor)
-    if scaling == "auto":
+    if method == "auto":
         spread = np.where(varies & found.is_rare, found.size_where_filled(), spread)
     scale, shift = np.ones(n_features), np.zeros(n_features)
-    if scaling != "none":
+    if method != "none":
         scale = np.exp2(np.round(np.log2(spread)))
         shift = np.round(4 * mean / scale) / 4 * scale
         scale = np.maximum(scale / factor, least_scale(dtype))
         shift = shift / factor
     with np.errstate(over="ignore"):
         power = float(((deviation / factor / scale)[varies] ** 2).sum())
-    return Units(shift, scale, np.flatnonzero(~varies), _rounded(power))
+    return FeatureScaling(shift, scale, np.flatnonzero(~varies), _rounded(power))
 
 
 def _rounded(number: float) -> float:

@@ -113,11 +113,11 @@ def held_out(
     stop: float,
 ) -> NDArray[np.bool_]:
     """Return a mask of the rows that validate."""
-    (mask,) = stretches(hashes, second, weights, [(start, stop)])
+    (mask,) = rows_between(hashes, second, weights, [(start, stop)])
     return mask
 
 
-def stretches(
+def rows_between(
     hashes: NDArray[np.uint64],
     second: NDArray[np.bool_],
     weights: Array | None,

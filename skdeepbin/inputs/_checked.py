@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from skdeepbin.inputs._dataset import Rows
+from skdeepbin.inputs._dataset import ValidationRows
 from skdeepbin.inputs._validation import (
     check_both_or_none,
     check_columns,
@@ -78,7 +78,7 @@ def training_rows(
 
 def validation_rows(
     clf: Any, X_val: Any, y_val: Any, sample_weight_val: Any, classes: np.ndarray
-) -> Rows | None:
+) -> ValidationRows | None:
     """Return the rows that the user gave to validate on, checked; None for none."""
     if X_val is None or y_val is None:
         check_both_or_none(X_val=X_val, y_val=y_val)
@@ -87,6 +87,6 @@ def validation_rows(
         return None
     X, y = checked_features(clf, X_val, y_val, names="{}_val")
     _, second = encode_labels(y, classes, name="y_val")
-    return Rows(
+    return ValidationRows(
         X, second, check_weights(sample_weight_val, len(y), "sample_weight_val")
     )

@@ -1,6 +1,6 @@
 """The training data of a fit: the contract, and its fulfilment in memory.
 
-The estimator asks a problem for what it needs to know of the rows, and never for all of
+The estimator asks a dataset for what it needs to know of the rows, and never for all of
 them. So it does not know where they are.
 """
 
@@ -23,10 +23,10 @@ from skdeepbin.engine._engine import memory_needed, n_useful_threads
 from skdeepbin.engine._hashing import digest
 from skdeepbin.engine._scaling import (
     FeatureMoments,
-    Units,
+    FeatureScaling,
     moments,
-    units_by,
-    units_of,
+    scaling_by,
+    scaling_of,
 )
 from skdeepbin.engine._split import (
     different_values,
@@ -35,7 +35,7 @@ from skdeepbin.engine._split import (
     n_combinations,
     n_different_rows,
     row_hashes,
-    stretches,
+    rows_between,
 )
 from skdeepbin.engine._threads import Threads, one_blas_thread
 from skdeepbin.inputs._validation import enough_memory, precision
@@ -57,14 +57,14 @@ CHANCE = 1.0
 BEYOND_CHANCE = log(20)
 
 
-class Constant(NamedTuple):
-    """The losses of one who knows only how frequent the classes are.
+class Baseline(NamedTuple):
+    """Losses of the class-prior baseline, a constant that knows only class frequencies.
 
-    trained : on the rows that are trained on.
-    held_out : on those that validate, from which on a loss says that nothing was
+    trained : on the training rows.
+    held_out : on the validation rows, from which on a loss says that nothing was
         learnt; infinite if they are few.
-    validated : on those, however few.
-    surely : on those, above which a network is worse beyond chance.
+    validated : on the validation rows, however few.
+    surely : on them, above which a network is worse beyond chance.
     """
 
     trained: float
@@ -73,7 +73,7 @@ class Constant(NamedTuple):
     surely: float
 
 
-class Rows(NamedTuple):
+class ValidationRows(NamedTuple):
     """Rows to validate on: features, whether of the second class, weights or None."""
 
     X: Any
@@ -81,10 +81,10 @@ class Rows(NamedTuple):
     w: Array | None
 
 
-class Problem(Protocol):
+class Dataset(Protocol):
     """Training data of one fit.
 
-    A split, which rows are held out, is known only to the problem that gave it; None is
+    A split, which rows are held out, is known only to the dataset that gave it; None is
     that none are.
     """
 
@@ -97,7 +97,7 @@ class Problem(Protocol):
         """The network that is trained, without its parameters."""
 
     @property
-    def units(self) -> Units:
+    def scaling(self) -> FeatureScaling:
         """The scaling of the features in training."""
 
     @property
@@ -116,13 +116,13 @@ class Problem(Protocol):
     def rows_a_weight(self) -> float:
         """The number of rows that a weight of one stands for."""
 
-    def with_units(self, units: Units) -> Problem:
+    def with_scaling(self, scaling: FeatureScaling) -> Dataset:
         """Return the data with another feature scaling."""
 
     def moments(self, factor: Array, origin: Array | None) -> FeatureMoments:
         """Return the moments of the features times a factor, about an origin."""
 
-    def with_hashes(self, seed: int) -> Problem:
+    def with_hashes(self, seed: int) -> Dataset:
         """Return the data with a hash of the values of each row."""
 
     @property
@@ -140,14 +140,14 @@ class Problem(Protocol):
         """The edges of the bins that the network reads beside the features."""
 
     def with_bins(
-        self, edges: list[Array], scaling: str, units: Units | None
-    ) -> tuple[Problem, Problem]:
-        """This problem, and that of a network that reads bins beside the features.
+        self, edges: list[Array], method: str, scaling: FeatureScaling | None
+    ) -> tuple[Dataset, Dataset]:
+        """This dataset, and that of a network that reads bins beside the features.
 
         Both have the blocks of the second.
 
-        scaling : of the bins.
-        units : those of features and bins, if they are known.
+        method : of the bins.
+        scaling : those of features and bins, if they are known.
         """
 
     def n_different_rows(self, enough: float) -> float:
@@ -171,8 +171,8 @@ class Problem(Protocol):
     def totals(self, split: Any) -> tuple[Array, Array]:
         """Return the weight of each class that is trained on, and that is held out."""
 
-    def constant_losses(self, given: Rows | None, split: Any) -> Constant:
-        """The losses of one who knows only how frequent the classes are.
+    def baseline_losses(self, given: ValidationRows | None, split: Any) -> Baseline:
+        """Return the losses of the class-prior baseline.
 
         given : the rows that validate; None if they are a part of these, those that are
             held out. Of few, to be no better than that means nothing: infinity.
@@ -181,10 +181,10 @@ class Problem(Protocol):
     def labels(self, y: np.ndarray) -> np.ndarray:
         """Labels as the user writes them."""
 
-    def rows(self, split: Any) -> Rows:
+    def rows(self, split: Any) -> ValidationRows:
         """A copy of the rows that are held out."""
 
-    def examples(self) -> Rows:
+    def examples(self) -> ValidationRows:
         """Rows from which to tell why training failed; their weights without those
         of the classes.
         """
@@ -201,12 +201,12 @@ class Problem(Protocol):
         """Return the sums over the rows, in a context that they need."""
 
 
-class LocalProblem(NamedTuple):
-    """A problem whose rows are in this process.
+class LocalDataset(NamedTuple):
+    """A dataset whose rows are in this process.
 
     y : whether a row is of the second class.
     features : X by blocks.
-    units : those of the features while training.
+    scaling : those of the features while training.
     dtype : the precision to compute in.
     hashes : a number for each row, the same for equal rows; None if not needed.
     bin_edges : of the bins that the network reads beside the features; None for none.
@@ -218,7 +218,7 @@ class LocalProblem(NamedTuple):
     weights: Weights
     network: Network
     features: Features
-    units: Units
+    scaling: FeatureScaling
     dtype: np.dtype
     hashes: NDArray[np.uint64] | None = None
     bin_edges: list[Array] | None = None
@@ -238,15 +238,15 @@ class LocalProblem(NamedTuple):
         """The number of rows that a weight of one stands for."""
         return self.weights.rows_a_weight(self.y)
 
-    def with_units(self, units: Units) -> LocalProblem:
+    def with_scaling(self, scaling: FeatureScaling) -> LocalDataset:
         """Return the data with another feature scaling."""
-        return self._replace(units=units)
+        return self._replace(scaling=scaling)
 
     def moments(self, factor: Array, origin: Array | None) -> FeatureMoments:
         """Return the moments of the features times a factor, about an origin."""
         return moments(self.X, partial(self.weights.of, self.y), factor, origin)
 
-    def with_hashes(self, seed: int) -> LocalProblem:
+    def with_hashes(self, seed: int) -> LocalDataset:
         """Return the data with a hash of the values of each row."""
         return self._replace(hashes=row_hashes(self.X, seed))
 
@@ -263,26 +263,26 @@ class LocalProblem(NamedTuple):
         return self.X[rows], sums
 
     def with_bins(
-        self, edges: list[Array], scaling: str, units: Units | None
-    ) -> tuple[LocalProblem, LocalProblem]:
-        """This problem, and that of a network that reads bins beside the features."""
+        self, edges: list[Array], method: str, scaling: FeatureScaling | None
+    ) -> tuple[LocalDataset, LocalDataset]:
+        """This dataset, and that of a network that reads bins beside the features."""
         bins = bins_of(edges)
         network = with_features(self.network, self.network.layout.sizes[0] + bins.n)
         n_rows = block_rows(network, len(self.y), self.dtype.itemsize)
         alone = self._replace(features=Features(self.X, self.dtype, n_rows))
         features = Features(self.X, self.dtype, n_rows, bins=bins)
-        if units is None:
+        if scaling is None:
             weights, origin = partial(self.weights.of, self.y), np.zeros(bins.n)
             with enough_memory(memory_needed(network, features, 1)):
-                of_bins = units_by(
+                of_bins = scaling_by(
                     lambda factor: moments(self.X, weights, factor, origin, bins),
                     bins.n,
-                    scaling,
+                    method,
                     self.dtype,
                 )
-            units = self.units.beside(of_bins)
+            scaling = self.scaling.beside(of_bins)
         return alone, self._replace(
-            network=network, features=features, units=units, bin_edges=edges
+            network=network, features=features, scaling=scaling, bin_edges=edges
         )
 
     @property
@@ -303,7 +303,7 @@ class LocalProblem(NamedTuple):
 
     def splits(self, bounds: Sequence[tuple[float, float]]) -> list[NDArray[np.bool_]]:
         """Return, for each pair of shares, the rows between them in their class."""
-        return stretches(*self._by_content, bounds)
+        return rows_between(*self._by_content, bounds)
 
     def is_usable(self, split: NDArray[np.bool_]) -> bool:
         """Tell if both classes have weight on both sides of a split."""
@@ -313,29 +313,29 @@ class LocalProblem(NamedTuple):
         """Return the weight of each class that is trained on, and that is held out."""
         return self.weights.totals(self.y, split)
 
-    def constant_losses(
-        self, given: Rows | None, split: NDArray[np.bool_] | None
-    ) -> Constant:
-        """The losses of one who knows only how frequent the classes are."""
+    def baseline_losses(
+        self, given: ValidationRows | None, split: NDArray[np.bool_] | None
+    ) -> Baseline:
+        """Return the losses of the class-prior baseline."""
         known, _ = self.totals(None)
         y = self.y[:0] if split is None else self.y[split]
-        return constant_losses(known, given, np.bincount(y, minlength=2))
+        return baseline_losses(known, given, np.bincount(y, minlength=2))
 
     def labels(self, y: np.ndarray) -> np.ndarray:
         """Labels as the user writes them."""
         return self.classes[y.astype(np.intp)]
 
-    def rows(self, split: NDArray[np.bool_]) -> Rows:
+    def rows(self, split: NDArray[np.bool_]) -> ValidationRows:
         """A copy of the rows that are held out."""
         numbers = np.flatnonzero(split)
         w = None
         if self.weights.sample is not None or np.ptp(self.weights.by_class):
             w = self.weights.of(self.y, slice(None))[numbers]
-        return Rows(self.X[numbers], self.y[numbers], w)
+        return ValidationRows(self.X[numbers], self.y[numbers], w)
 
-    def examples(self) -> Rows:
+    def examples(self) -> ValidationRows:
         """All rows."""
-        return Rows(self.X, self.y, self.weights.sample)
+        return ValidationRows(self.X, self.y, self.weights.sample)
 
     def extremes(self) -> tuple[float, float]:
         """The least and the greatest entry of X."""
@@ -354,7 +354,7 @@ class LocalProblem(NamedTuple):
     @property
     def _read(self) -> tuple[Network, Features]:
         """The features that training has parameters for, and the network of these."""
-        reading = self.units.reading
+        reading = self.scaling.reading
         if reading is None:
             return self.network, self.features
         network = with_features(self.network, len(reading.columns))
@@ -378,14 +378,14 @@ class LocalProblem(NamedTuple):
                 self.y,
                 self.weights.sample,
                 self.weights.by_class,
-                self.units,
+                self.scaling,
                 batch_size,
                 self.hashes,
                 threads,
             )
 
 
-def local_problem(
+def local_dataset(
     X: Any,
     y: np.ndarray,
     classes: np.ndarray,
@@ -393,13 +393,13 @@ def local_problem(
     network: Network,
     dtype: str,
     feature_scaling: str,
-    units: Units | None,
-) -> LocalProblem:
+    scaling: FeatureScaling | None,
+) -> LocalDataset:
     """Return training data in memory, with their precision and feature scaling.
 
     X, y : checked rows, and whether they are of the second class.
     dtype : the parameter; "auto" is that of X where the scaling suits it.
-    units : the feature scaling, if it is that of an earlier fit.
+    scaling : the feature scaling, if it is that of an earlier fit.
     """
     is_sparse, kind = issparse(X), precision(dtype, [X.dtype])
 
@@ -407,19 +407,19 @@ def local_problem(
         n_rows = block_rows(network, len(y), kind.itemsize, is_sparse)
         return Features(X, kind, n_rows)
 
-    if units is None:
+    if scaling is None:
         w = partial(weights.of, y)
         with enough_memory(memory_needed(network, blocks(kind), 1)):  # else unread
-            units = units_of(X, w, feature_scaling, kind)
-            if dtype == "auto" and not units.suit(kind):
+            scaling = scaling_of(X, w, feature_scaling, kind)
+            if dtype == "auto" and not scaling.suit(kind):
                 kind = np.dtype(np.float64)
-                units = units_of(X, w, feature_scaling, kind)
+                scaling = scaling_of(X, w, feature_scaling, kind)
         if is_sparse:
-            units = units.without_constant()
-    elif dtype == "auto" and not units.suit(kind):
+            scaling = scaling.without_constant()
+    elif dtype == "auto" and not scaling.suit(kind):
         kind = np.dtype(np.float64)
     features = blocks(kind)
-    return LocalProblem(X, y, classes, weights, network, features, units, kind)
+    return LocalDataset(X, y, classes, weights, network, features, scaling, kind)
 
 
 def with_features(network: Network, n: int) -> Network:
@@ -428,10 +428,10 @@ def with_features(network: Network, n: int) -> Network:
     return Network(layout, network.activations, network.dropout)
 
 
-def constant_losses(
-    known: Array, given: Rows | None, n_held_out: NDArray[np.intp]
-) -> Constant:
-    """The losses of one who knows only how frequent the classes are.
+def baseline_losses(
+    known: Array, given: ValidationRows | None, n_held_out: NDArray[np.intp]
+) -> Baseline:
+    """Return the losses of the class-prior baseline.
 
     known : the class totals.
     given : the rows that validate, if they are others.
@@ -442,7 +442,7 @@ def constant_losses(
         totals, n = class_totals(given.y, given.w), np.bincount(given.y, minlength=2)
     trained, n_rows = constant_loss(known, known), float(n.sum())
     if not n_rows:
-        return Constant(trained, inf, inf, inf)
+        return Baseline(trained, inf, inf, inf)
     validated = constant_loss(known, totals)
     watched = validated - CHANCE / n_rows if n.min() >= ENOUGH_TO_TELL else inf
-    return Constant(trained, watched, validated, validated + BEYOND_CHANCE / n_rows)
+    return Baseline(trained, watched, validated, validated + BEYOND_CHANCE / n_rows)

@@ -183,13 +183,13 @@ def class_totals(second: NDArray[np.bool_], weights: Array | None) -> Array:
 
 
 def whole_class_totals(
-    second: NDArray[np.bool_], weights: Array | None, in_units_of: float
+    second: NDArray[np.bool_], weights: Array | None, in_scale_of: float
 ) -> list[int]:
     """The sums of the weights of each class, as whole numbers."""
     sums = [0] * 2
     for rows in row_slices(len(second), ROWS):
         n = rows.stop - rows.start
-        w = np.ones(n) if weights is None else weights[rows] / in_units_of
+        w = np.ones(n) if weights is None else weights[rows] / in_scale_of
         sums = added(sums, whole_sums(second[rows], w, 2))
     return sums
 
@@ -268,7 +268,7 @@ def check_both_classes_weigh(classes: np.ndarray, totals: Array) -> None:
 
 
 def constant_loss(known: Array, totals: Array) -> float:
-    """The mean loss, by class totals, of one who knows only how frequent classes are.
+    """Return the mean loss, by class totals, of the class-prior baseline.
 
     known : the class totals that are known.
     """

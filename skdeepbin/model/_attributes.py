@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skdeepbin.inputs._activations import each_layer
-from skdeepbin.inputs._dataset import Problem
+from skdeepbin.inputs._dataset import Dataset
 from skdeepbin.inputs._stream import Stream
 from skdeepbin.model._fitted import reads_bins
 from skdeepbin.model._resume import NetworkState, ResumeState, parameters_digest
@@ -21,7 +21,7 @@ class FitResult(NamedTuple):
     """The end of a fit.
 
     runs : of each network.
-    problems : the training data, with and without bins.
+    datasets : the training data, with and without bins.
     activation : the parameter: of all hidden layers, or of each.
     alpha : the penalty that `runs` give multiples of.
     scores_by_loss : whether points are validated by the loss.
@@ -33,7 +33,7 @@ class FitResult(NamedTuple):
     """
 
     runs: Sequence[RunResult]
-    problems: Sequence[Problem]
+    datasets: Sequence[Dataset]
     activation: Any
     alpha: float
     scores_by_loss: bool
@@ -53,13 +53,13 @@ class FitResult(NamedTuple):
 
         before : the history of the training that was gone on with.
         """
-        problem, runs = self.problems[0], self.runs
-        layout = self.problems[-1].network.layout
+        dataset, runs = self.datasets[0], self.runs
+        layout = self.datasets[-1].network.layout
         best = [run.best for run in runs if run.best is not None]
-        thetas = np.empty((len(best), layout.n_parameters), problem.dtype)
+        thetas = np.empty((len(best), layout.n_parameters), dataset.dtype)
         for number, step in enumerate(best):
-            view = self.problems[view_of(number, len(self.problems))]
-            theta = view.units.to_user(step.theta, view.network.layout)
+            view = self.datasets[view_of(number, len(self.datasets))]
+            theta = view.scaling.to_user(step.theta, view.network.layout)
             thetas[number] = view.network.layout.widened(theta, layout)
         parameters = layout.views(thetas[0] if len(thetas) == 1 else thetas)
         coefs, intercepts = map(list, parameters)
@@ -80,8 +80,8 @@ class FitResult(NamedTuple):
             for run, step in zip(runs, best)
         ]
         return {
-            "classes_": problem.classes,
-            "bin_edges_": self.problems[-1].bin_edges,
+            "classes_": dataset.classes,
+            "bin_edges_": self.datasets[-1].bin_edges,
             "coefs_": coefs,
             "intercepts_": intercepts,
             "history_": history,
@@ -98,8 +98,8 @@ class FitResult(NamedTuple):
             "activations_": each_layer(self.activation, len(layout.sizes) - 2),
             "_resume": ResumeState(
                 tuple(points),
-                problem.units,
-                self.problems[1].units if len(self.problems) > 1 else None,
+                dataset.scaling,
+                self.datasets[1].scaling if len(self.datasets) > 1 else None,
                 self.way,
                 self.split_seed,
                 self.ahead,
@@ -110,24 +110,24 @@ class FitResult(NamedTuple):
 
 
 def attributes_at(
-    step: Step, problems: Sequence[Problem], activation: Any
+    step: Step, datasets: Sequence[Dataset], activation: Any
 ) -> dict[str, Any]:
     """Return the fitted attributes of one network that stands at a step."""
-    problem = next(
+    dataset = next(
         p
-        for p in problems
-        if p.units.layout(p.network.layout).n_parameters == len(step.theta)
+        for p in datasets
+        if p.scaling.layout(p.network.layout).n_parameters == len(step.theta)
     )
-    layout = problem.network.layout
-    theta = problem.units.to_user(step.theta, layout).astype(problem.dtype)
+    layout = dataset.network.layout
+    theta = dataset.scaling.to_user(step.theta, layout).astype(dataset.dtype)
     coefs, intercepts = map(list, layout.views(theta))
     return {
-        "classes_": problem.classes,
+        "classes_": dataset.classes,
         "coefs_": coefs,
         "intercepts_": intercepts,
         "n_iter_": step.iteration,
         "loss_": step.loss,
-        "bin_edges_": problems[-1].bin_edges,
+        "bin_edges_": datasets[-1].bin_edges,
         "n_layers_": len(layout.sizes),
         "out_activation_": "logistic",
         "activations_": each_layer(activation, len(layout.sizes) - 2),

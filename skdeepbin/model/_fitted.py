@@ -14,7 +14,7 @@ from scipy.sparse import issparse
 from skdeepbin.engine._bins import Bins, bins_of
 from skdeepbin.engine._blocks import Features, block_rows, training_work
 from skdeepbin.engine._engine import logits, n_useful_threads
-from skdeepbin.engine._scaling import Units
+from skdeepbin.engine._scaling import FeatureScaling
 from skdeepbin.engine._threads import Threads, one_blas_thread
 from skdeepbin.model._resume import NetworkState, ResumeState
 from skdeepbin.network._activations import Activation
@@ -43,16 +43,16 @@ class FittedModel:
     bin_edges: Sequence[Array] | None = None
     resume: ResumeState | None = None
 
-    def scaling(self, bins: Bins | None) -> Units:
+    def scaling(self, bins: Bins | None) -> FeatureScaling:
         """Return the feature scaling of training, for all columns of the first layer.
 
         bins : that the network reads.
         """
         if self.resume is None:
-            return Units(np.zeros(self.n_features), np.ones(self.n_features))
-        units = self.resume.scaling if bins is None else self.resume.bin_scaling
-        assert units is not None
-        return units._replace(read=None)
+            return FeatureScaling(np.zeros(self.n_features), np.ones(self.n_features))
+        scaling = self.resume.scaling if bins is None else self.resume.bin_scaling
+        assert scaling is not None
+        return scaling._replace(read=None)
 
     @property
     def hidden(self) -> tuple[int, ...]:
@@ -169,8 +169,8 @@ def standing_at(
     """
     if state is None:
         n = model.n_features
-        units = Units(np.zeros(n), np.ones(n))
-        state = ResumeState((), units, None, ("", True), 0, 0, None, digest)
+        scaling = FeatureScaling(np.zeros(n), np.ones(n))
+        state = ResumeState((), scaling, None, ("", True), 0, 0, None, digest)
     points = []
     for network in model.networks:
         layout = Layout((len(network.weights[0]), *map(len, network.biases)))

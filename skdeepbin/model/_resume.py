@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skdeepbin.engine._scaling import Units
+from skdeepbin.engine._scaling import FeatureScaling
 from skdeepbin.inputs._stream import Stream
 from skdeepbin.network._parameters import Array
 
@@ -39,8 +39,8 @@ class ResumeState(NamedTuple):
     """
 
     networks: tuple[NetworkState, ...]
-    scaling: Units
-    bin_scaling: Units | None
+    scaling: FeatureScaling
+    bin_scaling: FeatureScaling | None
     way: tuple[str, bool]
     split_seed: int
     ahead: int

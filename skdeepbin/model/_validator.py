@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from skdeepbin.inputs._dataset import Problem, Rows
+from skdeepbin.inputs._dataset import Dataset, ValidationRows
 from skdeepbin.network._loss import log_loss
 from skdeepbin.network._parameters import Array
 
@@ -25,9 +25,9 @@ class ModelValidator:
         ``scorer(estimator, X, y)``.
     has_loss : bool
         Whether the loss is asked for: that of held-out rows is known anyway.
-    problem : Problem
+    dataset : Problem
         The data as the network reads them.
-    rows : Rows
+    rows : ValidationRows
         The validation set.
     """
 
@@ -36,24 +36,24 @@ class ModelValidator:
         clf: Any,
         scorer: Callable[..., float] | None,
         has_loss: bool,
-        problem: Problem,
-        rows: Rows,
+        dataset: Dataset,
+        rows: ValidationRows,
     ) -> None:
         self._clf, self._scorer, self._has_loss = copy(clf), scorer, has_loss
-        self._problem, self._rows = problem, rows
+        self._dataset, self._rows = dataset, rows
         self._clf.__dict__.pop("feature_names_in_", None)  # it is given no names
-        self._clf.classes_ = problem.classes
-        self._clf.bin_edges_ = problem.bin_edges
+        self._clf.classes_ = dataset.classes
+        self._clf.bin_edges_ = dataset.bin_edges
 
     def __call__(self, theta: Array) -> tuple[float, float]:
-        problem, clf, (X, y, w) = self._problem, self._clf, self._rows
-        layout, loss, score = problem.network.layout, nan, nan
-        theta = problem.units.to_user(theta, layout).astype(problem.dtype)
+        dataset, clf, (X, y, w) = self._dataset, self._clf, self._rows
+        layout, loss, score = dataset.network.layout, nan, nan
+        theta = dataset.scaling.to_user(theta, layout).astype(dataset.dtype)
         clf.coefs_, clf.intercepts_ = map(list, layout.views(theta))
         if self._has_loss:
             losses, _ = log_loss(clf.model_.logits(X, clf.n_jobs), y)
             loss = float(np.average(losses, weights=w))
         if self._scorer is not None:
             weights = {} if w is None else {"sample_weight": w}
-            score = float(self._scorer(clf, X, problem.labels(y), **weights))
+            score = float(self._scorer(clf, X, dataset.labels(y), **weights))
         return loss, score

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skdeepbin.engine._threads import one_blas_thread
-from skdeepbin.inputs._dataset import Constant, Problem
+from skdeepbin.inputs._dataset import Baseline, Dataset
 from skdeepbin.network._activations import is_diagnosed
 from skdeepbin.training._penalty import auto_penalty
 from skdeepbin.training._restarts import STUCK
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 def warn_of_failure(
     clf: Any,
     solutions: Sequence[RunResult],
-    problem: Problem,
-    constant: Constant,
+    dataset: Dataset,
+    baseline: Baseline,
     stacklevel: int,
 ) -> None:
     """Warn of the worst that can be said of the networks, if anything can.
 
-    constant : the losses of one who knows only how frequent the classes are.
+    baseline : the losses of the class-prior baseline.
 
     A network that has learnt nothing but was on its way when `max_iter` was reached is
     not diagnosed: more iterations come first. Nor is one that a callback ended.
@@ -49,17 +49,17 @@ def warn_of_failure(
         solution
         for solution, on_its_way in zip(solutions, falling)
         if solution.stop_reason == "diverged"
-        or _is_worse(solution, constant)
+        or _is_worse(solution, baseline)
         or not (
-            (solution.has_learnt and not _is_constant(solution, constant))
+            (solution.has_learnt and not _is_constant(solution, baseline))
             or on_its_way
             or solution.stop_reason == CALLBACK
         )
     ]
     outweighed = []
-    if not failed and _is_suspect(clf, problem):
+    if not failed and _is_suspect(clf, dataset):
         outweighed = [
-            s for s in solutions if s.best and s.best.loss >= constant.trained
+            s for s in solutions if s.best and s.best.loss >= baseline.trained
         ]
     if not (failed or outweighed or any(falling)):
         return
@@ -67,12 +67,12 @@ def warn_of_failure(
 
     if is_heard():
         n_passes = sum(len(solution.history["loss"]) for solution in solutions)
-        why = partial(_why, problem=problem, n_passes=n_passes)
+        why = partial(_why, dataset=dataset, n_passes=n_passes)
         finding: Finding | None = None
         if failed:
             finding = why(clf, failed[0])
         elif outweighed:
-            finding = _found(clf, problem, n_passes)[0]
+            finding = _found(clf, dataset, n_passes)[0]
             if finding is not None and not {*finding.change} & SUSPECTS:
                 finding = None
         if finding is None and any(falling):
@@ -81,7 +81,7 @@ def warn_of_failure(
             warnings.warn(str(finding), LearningWarning, stacklevel=stacklevel + 1)
 
 
-def _is_worse(solution: RunResult, constant: Constant) -> bool:
+def _is_worse(solution: RunResult, baseline: Baseline) -> bool:
     """Tell if no point validates better than the class frequencies.
 
     A start is about as good as these are. So of few rows, the last point must also be
@@ -89,17 +89,17 @@ def _is_worse(solution: RunResult, constant: Constant) -> bool:
     """
     losses = solution.history["validation_loss"]
     losses = losses[np.isfinite(losses)]
-    if not len(losses) or losses.min() < STUCK * constant.validated:
+    if not len(losses) or losses.min() < STUCK * baseline.validated:
         return False
-    return bool(losses[-1] > constant.surely)
+    return bool(losses[-1] > baseline.surely)
 
 
-def _is_constant(solution: RunResult, constant: Constant) -> bool:
+def _is_constant(solution: RunResult, baseline: Baseline) -> bool:
     """Tell if the last steps, on all rows, have left no more than a constant."""
     best = solution.best
     if best is None:
         return False
-    return best.loss - best.penalty >= STUCK * constant.trained
+    return best.loss - best.penalty >= STUCK * baseline.trained
 
 
 # Parameters that are asked about where the point that is kept costs more, penalty
@@ -109,35 +109,38 @@ SUSPECTS = {"alpha", "feature_scaling"}
 STRONG = 2.0
 
 
-def _is_suspect(clf: Any, problem: Problem) -> bool:
+def _is_suspect(clf: Any, dataset: Dataset) -> bool:
     """Tell if `alpha` is far too strong for the rows, or the scaling not "auto"."""
     if clf.feature_scaling != "auto":
         return True
     if isinstance(clf.alpha, str):
         return False
-    return bool(clf.alpha > STRONG * _auto_penalty(clf, problem)[0])
+    return bool(clf.alpha > STRONG * _auto_penalty(clf, dataset)[0])
 
 
-def _auto_penalty(clf: Any, problem: Problem) -> tuple[float, float]:
+def _auto_penalty(clf: Any, dataset: Dataset) -> tuple[float, float]:
     """The strongest penalty that `alpha="auto"` is, and the total weight."""
-    totals = problem.totals(None)[0] * problem.weight_unit
-    rows, power = problem.rows_a_weight, problem.units.power
-    auto = auto_penalty(problem.network.recipe, totals, rows, power)
+    totals = dataset.totals(None)[0] * dataset.weight_unit
+    rows, power = dataset.rows_a_weight, dataset.scaling.power
+    auto = auto_penalty(dataset.network.recipe, totals, rows, power)
     return auto, float(totals.sum())
 
 
-def _found(clf: Any, problem: Problem, n_passes: int) -> tuple[Finding | None, Budget]:
+def _found(clf: Any, dataset: Dataset, n_passes: int) -> tuple[Finding | None, Budget]:
     """The cause of a failure, if one is found, and what is left of the budget."""
     from skdeepbin.diagnosis.training._budget import budget_of_a_fit
     from skdeepbin.diagnosis.training._diagnose import cause_of_failure
     from skdeepbin.diagnosis.training._evidence import Penalty
 
-    rows, sizes = problem.examples(), problem.units.layout(problem.network.layout).sizes
+    rows, sizes = (
+        dataset.examples(),
+        dataset.scaling.layout(dataset.network.layout).sizes,
+    )
     budget = budget_of_a_fit(n_passes, rows.X, sizes, clf.batch_size)
-    if not is_diagnosed(problem.network.activations):
+    if not is_diagnosed(dataset.network.activations):
         return None, budget
     n = len(rows.y) if rows.w is None else np.count_nonzero(rows.w)
-    penalty = Penalty(*_auto_penalty(clf, problem), int(n))
+    penalty = Penalty(*_auto_penalty(clf, dataset), int(n))
     with warnings.catch_warnings(), one_blas_thread():
         warnings.simplefilter("ignore")
         try:
@@ -146,14 +149,14 @@ def _found(clf: Any, problem: Problem, n_passes: int) -> tuple[Finding | None, B
             return None, budget  # numbers that other models cannot do with
 
 
-def _why(clf: Any, solution: RunResult, problem: Problem, n_passes: int) -> Finding:
+def _why(clf: Any, solution: RunResult, dataset: Dataset, n_passes: int) -> Finding:
     """Why a network has diverged or learnt nothing.
 
     n_passes : over the rows, that the fit has made.
     """
     from skdeepbin.diagnosis._findings import Finding
 
-    found, budget = _found(clf, problem, n_passes)
+    found, budget = _found(clf, dataset, n_passes)
     if found is not None:
         return found
     more = "; `skdeepbin.diagnosis.diagnose` tries out more, in more time"
@@ -172,9 +175,9 @@ def _why(clf: Any, solution: RunResult, problem: Problem, n_passes: int) -> Find
             cause=cause,
             remedy=remedy + more,
         )
-    entropy = problem.constant_losses(None, None).trained
+    entropy = dataset.baseline_losses(None, None).trained
     if solution.has_learnt and not _is_constant(
-        solution, problem.constant_losses(None, None)
+        solution, dataset.baseline_losses(None, None)
     ):
         least = float(np.fmin.reduce(solution.history["validation_loss"]))
         cause = (

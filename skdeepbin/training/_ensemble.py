@@ -77,7 +77,7 @@ class View:
     @property
     def conversion(self) -> Conversion:
         """From the parameters for scaled features to those for the rows."""
-        return self.data.units.conversion(self.network.layout)
+        return self.data.scaling.conversion(self.network.layout)
 
     def stages(self, member: Member) -> list[Stage]:
         """Return the objectives that a network is trained with, one after the other."""

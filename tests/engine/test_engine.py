@@ -16,7 +16,7 @@ from skdeepbin.engine._engine import (
     memory_needed,
     n_useful_threads,
 )
-from skdeepbin.engine._scaling import Units
+from skdeepbin.engine._scaling import FeatureScaling
 from skdeepbin.engine._threads import Threads
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import initialize, xavier
@@ -183,7 +183,7 @@ def test_a_descent_takes_as_much_as_stated_within_a_factor_of_two(dtype, rng):
     theta = initialize(network.layout, xavier, rng)
     tracemalloc.start()
     engine = Engine(network, Rows(features, y, None, np.ones(2)), Threads(1))
-    conversion = Units(np.zeros(100), np.ones(100)).conversion(network.layout)
+    conversion = FeatureScaling(np.zeros(100), np.ones(100)).conversion(network.layout)
     objective = Objective(engine, Losses(30.0, 0.0), 1.0, conversion)
     stopping = Stopping(5, 0.0, 5)
     minimize(objective, theta, stopping, lambda step: False, optimizer=Rprop(0.01, 1.0))

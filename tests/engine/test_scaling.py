@@ -4,7 +4,7 @@ from scipy import sparse
 from sklearn.preprocessing import scale
 
 from skdeepbin.engine import _scaling
-from skdeepbin.engine._scaling import Units, units_of
+from skdeepbin.engine._scaling import FeatureScaling, scaling_of
 from skdeepbin.network._network import Losses
 from skdeepbin.network._parameters import Layout
 
@@ -13,6 +13,17 @@ LAYOUT = Layout((4, 3, 1))
 
 def ones(rows):
     return np.ones(rows.stop - rows.start)
+
+
+def converted_total(scaling, total, layout):
+    """A sum over the rows as a function of the parameters on scaled features."""
+    conversion = scaling.conversion(layout)
+
+    def on_scaled(theta):
+        losses, gradient = total(conversion.to_rows(theta))
+        return losses, conversion.gradient(gradient)
+
+    return on_scaled
 
 
 @pytest.fixture
@@ -26,12 +37,12 @@ def test_features_have_about_mean_0_and_deviation_1(container, rows, X, monkeypa
     monkeypatch.setattr(_scaling, "ROWS", rows)
     if container is sparse.csr_array:  # far from zero for its spread: nothing sparse is
         X[:, 1:3] = 0
-    units = units_of(container(X), ones)
-    converted = (X - units.shift) / units.scale
+    scaling = scaling_of(container(X), ones)
+    converted = (X - scaling.shift) / scaling.scale
     assert abs(converted.mean(axis=0)).max() < 0.2
     varies = X.std(axis=0) > 0
     assert (abs(np.log2(converted.std(axis=0)[varies])) < 0.6).all()
-    np.testing.assert_array_equal(np.frexp(units.scale)[0], 0.5)  # powers of two
+    np.testing.assert_array_equal(np.frexp(scaling.scale)[0], 0.5)  # powers of two
 
 
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
@@ -41,12 +52,12 @@ def test_units_are_the_nearest_to_mean_and_deviation(container, n_rows, weighted
     """Powers of two, and multiples of a quarter of them."""
     X = rng.normal(size=(n_rows, 40)) * np.exp(rng.normal(size=40)) + 1
     w = rng.uniform(size=n_rows) if weighted else np.ones(n_rows)
-    units = units_of(container(X), lambda rows: w[rows])
+    scaling = scaling_of(container(X), lambda rows: w[rows])
     mean = np.average(X, 0, w)
     deviation = np.sqrt(np.average((X - mean) ** 2, 0, w))
-    assert (abs(np.log2(units.scale / deviation)) <= 0.5 + 1e-9).all()
-    assert (abs(units.shift - mean) <= units.scale / 8 + 1e-9).all()
-    assert (4 * units.shift / units.scale % 1 == 0).all()
+    assert (abs(np.log2(scaling.scale / deviation)) <= 0.5 + 1e-9).all()
+    assert (abs(scaling.shift - mean) <= scaling.scale / 8 + 1e-9).all()
+    assert (4 * scaling.shift / scaling.scale % 1 == 0).all()
 
 
 @pytest.mark.parametrize("rows", [2**14, 7])
@@ -55,46 +66,49 @@ def test_rows_without_weight_do_not_count(rows, X, rng, monkeypatch):
     w = (rng.uniform(size=len(X)) < 0.5).astype(float)
     w[:20] = 0  # more than are looked at at a time
     X[w == 0] = 1e300
-    units = units_of(X, lambda part: w[part])
-    expected = units_of(X[w > 0], ones)
-    np.testing.assert_array_equal(units.scale, expected.scale)
-    np.testing.assert_array_equal(units.shift, expected.shift)
+    scaling = scaling_of(X, lambda part: w[part])
+    expected = scaling_of(X[w > 0], ones)
+    np.testing.assert_array_equal(scaling.scale, expected.scale)
+    np.testing.assert_array_equal(scaling.shift, expected.shift)
 
 
 def test_units_are_the_users_only_without_shift_and_scale():
     one, zero = np.ones(2), np.zeros(2)
-    assert Units(zero, one).are_the_users
-    assert not Units(np.array([0, 0.25]), one).are_the_users
-    assert not Units(zero, np.array([1, 2.0])).are_the_users
-    conversion, vector = Units(zero, one).conversion(Layout((2, 1))), np.ones(3)
+    assert FeatureScaling(zero, one).is_identity
+    assert not FeatureScaling(np.array([0, 0.25]), one).is_identity
+    assert not FeatureScaling(zero, np.array([1, 2.0])).is_identity
+    conversion, vector = (
+        FeatureScaling(zero, one).conversion(Layout((2, 1))),
+        np.ones(3),
+    )
     assert conversion.to_rows(vector) is conversion.gradient(vector) is vector
     np.testing.assert_array_equal(vector, 1)
 
 
 def test_the_units_of_one_row_are_shifts_alone(X, monkeypatch):
-    units = units_of(X[:1], ones)
-    np.testing.assert_array_equal(units.scale, 1)
-    assert (abs(X[0] - units.shift) <= 1 / 8).all()
+    scaling = scaling_of(X[:1], ones)
+    np.testing.assert_array_equal(scaling.scale, 1)
+    assert (abs(X[0] - scaling.shift) <= 1 / 8).all()
     monkeypatch.setattr(_scaling, "ROWS", 1)  # nor are more needed at a time
-    assert abs(units_of(X, ones).shift - X.mean(axis=0))[0] < 0.2
+    assert abs(scaling_of(X, ones).shift - X.mean(axis=0))[0] < 0.2
 
 
 def test_a_feature_far_from_zero_keeps_its_digits(X):
     """Its spread is a millionth of what it is away from zero."""
     X[:, 2] = 1e9 + np.cos(np.arange(len(X)))
-    units = units_of(X, ones)
-    assert units.scale[2] in (0.5, 1.0)
-    assert abs(X[:, 2].mean() - units.shift[2]) <= units.scale[2] / 4
+    scaling = scaling_of(X, ones)
+    assert scaling.scale[2] in (0.5, 1.0)
+    assert abs(X[:, 2].mean() - scaling.shift[2]) <= scaling.scale[2] / 4
 
 
 @pytest.mark.parametrize(("relative", "varies"), [(1e-9, True), (1e-11, False)])
 def test_what_varies_by_rounding_is_constant(relative, varies, X):
     X[:, 1] = 1e6 * (1 + relative * (np.arange(len(X)) % 2 * 2 - 1))
-    assert (units_of(X, ones).scale[1] != 1) == varies
+    assert (scaling_of(X, ones).scale[1] != 1) == varies
 
 
 def test_standardised_features_stay_as_they_are(X):
-    assert units_of(scale(X), ones).are_the_users
+    assert scaling_of(scale(X), ones).is_identity
 
 
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
@@ -102,52 +116,55 @@ def test_standardised_features_stay_as_they_are(X):
 def test_features_of_any_size(container, size, X):
     X[:, 1] = size * np.cos(np.arange(len(X)))
     X[:, 2] = 0
-    units = units_of(container(X), ones)
-    converted = (X[:, 1] - units.shift[1]) / units.scale[1]
+    scaling = scaling_of(container(X), ones)
+    converted = (X[:, 1] - scaling.shift[1]) / scaling.scale[1]
     assert 0.6 < converted.std() < 1.6
     assert abs(converted.mean()) < 0.2
-    np.testing.assert_array_equal(np.frexp(units.scale)[0], 0.5)
-    assert units.scale[2] == 1
+    np.testing.assert_array_equal(np.frexp(scaling.scale)[0], 0.5)
+    assert scaling.scale[2] == 1
     for other in (0, 3):  # those of common size are as they were
-        alone = units_of(container(X[:, [other]]), ones)
-        assert (units.shift[other], units.scale[other]) == (*alone.shift, *alone.scale)
+        alone = scaling_of(container(X[:, [other]]), ones)
+        assert (scaling.shift[other], scaling.scale[other]) == (
+            *alone.shift,
+            *alone.scale,
+        )
 
 
 @pytest.mark.parametrize("value", [0.0, 0.37, 1e9, 1e300])
 def test_a_constant_feature_is_shifted_to_about_zero(value, X):
     X[:, 1] = value
-    units = units_of(X, ones)
-    assert units.scale[1] == 1
-    assert abs(value - units.shift[1]) < 0.2
+    scaling = scaling_of(X, ones)
+    assert scaling.scale[1] == 1
+    assert abs(value - scaling.shift[1]) < 0.2
 
 
 def test_a_weight_of_k_is_a_row_k_times(X, rng):
     k = rng.randint(0, 4, len(X))
-    weighted = units_of(X, lambda rows: k[rows].astype(float))
-    repeated = units_of(X.repeat(k, 0), ones)
+    weighted = scaling_of(X, lambda rows: k[rows].astype(float))
+    repeated = scaling_of(X.repeat(k, 0), ones)
     np.testing.assert_array_equal(weighted.scale, repeated.scale)
     np.testing.assert_array_equal(weighted.shift, repeated.shift)
 
 
 def test_conversion_there_and_back(rng):
-    units = Units(np.array([0, 1.5, -3, 1e3]), np.array([1, 0.25, 2, 1024]))
+    scaling = FeatureScaling(np.array([0, 1.5, -3, 1e3]), np.array([1, 0.25, 2, 1024]))
     theta = rng.normal(size=LAYOUT.n_parameters)
     X, (V, _) = rng.normal(size=(5, 4)), LAYOUT.layers(theta)
-    converted = (X - units.shift) / units.scale
-    user = units.to_user(theta, LAYOUT)
+    converted = (X - scaling.shift) / scaling.scale
+    user = scaling.to_user(theta, LAYOUT)
     W, b = LAYOUT.layers(user)[0][:-1], LAYOUT.layers(user)[0][-1]
     np.testing.assert_allclose(X @ W + b, converted @ V[:-1] + V[-1], rtol=1e-8)
-    np.testing.assert_allclose(units.from_user(user, LAYOUT), theta, rtol=1e-10)
+    np.testing.assert_allclose(scaling.from_user(user, LAYOUT), theta, rtol=1e-10)
 
 
 def test_the_gradient_is_converted_by_the_chain_rule(rng):
-    units = Units(np.array([0, 1.5, -3, 10]), np.array([1, 0.25, 2, 16]))
+    scaling = FeatureScaling(np.array([0, 1.5, -3, 10]), np.array([1, 0.25, 2, 16]))
     H = rng.normal(size=(LAYOUT.n_parameters,) * 2)
 
     def total(theta):
         return Losses(float(theta @ H @ theta), 0.0), (H + H.T) @ theta
 
-    converted = units.total(total, LAYOUT)
+    converted = converted_total(scaling, total, LAYOUT)
     theta, h = rng.normal(size=LAYOUT.n_parameters), 1e-5
     for i, step in enumerate(h * np.eye(theta.size)):
         up, down = (converted(theta + s)[0].trained for s in (step, -step))
@@ -155,41 +172,41 @@ def test_the_gradient_is_converted_by_the_chain_rule(rng):
 
 
 UNITS = {
-    "the rows'": Units(np.zeros(4), np.ones(4)),
-    "shifted": Units(np.array([0, 1.5, -3, 0]), np.ones(4)),
-    "scaled": Units(np.zeros(4), np.array([1, 0.25, 2, 16])),
-    "both": Units(np.array([0, 1.5, -3, 10]), np.array([1, 0.25, 2, 16])),
-    "one constant": Units(np.array([0, 1.5, 7, 0]), np.ones(4), np.array([2])),
+    "the rows'": FeatureScaling(np.zeros(4), np.ones(4)),
+    "shifted": FeatureScaling(np.array([0, 1.5, -3, 0]), np.ones(4)),
+    "scaled": FeatureScaling(np.zeros(4), np.array([1, 0.25, 2, 16])),
+    "both": FeatureScaling(np.array([0, 1.5, -3, 10]), np.array([1, 0.25, 2, 16])),
+    "one constant": FeatureScaling(np.array([0, 1.5, 7, 0]), np.ones(4), np.array([2])),
 }
 
 
 @pytest.mark.parametrize("name", UNITS)
 def test_a_conversion_is_to_the_users_parameters(name, rng):
     """And leaves those that it is given as they are; the gradient it writes in."""
-    units = UNITS[name]
-    conversion = units.conversion(LAYOUT)
+    scaling = UNITS[name]
+    conversion = scaling.conversion(LAYOUT)
     theta = rng.normal(size=LAYOUT.n_parameters)
     before = theta.copy()
     converted = conversion.to_rows(theta)
-    np.testing.assert_array_equal(converted, units.to_user(theta, LAYOUT))
+    np.testing.assert_array_equal(converted, scaling.to_user(theta, LAYOUT))
     np.testing.assert_array_equal(theta, before)
-    assert (converted is theta) == units.are_the_users == (name == "the rows'")
+    assert (converted is theta) == scaling.is_identity == (name == "the rows'")
     gradient = rng.normal(size=LAYOUT.n_parameters)
     whole = gradient.copy()
     assert conversion.gradient(gradient) is gradient
     # A change of the parameters is the same change of the loss on either side.
     change = rng.normal(size=LAYOUT.n_parameters)
-    LAYOUT.layers(change)[0][units.constant] = 0
-    moved = units.to_user(change, LAYOUT)
+    LAYOUT.layers(change)[0][scaling.constant] = 0
+    moved = scaling.to_user(change, LAYOUT)
     assert gradient @ change == pytest.approx(whole @ moved)
-    assert not LAYOUT.layers(gradient)[0][units.constant].any()
+    assert not LAYOUT.layers(gradient)[0][scaling.constant].any()
     assert conversion.layout == LAYOUT
 
 
 @pytest.fixture
 def read():
     """Of six features two are constant, and training has no parameters for them."""
-    return Units(
+    return FeatureScaling(
         np.array([0, 0, 1.5, 7, -3, 0]),
         np.array([1, 0.25, 2, 1, 16, 0.5]),
         np.array([0, 3]),
@@ -203,9 +220,9 @@ def test_what_is_read_is_what_varies(read):
     np.testing.assert_array_equal(read.read, [1, 2, 4, 5])
     assert read.layout(WIDE) == LAYOUT
     for constant in ([], range(6)):  # nothing to leave out, and nothing left
-        units = read._replace(constant=np.array(constant, np.intp)).without_constant()
-        assert units.read is None
-        assert units.layout(WIDE) is WIDE
+        scaling = read._replace(constant=np.array(constant, np.intp)).without_constant()
+        assert scaling.read is None
+        assert scaling.layout(WIDE) is WIDE
 
 
 def test_parameters_without_constant_features_there_and_back(read, rng):
@@ -228,8 +245,8 @@ def test_what_constant_features_add_goes_to_the_bias(read, rng):
     X[:, [0, 3]] = read.shift[[0, 3]]
     V = WIDE.layers(theta)[0]
     expected = X @ V[:-1] + V[-1]
-    for units in (read, read._replace(read=None)):
-        again = units.to_user(units.from_user(theta, WIDE), WIDE)
+    for scaling in (read, read._replace(read=None)):
+        again = scaling.to_user(scaling.from_user(theta, WIDE), WIDE)
         V = WIDE.layers(again)[0]
         assert not V[[0, 3]].any()
         np.testing.assert_allclose(X @ V[:-1] + V[-1], expected)
@@ -252,8 +269,8 @@ def test_sums_over_rows_as_they_are_read_are_those_of_all_features(read, rng):
         return total
 
     columns, divisor = read.reading
-    of_read = read.total(total(X[:, columns] / divisor, LAYOUT), WIDE)
-    of_all = read._replace(read=None).total(total(X, WIDE), WIDE)
+    of_read = converted_total(read, total(X[:, columns] / divisor, LAYOUT), WIDE)
+    of_all = converted_total(read._replace(read=None), total(X, WIDE), WIDE)
     theta = rng.normal(size=LAYOUT.n_parameters)
     before = theta.copy()
     losses, gradient = of_read(theta)
@@ -270,5 +287,5 @@ def test_an_interrupted_sum_leaves_the_parameters_as_they_were(read, rng):
     theta = rng.normal(size=LAYOUT.n_parameters)
     before = theta.copy()
     with pytest.raises(KeyboardInterrupt):
-        read.total(total, WIDE)(theta)
+        converted_total(read, total, WIDE)(theta)
     np.testing.assert_array_equal(theta, before)

@@ -10,7 +10,7 @@ from skdeepbin.engine._split import (
     mixed,
     n_different_rows,
     row_hashes,
-    stretches,
+    rows_between,
 )
 from skdeepbin.training._observer import quiet_fits
 
@@ -135,7 +135,7 @@ def test_several_stretches_are_found_at_once(weighted, X, y, rng):
     hashes = row_hashes(X, 0)
     w = rng.randint(0, 3, len(y)).astype(float) if weighted else None
     bounds = [(0, 0.2), (0.5, 0.5001), (0.1, 1)]
-    for mask, bound in zip(stretches(hashes, y, w, bounds), bounds):
+    for mask, bound in zip(rows_between(hashes, y, w, bounds), bounds):
         np.testing.assert_array_equal(mask, held_out(hashes, y, w, *bound))
 
 

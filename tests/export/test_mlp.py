@@ -185,7 +185,7 @@ def test_from_mlp_has_the_attributes_of_a_fit(both, moons):
     flat = [part.ravel() for pair in parameters for part in pair]
     np.testing.assert_array_equal(network.theta, np.concatenate(flat))
     assert (network.state, network.stage) == (None, 0)
-    assert stands.scaling.are_the_users
+    assert stands.scaling.is_identity
     assert stands.stream is stands.bin_scaling is None
     assert clf.n_iter_ == theirs.n_iter_ == len(clf.loss_curve_)
     assert clf.loss_ == theirs.loss_ == clf.loss_curve_[-1]

@@ -7,7 +7,7 @@ import pytest
 from skdeepbin.engine._blocks import Features, Rows
 from skdeepbin.engine._data import LocalData
 from skdeepbin.engine._engine import Engine
-from skdeepbin.engine._scaling import Units
+from skdeepbin.engine._scaling import FeatureScaling
 from skdeepbin.engine._split import row_hashes
 from skdeepbin.engine._threads import Threads
 from skdeepbin.network._activations import ACTIVATIONS
@@ -44,9 +44,9 @@ def data(rng):
     X = rng.normal(size=(N_ROWS, 2))
     y = X[:, 0] > rng.normal(size=N_ROWS)
     w = rng.randint(0, 3, N_ROWS).astype(float)
-    units = Units(np.array([0.5, -1.0]), np.array([2.0, 0.25]))
+    scaling = FeatureScaling(np.array([0.5, -1.0]), np.array([2.0, 0.25]))
     features, hashes = Features(X, float, 20), row_hashes(X, 0)
-    return LocalData(NETWORK, features, y, w, FACTORS, units, 25, hashes, Threads(1))
+    return LocalData(NETWORK, features, y, w, FACTORS, scaling, 25, hashes, Threads(1))
 
 
 def weight(data, rows):
@@ -68,7 +68,7 @@ def objective(data, w, held_out=None):
     sums = [float((w * np.where(data.y, *FACTORS[::-1]))[o].sum()) for o in (~out, out)]
     engine = Engine(NETWORK, rows, Threads(1))
     return Objective(
-        engine, Losses(*sums), ALPHA, data.units.conversion(NETWORK.layout)
+        engine, Losses(*sums), ALPHA, data.scaling.conversion(NETWORK.layout)
     )
 
 

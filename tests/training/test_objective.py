@@ -6,7 +6,7 @@ import pytest
 
 from skdeepbin.engine._blocks import Features, Rows
 from skdeepbin.engine._engine import Engine
-from skdeepbin.engine._scaling import Units
+from skdeepbin.engine._scaling import FeatureScaling
 from skdeepbin.engine._threads import Threads
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import INITIALIZERS, initialize
@@ -19,7 +19,7 @@ from skdeepbin.training._solvers import SolverSpec
 from skdeepbin.training._stopping import Stopping
 
 
-def problem(name, depth, rng, *, n_rows=40, block_rows=40, dtype=np.float64, alpha=3.0):
+def dataset(name, depth, rng, *, n_rows=40, block_rows=40, dtype=np.float64, alpha=3.0):
     """An objective over blocks of ``block_rows``, and a point."""
     layout = Layout((4, *(5,) * depth, 1))
     activation = ACTIVATIONS[name]
@@ -31,15 +31,15 @@ def problem(name, depth, rng, *, n_rows=40, block_rows=40, dtype=np.float64, alp
     rows = Rows(Features(X, dtype, block_rows), y, w, np.ones(2))
     engine = Engine(Network(layout, activation), rows, Threads(1))
     weights = Losses(w.sum(), 0.0)
-    units = Units(np.zeros(4), np.ones(4))
-    return Objective(engine, weights, alpha, units.conversion(layout)), theta
+    scaling = FeatureScaling(np.zeros(4), np.ones(4))
+    return Objective(engine, weights, alpha, scaling.conversion(layout)), theta
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 @pytest.mark.parametrize("depth", [0, 1, 2, 3, 4, 5, 6])
 @pytest.mark.parametrize("block_rows", [40, 7])
 def test_gradient_is_central_difference(name, depth, block_rows, rng):
-    objective, theta = problem(name, depth, rng, block_rows=block_rows)
+    objective, theta = dataset(name, depth, rng, block_rows=block_rows)
     gradient = objective(theta).gradient
     h = 1e-6
     differences = np.empty_like(theta)
@@ -53,8 +53,8 @@ def test_gradient_is_central_difference(name, depth, block_rows, rng):
 
 
 def test_float32_data_give_a_float64_gradient_of_float32_accuracy():
-    exact, theta = problem("tanh", 2, np.random.RandomState(0))
-    rough, _ = problem("tanh", 2, np.random.RandomState(0), dtype=np.float32)
+    exact, theta = dataset("tanh", 2, np.random.RandomState(0))
+    rough, _ = dataset("tanh", 2, np.random.RandomState(0), dtype=np.float32)
     value, gradient, *_ = rough(theta)
     assert gradient.dtype == np.float64
     assert value == pytest.approx(exact(theta)[0], rel=1e-5)
@@ -62,8 +62,8 @@ def test_float32_data_give_a_float64_gradient_of_float32_accuracy():
 
 
 def test_the_penalty_is_on_weights_only(rng):
-    with_penalty, theta = problem("relu", 2, np.random.RandomState(0), alpha=3.0)
-    without, _ = problem("relu", 2, np.random.RandomState(0), alpha=0.0)
+    with_penalty, theta = dataset("relu", 2, np.random.RandomState(0), alpha=3.0)
+    without, _ = dataset("relu", 2, np.random.RandomState(0), alpha=0.0)
     weights = theta.copy()
     for where in with_penalty.conversion.layout.biases:
         weights[where] = 0
@@ -76,7 +76,7 @@ def test_the_penalty_is_on_weights_only(rng):
 
 
 # No hidden layer: a weight and a bias, for a feature as it is.
-NOTHING = Units(np.zeros(1), np.ones(1)).conversion(Layout((1, 1)))
+NOTHING = FeatureScaling(np.zeros(1), np.ones(1)).conversion(Layout((1, 1)))
 
 
 def known(held_out, conversion=NOTHING, validator=None):
@@ -112,13 +112,13 @@ def test_it_is_the_objective_on_rows_that_are_scaled(name, rng):
     theta, y = rng.normal(size=layout.n_parameters), rng.randint(0, 2, 40) > 0
     weights, ones = Losses(40.0, 0.0), np.ones(4)
 
-    def objective(X, units):
+    def objective(X, scaling):
         rows = Rows(Features(X, np.float64, 20), y, None, np.ones(2))
         engine = Engine(network, rows, Threads(1))
-        return Objective(engine, weights, 3.0, units.conversion(layout))
+        return Objective(engine, weights, 3.0, scaling.conversion(layout))
 
-    ours = objective(X, Units(shift, scale))(theta)
-    scaled = objective((X - shift) / scale, Units(np.zeros(4), ones))(theta)
+    ours = objective(X, FeatureScaling(shift, scale))(theta)
+    scaled = objective((X - shift) / scale, FeatureScaling(np.zeros(4), ones))(theta)
     assert ours.value == pytest.approx(scaled.value, rel=1e-12)
     assert ours.penalty == scaled.penalty
     np.testing.assert_allclose(ours.gradient, scaled.gradient, rtol=1e-9, atol=1e-12)
@@ -131,7 +131,7 @@ def test_what_validates_sees_the_point_and_comes_before_the_rows_held_out():
         told.append(theta)
         return (0.25, 0.75) if len(told) == 1 else (nan, 0.5)
 
-    scaled = Units(np.ones(1), np.array([2.0])).conversion(Layout((1, 1)))
+    scaled = FeatureScaling(np.ones(1), np.array([2.0])).conversion(Layout((1, 1)))
     objective = known(3.0, scaled, validator)
     first, second = objective(theta), objective(theta)
     assert (first.validation_loss, first.validation_score) == (0.25, 0.75)

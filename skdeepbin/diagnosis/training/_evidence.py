@@ -26,7 +26,7 @@ from skdeepbin.diagnosis.training._model import (
     diagnosed_models,
     restricted_to,
 )
-from skdeepbin.engine._scaling import Units, units_of
+from skdeepbin.engine._scaling import FeatureScaling, scaling_of
 from skdeepbin.inputs._validation import check_columns, check_features, check_not_masked
 from skdeepbin.inputs._weights import (
     check_both_classes_weigh,
@@ -111,16 +111,16 @@ class Evidence:
         theta = layout.pack(Parameters(model.weights, model.biases))
         if not model.scales_itself:
             return network, theta, X
-        units = self.units
-        X = (X - units.shift) / units.scale
-        return network, units.from_user(theta, layout), X
+        scaling = self.scaling
+        X = (X - scaling.shift) / scaling.scale
+        return network, scaling.from_user(theta, layout), X
 
     @cached_property
-    def units(self) -> Units:
+    def scaling(self) -> FeatureScaling:
         """The units of the features in training, as far as the sample tells."""
         scaling = self.model.parameters.get("feature_scaling", "auto")
         X = self.model.input(self.X)
-        return units_of(X, lambda rows: np.ones(len(X))[rows], scaling)
+        return scaling_of(X, lambda rows: np.ones(len(X))[rows], scaling)
 
     @cached_property
     def penalty(self) -> Penalty:
@@ -140,7 +140,7 @@ class Evidence:
         totals = factor * np.array([w[~self.y].sum(), w[self.y].sum()])
         rows = max(1.0, float(1 / np.sqrt(np.mean(w[w > 0] ** 2))))
         row = activation_of(self.model.activation)
-        auto = auto_penalty(row, totals, rows, self.units.power)
+        auto = auto_penalty(row, totals, rows, self.scaling.power)
         return Penalty(auto, float(totals.sum()), round(factor * np.count_nonzero(w)))
 
     @cached_property

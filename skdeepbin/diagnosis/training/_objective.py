@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, check_X_y
 from skdeepbin.diagnosis._fitted import (
     fitted_alpha,
     fitted_networks,
-    training_units,
+    training_scaling,
 )
 from skdeepbin.diagnosis.training._model import unpacked
 from skdeepbin.engine._blocks import Features, Rows, block_rows
@@ -53,19 +53,19 @@ def of_the_classifier(clf: Any, X: Any, y: Any) -> tuple[Loss, Gradients, list[A
         )
     y = y == clf.classes_[1]
     (weights, biases), bins = fitted_networks(clf)[0]
-    units = training_units(clf, bins)
+    scaling = training_scaling(clf, bins)
     layout = Layout((weights[0].shape[0], *map(len, biases)))
     network = Network(layout, clf.model_.activations)
     features = Features(X, np.float64, block_rows(network, X.shape[0], 8), bins=bins)
     rows = Rows(features, y, None, np.ones(2))
     pairs = [np.vstack(pair) for pair in zip(weights, biases)]
     theta: Array = np.concatenate([pair.ravel() for pair in pairs]).astype(np.float64)
-    theta = units.from_user(theta, layout)
+    theta = scaling.from_user(theta, layout)
     threads = Threads(1)
     engine = Engine(network, rows, threads)
     alpha = fitted_alpha(clf, 0)
     sums = Losses(float(X.shape[0]), 0.0)
-    objective = Objective(engine, sums, alpha, units.conversion(layout))
+    objective = Objective(engine, sums, alpha, scaling.conversion(layout))
 
     def at(params: list[Array]) -> Array:
         return np.concatenate([p.ravel() for p in params])

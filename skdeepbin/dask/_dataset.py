@@ -1,4 +1,4 @@
-"""A problem whose rows are on the workers of a cluster."""
+"""A dataset whose rows are on the workers of a cluster."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from skdeepbin.engine._bins import bins_of
 from skdeepbin.engine._blocks import are_kept, block_rows
 from skdeepbin.engine._data import Batches, Total
 from skdeepbin.engine._hashing import digest
-from skdeepbin.engine._scaling import FeatureMoments, Units, units_by
+from skdeepbin.engine._scaling import FeatureMoments, FeatureScaling, scaling_by
 from skdeepbin.engine._split import n_combinations
 from skdeepbin.inputs._dataset import (
-    Constant,
-    Rows,
-    constant_losses,
+    Baseline,
+    ValidationRows,
+    baseline_losses,
     with_features,
 )
 from skdeepbin.inputs._validation import encode_labels, precision
@@ -58,11 +58,11 @@ from skdeepbin.network._parameters import Array
 EXAMPLES = 2**13
 
 
-class DaskProblem(NamedTuple):
-    """A problem whose rows are on the workers of a cluster.
+class DaskDataset(NamedTuple):
+    """A dataset whose rows are on the workers of a cluster.
 
     config : what all workers know, and ``shared`` a future of it.
-    units : those of the features while training.
+    scaling : those of the features while training.
     alpha : the penalty in the unit of the weights.
     weight_unit : that unit, in the user's.
     is_sparse : whether the features are.
@@ -72,7 +72,7 @@ class DaskProblem(NamedTuple):
     crew: Crew
     config: BroadcastConfig
     shared: Any
-    units: Units
+    scaling: FeatureScaling
     alpha: float
     weight_unit: float
     is_sparse: bool
@@ -101,9 +101,9 @@ class DaskProblem(NamedTuple):
             sums = added(sums, some)
         return rows_a_weight(sums, self.weight_unit)
 
-    def with_units(self, units: Units) -> DaskProblem:
-        """The same problem with another feature scaling."""
-        return self._replace(units=units)
+    def with_scaling(self, scaling: FeatureScaling) -> DaskDataset:
+        """The same dataset with another feature scaling."""
+        return self._replace(scaling=scaling)
 
     def moments(self, factor: Array, origin: Array | None) -> FeatureMoments:
         """Those of the features times a factor each, from an origin or from zero."""
@@ -114,8 +114,8 @@ class DaskProblem(NamedTuple):
             first = first.plus(other)
         return first._replace(origin=origin)
 
-    def with_hashes(self, seed: int) -> DaskProblem:
-        """The same problem with a number for each row that depends on its values."""
+    def with_hashes(self, seed: int) -> DaskDataset:
+        """The same dataset with a number for each row that depends on its values."""
         config = replace(self.config, token=uuid4().hex, seed=seed)
         return self._replace(config=config, shared=self.crew.share(config))
 
@@ -128,9 +128,9 @@ class DaskProblem(NamedTuple):
         return X[first[:most]], sums[:most]
 
     def with_bins(
-        self, edges: list[Array], scaling: str, units: Units | None
-    ) -> tuple[DaskProblem, DaskProblem]:
-        """This problem, and that of a network that reads bins beside the features."""
+        self, edges: list[Array], method: str, scaling: FeatureScaling | None
+    ) -> tuple[DaskDataset, DaskDataset]:
+        """This dataset, and that of a network that reads bins beside the features."""
         bins, config = bins_of(edges), self.config
         network = config.network
         network = with_features(network, network.layout.sizes[0] + bins.n)
@@ -151,20 +151,20 @@ class DaskProblem(NamedTuple):
             caches_blocks=are_kept(shape, dtype),
             bins=bins,
         )
-        problem = self._replace(
+        dataset = self._replace(
             config=config, shared=self.crew.share(config), bin_edges=edges
         )
-        if units is None:
+        if scaling is None:
             origin = np.zeros(bins.n)
-            units = self.units.beside(
-                units_by(
-                    lambda factor: problem.moments(factor, origin),
+            scaling = self.scaling.beside(
+                scaling_by(
+                    lambda factor: dataset.moments(factor, origin),
                     bins.n,
-                    scaling,
+                    method,
                     dtype,
                 )
             )
-        return alone, problem.with_units(units)
+        return alone, dataset.with_scaling(scaling)
 
     def n_different_rows(self, enough: float) -> float:
         """How many different rows the class with fewer has, in effect; or a bound."""
@@ -198,28 +198,30 @@ class DaskProblem(NamedTuple):
         trained, watched = as_floats(self._totals(split)[0]).reshape(2, 2)
         return trained, watched
 
-    def constant_losses(self, given: Rows | None, split: HashSplit | None) -> Constant:
-        """The losses of one who knows only how frequent the classes are."""
+    def baseline_losses(
+        self, given: ValidationRows | None, split: HashSplit | None
+    ) -> Baseline:
+        """Return the losses of the class-prior baseline."""
         sums, n_held_out = self._totals(split)
         known = as_floats(added(sums[:2], sums[2:]))
-        return constant_losses(known, given, n_held_out)
+        return baseline_losses(known, given, n_held_out)
 
     def labels(self, y: np.ndarray) -> np.ndarray:
         """Labels as the user writes them."""
         return self.classes[y.astype(np.intp)]
 
-    def rows(self, split: HashSplit) -> Rows:
+    def rows(self, split: HashSplit) -> ValidationRows:
         """They stay where they are."""
         raise NotImplementedError
 
-    def examples(self) -> Rows:
+    def examples(self) -> ValidationRows:
         """A few rows of every partition."""
         n = ceil(EXAMPLES / len(self.config.block_layout.partition_rows))
         heads = [h for h in self.crew.each(head, self.shared, n) if len(h[1])]
         features, second, weights = zip(*heads)
         X = vstack(features, "csr") if issparse(features[0]) else np.vstack(features)
         w = None if weights[0] is None else np.concatenate(weights)
-        return Rows(X, np.concatenate(second), w)
+        return ValidationRows(X, np.concatenate(second), w)
 
     def extremes(self) -> tuple[float, float]:
         """The least and the greatest entry of X."""
@@ -238,7 +240,7 @@ class DaskProblem(NamedTuple):
     @contextmanager
     def data(self, n_jobs: int | None, batch_size: int | None) -> Iterator[DaskData]:
         """What to train on, while it lasts."""
-        reading = self.units.reading
+        reading = self.scaling.reading
         if reading is None:
             yield DaskData(self)
             return
@@ -261,12 +263,12 @@ class DaskProblem(NamedTuple):
 class DaskData(NamedTuple):
     """Sums over rows on the workers of a cluster."""
 
-    problem: DaskProblem
+    dataset: DaskDataset
 
     @property
-    def units(self) -> Units:
+    def scaling(self) -> FeatureScaling:
         """Those of the features while training."""
-        return self.problem.units
+        return self.dataset.scaling
 
     @property
     def batch_size(self) -> None:
@@ -275,22 +277,22 @@ class DaskData(NamedTuple):
 
     def sums(self, held_out: HashSplit | None) -> tuple[Total, Batches]:
         """The sums over all rows; there are no mini-batches."""
-        crew, config, shared, *_ = self.problem
+        crew, config, shared, *_ = self.dataset
         return crew.total(config, shared, held_out), lambda number: iter(())
 
 
-def problem_of(
+def dataset_of(
     crew: Crew,
     clf: Any,
     described: Sequence[Description],
     network: Network,
-    units: Units | None,
+    scaling: FeatureScaling | None,
     classes: np.ndarray | None,
-) -> DaskProblem:
+) -> DaskDataset:
     """What is learnt from partitions that were described.
 
     clf : the classifier, whose parameters say how.
-    units : of a fit that this one goes on from.
+    scaling : of a fit that this one goes on from.
     classes : both, where the rows may hold only one of them.
     """
     both = classes is None
@@ -322,11 +324,11 @@ def problem_of(
             clf.n_jobs,
         )
 
-    def units_in(dtype: np.dtype) -> Units:
-        if units is not None:
-            return units
+    def units_in(dtype: np.dtype) -> FeatureScaling:
+        if scaling is not None:
+            return scaling
         moments = _moments(crew, shared, filled)
-        return units_by(moments, shape[1], clf.feature_scaling, dtype)
+        return scaling_by(moments, shape[1], clf.feature_scaling, dtype)
 
     config = config_in(dtype)
     shared = crew.share(config)
@@ -336,9 +338,9 @@ def problem_of(
         config = config_in(dtype)
         shared = crew.share(config)
         found = units_in(dtype)
-    if is_sparse and units is None:
+    if is_sparse and scaling is None:
         found = found.without_constant()
-    return DaskProblem(
+    return DaskDataset(
         crew, config, shared, found, weights.alpha, weights.unit, is_sparse
     )
 

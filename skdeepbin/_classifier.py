@@ -747,8 +747,14 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         if resumed is not None:
             sizes = network.layout.sizes
             check_same_problem(self, rows.classes, sizes, self.n_networks)
-        scaling = None if resumed is None else resumed.scaling
-        return local_dataset(*rows, network, self.dtype, self.feature_scaling, scaling)
+        return local_dataset(
+            *rows,
+            network,
+            self.dtype,
+            self.feature_scaling,
+            None if resumed is None else resumed.scaling,
+            TrainingConfig.from_params(self._parameters()).solver.by_signs,
+        )
 
     def _network(self, n_features: int) -> Network:
         """Return the network that the parameters ask for."""

@@ -121,10 +121,18 @@ class Features:
             return None
         return np.ones((self.shape[1] + 1, n_rows), self.dtype, order)
 
-    def load(self, number: int, memory: Array | None) -> Any:
-        """One block as the kernels want it, in place in ``memory`` if it is dense."""
+    def load(
+        self,
+        number: int,
+        memory: Array | None,
+        order: NDArray[np.intp] | slice = slice(None),
+    ) -> Any:
+        """One block as the kernels want it, in place in ``memory`` if it is dense.
+
+        order : of its rows.
+        """
         self._check_file()
-        X = self.X[self.slices[number]]
+        X = self.X[self.slices[number]][order]
         if self.reading is not None:
             X = X[:, self.reading.columns] / self.reading.scale
         if memory is None:
@@ -157,7 +165,7 @@ def as_read(X: Any, reading: Reading, dtype: DTypeLike) -> Any:
 def are_kept(shape: tuple[int, int], dtype: np.dtype) -> bool:
     """Tell if the blocks of so many rows are kept once they are made."""
     n_rows, n_features = shape
-    return n_rows * (n_features + 4) * dtype.itemsize <= KEPT_BYTES
+    return n_rows * (n_features + 3) * dtype.itemsize <= KEPT_BYTES
 
 
 def block_sizes(slices: Iterable[slice]) -> set[int]:
@@ -190,7 +198,8 @@ class Rows:
     y : whether a row is of the second class.
     w : the weight of each row, or None if all are one.
     factors : by which the weights of the first and of the second class are multiplied.
-    held_out : whether a row is only watched, or None if no row is.
+    held_out : whether a row validates, or None if no row does. In a block such rows
+        come last.
     hashes : a number for each row, for dropout.
     keep : whether blocks are kept once they are made; None if they are where all of
         them are small enough.
@@ -246,9 +255,8 @@ class Rows:
         return self._memory(n_rows, "F") if self._kept is None else None
 
     def _memory(self, n_rows: int, order: Literal["C", "F"]) -> Block:
-        y, w, v = np.empty((3, n_rows), self.dtype)
-        X = self.features.memory(n_rows, order)
-        return Block(X, y, w, None if self.held_out is None else v)
+        y, w = np.empty((2, n_rows), self.dtype)
+        return Block(self.features.memory(n_rows, order), y, w)
 
     def load(self, number: int, memory: Block | None) -> Block:
         """One block, in place in ``memory`` unless it was kept."""
@@ -256,14 +264,18 @@ class Rows:
             assert self._kept is not None
             return self._kept[number]
         rows = self.slices[number]
-        memory.y[:] = y = self.y[rows]
+        order: NDArray[np.intp] | slice = slice(None)
+        n_trained = None
+        if self.held_out is not None:
+            held_out = self.held_out[rows]
+            order = np.argsort(held_out, kind="stable")
+            n_trained = len(held_out) - int(np.count_nonzero(held_out))
+        memory.y[:] = y = self.y[rows][order]
         w = self.factors[y.view(np.uint8)]
-        memory.w[:] = w if self.w is None else w * self.w[rows]
-        if self.held_out is not None and memory.v is not None:
-            np.multiply(memory.w, self.held_out[rows], out=memory.v)
-            memory.w[:] -= memory.v
-        h = None if self.hashes is None else self.hashes[rows] | np.uint64(1)
-        return memory._replace(X=self.features.load(number, memory.X), h=h)
+        memory.w[:] = w if self.w is None else w * self.w[rows][order]
+        h = None if self.hashes is None else self.hashes[rows][order] | np.uint64(1)
+        X = self.features.load(number, memory.X, order)
+        return memory._replace(X=X, h=h, n_trained=n_trained)
 
 
 class MappedFile(NamedTuple):

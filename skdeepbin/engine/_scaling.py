@@ -36,6 +36,10 @@ from skdeepbin.network._parameters import Array, Layout
 
 ROWS = 2**14  # looked at at a time
 
+# In float32 an entry so many scales from zero is rounded to 2^-16 of a scale.
+MOST_SHIFT = 2**8
+LARGEST_SCALE = 2.0**64
+
 # A feature is rare where fewer of its entries, by weight, are not zero.
 RARE = 0.2
 
@@ -63,6 +67,16 @@ class FeatureScaling(NamedTuple):
         """Tell if weights for X as it is stay in the range of the precision."""
         varying = np.delete(self.scale, self.constant)
         return bool((varying > least_scale(dtype)).all())
+
+    @property
+    def suits_float32(self) -> bool:
+        """True if X can be computed with in float32 where its precision is float64.
+
+        Then rounding changes an entry by little of the spread of its feature.
+        """
+        shift, scale = (np.delete(part, self.constant) for part in self[:2])
+        is_near = (abs(shift) <= MOST_SHIFT * scale).all()
+        return bool(is_near and (scale < LARGEST_SCALE).all()) and self.suit(np.float32)
 
     def beside(self, others: FeatureScaling) -> FeatureScaling:
         """Return the scaling of these features and, after them, of others."""

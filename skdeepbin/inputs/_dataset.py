@@ -102,7 +102,7 @@ class Dataset(Protocol):
 
     @property
     def dtype(self) -> np.dtype:
-        """The precision to compute in."""
+        """The precision of the parameters."""
 
     @property
     def alpha(self) -> float:
@@ -207,7 +207,7 @@ class LocalDataset(NamedTuple):
     y : whether a row is of the second class.
     features : X by blocks.
     scaling : those of the features while training.
-    dtype : the precision to compute in.
+    dtype : the precision of the parameters; `features` has that of the kernels.
     hashes : a number for each row, the same for equal rows; None if not needed.
     bin_edges : of the bins that the network reads beside the features; None for none.
     """
@@ -266,11 +266,11 @@ class LocalDataset(NamedTuple):
         self, edges: list[Array], method: str, scaling: FeatureScaling | None
     ) -> tuple[LocalDataset, LocalDataset]:
         """This dataset, and that of a network that reads bins beside the features."""
-        bins = bins_of(edges)
+        bins, kind = bins_of(edges), self.features.dtype
         network = with_features(self.network, self.network.layout.sizes[0] + bins.n)
-        n_rows = block_rows(network, len(self.y), self.dtype.itemsize)
-        alone = self._replace(features=Features(self.X, self.dtype, n_rows))
-        features = Features(self.X, self.dtype, n_rows, bins=bins)
+        n_rows = block_rows(network, len(self.y), kind.itemsize)
+        alone = self._replace(features=Features(self.X, kind, n_rows))
+        features = Features(self.X, kind, n_rows, bins=bins)
         if scaling is None:
             weights, origin = partial(self.weights.of, self.y), np.zeros(bins.n)
             with enough_memory(memory_needed(network, features, 1)):
@@ -358,14 +358,15 @@ class LocalDataset(NamedTuple):
         if reading is None:
             return self.network, self.features
         network = with_features(self.network, len(reading.columns))
-        n_rows = block_rows(network, len(self.y), self.dtype.itemsize, self.is_sparse)
-        return network, Features(self.X, self.dtype, n_rows, reading=reading)
+        kind = self.features.dtype
+        n_rows = block_rows(network, len(self.y), kind.itemsize, self.is_sparse)
+        return network, Features(self.X, kind, n_rows, reading=reading)
 
     @contextmanager
     def data(self, n_jobs: int | None, batch_size: int | None) -> Iterator[LocalData]:
         """Return the sums over the rows, in a context that they need."""
         network, features = self._read
-        work = training_work(network, len(self.y), self.dtype.itemsize)
+        work = training_work(network, len(self.y), features.dtype.itemsize)
         n = n_useful_threads(n_jobs, features, work)
         with (
             enough_memory(memory_needed(network, features, n)),
@@ -394,12 +395,14 @@ def local_dataset(
     dtype: str,
     feature_scaling: str,
     scaling: FeatureScaling | None,
+    by_signs: bool = False,
 ) -> LocalDataset:
     """Return training data in memory, with their precision and feature scaling.
 
     X, y : checked rows, and whether they are of the second class.
     dtype : the parameter; "auto" is that of X where the scaling suits it.
     scaling : the feature scaling, if it is that of an earlier fit.
+    by_signs : whether the solver takes nothing but signs from a gradient.
     """
     is_sparse, kind = issparse(X), precision(dtype, [X.dtype])
 
@@ -419,7 +422,25 @@ def local_dataset(
     elif dtype == "auto" and not scaling.suit(kind):
         kind = np.dtype(np.float64)
     features = blocks(kind)
+    if (
+        dtype == "auto"
+        and by_signs
+        and feature_scaling != "none"
+        and scaling.suits_float32
+        and largest_entry(X) < LARGEST_ENTRY
+    ):
+        features = blocks(np.dtype(np.float32))
     return LocalDataset(X, y, classes, weights, network, features, scaling, kind)
+
+
+# A larger entry of X, of a row without weight, might overflow in float32.
+LARGEST_ENTRY = 2.0**100
+
+
+def largest_entry(X: Any) -> float:
+    """Return the largest absolute value of any entry of X."""
+    values = X.data if issparse(X) else X
+    return max(float(values.max()), -float(values.min())) if values.size else 0.0
 
 
 def with_features(network: Network, n: int) -> Network:

@@ -51,20 +51,21 @@ class Block(NamedTuple):
 
     X : ``A_0``, dense, in either memory order; or X itself as CSR of shape (n, fan_in).
     y : labels in ``[0, 1]``.
-    w : weights in what is minimised.
-    v : weights in what is only watched: a row that is held out has none in ``w``.
+    w : weights.
     h : odd hashes of the rows, for dropout.
+    n_trained : the number of rows that are trained on, which come first; the others are
+        held out, and have a loss but no gradient. None is all.
     """
 
     X: Any
     y: Array
     w: Array
-    v: Array | None = None
     h: NDArray[np.uint64] | None = None
+    n_trained: int | None = None
 
 
 class Losses(NamedTuple):
-    """Sums over rows of the loss times ``w``, and times ``v``."""
+    """Weighted sums of the loss over the rows trained on, and over those held out."""
 
     trained: float
     held_out: float
@@ -76,7 +77,7 @@ class Workspace(NamedTuple):
     A : ``A_1 .. A_{L-1}``.
     Z : ``Z_1 .. Z_L``; of the hidden layers, views of ``A`` without its row of ones,
         but where a derivative needs the pre-activations.
-    D : ``D_1 .. D_{L-1}``; neighbours alternate between two stretches of memory.
+    D : memory for ``D_l``; neighbours alternate between the two.
     ones : n times 1.
     M : with dropout, ``M_1 .. M_{L-1}``.
     products : with dropout, what they are made from, of the widest layer.
@@ -154,8 +155,7 @@ class Network:
         products = np.empty((0, n), np.uint64)
         if not backward:
             return Workspace(A, Z, [], np.empty(0, dtype), [], products)
-        two = [np.empty((max(self.hidden), n), dtype) for _ in self.hidden[:2]]
-        D = [two[layer % 2][:width] for layer, width in enumerate(self.hidden)]
+        D = [np.empty(max(self.hidden) * n, dtype) for _ in self.hidden[:2]]
         M = []
         if self.dropout:
             M = [np.empty((width, n), dtype) for width in self.hidden]
@@ -196,8 +196,8 @@ class Network:
         assert block.h is not None
         for M, r_l in zip(workspace.M, r):
             mask(r_l, block.h, self.dropout, workspace.products[: len(M)], M)
-            if block.v is not None:
-                M[:, block.v > 0] = 1
+            if block.n_trained is not None:
+                M[:, block.n_trained :] = 1
         return workspace.M
 
     def loss_and_gradient(
@@ -216,15 +216,18 @@ class Network:
         dropped = self._masks(block, workspace, r) if r else ()
         z = self.logits(V, block.X, workspace, dropped)
         losses, d = log_loss(z, block.y)
-        trained = float(np.dot(block.w, losses))
-        held_out = 0.0 if block.v is None else float(np.dot(block.v, losses))
-        d *= block.w
+        n = len(z) if block.n_trained is None else block.n_trained
+        trained = float(np.dot(block.w[:n], losses[:n]))
+        held_out = float(np.dot(block.w[n:], losses[n:]))
+        d = d[:n]
+        d *= block.w[:n]
         D, output = d[np.newaxis], len(V) - 1
-        inputs = [block.X, *workspace.A]
+        inputs = [_first(block.X, n), *[A[:, :n] for A in workspace.A]]
+        ones = workspace.ones[:n]
         for layer in range(output, -1, -1):
             W = V[layer][:-1]
             _times_error(inputs[layer], D, dW[layer])
-            np.dot(D, workspace.ones, out=db[layer])
+            np.dot(D, ones, out=db[layer])
             if layer == output - 1:
                 w = V[output][:-1, 0]
                 dW[layer] *= w
@@ -233,19 +236,25 @@ class Network:
                 break
             if layer == output - 1:
                 W = W * w
-            F, D_below = workspace.Z[layer - 1], workspace.D[layer - 1]
+            F = workspace.Z[layer - 1][:, :n]
+            D_below = workspace.D[(layer - 1) % 2][: F.size].reshape(F.shape)
             activation = self.activations[layer - 1]
             if dropped and not activation.from_input:
                 F *= 1 - self.dropout  # f(Z) again, of the units that were kept
             activation.derivative(F, D_below)
             if dropped:
-                F *= dropped[layer - 1]
-            if layer == output:
-                D = np.multiply(F, D, out=F)
-            else:
-                np.dot(W, D, out=D_below)
-                D = np.multiply(F, D_below, out=D_below)
+                F *= dropped[layer - 1][:, :n]
+            if layer < output:
+                D = np.dot(W, D, out=D_below)
+            D = np.multiply(F, D, out=D_below)
         return Losses(trained, held_out)
+
+
+def _first(X: Any, n: int) -> Any:
+    """Return ``A_0`` of the first ``n`` rows."""
+    if isinstance(X, np.ndarray):
+        return X[:, :n]
+    return X if n == X.shape[0] else X[:n]
 
 
 # Rows times weights up to which there is little to compute and every call counts. BLAS
@@ -293,7 +302,7 @@ ENTRIES, FEWEST_UNITS = 2**20, 16
 def _times_error(A: Any, D: Array, dW: Array) -> None:
     """``dloss / dW`` in place in ``dW``."""
     if isinstance(A, np.ndarray):
-        np.dot(A[:-1], D.T, out=dW)
+        np.matmul(A[:-1], D.T, out=dW)  # np.dot would copy a part of the columns
         return
     n = max(FEWEST_UNITS, ENTRIES // len(dW))
     for start in range(0, len(D), n):

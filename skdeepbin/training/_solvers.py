@@ -65,6 +65,8 @@ class SolverRow(NamedTuple):
     batch_rate : the same for mini-batches, None where those cannot be used. On four
         tables three times as much was too much for one of them.
     moves_by_rate : whether a step is about the rate itself, whatever the gradient.
+    by_signs : whether it takes nothing but signs from a gradient: where X is float64
+        the kernels can then be float32.
     in_mlp : the nearest solver of scikit-learn's MLPClassifier.
     """
 
@@ -73,6 +75,7 @@ class SolverRow(NamedTuple):
     batch_rate: float | None
     moves_by_rate: bool
     in_mlp: str
+    by_signs: bool = False
 
     def stream_rate(self, power: float) -> float | None:
         """Return the rate for steps on other rows each time; None if that is "auto".
@@ -101,7 +104,7 @@ SOLVERS = {
     "momentum": SolverRow(Momentum, 0.1, 0.03, False, "sgd"),
     "nesterov": SolverRow(Nesterov, 0.1, 0.03, False, "sgd"),
     "adam": SolverRow(_adam, 0.01, 0.01, True, "adam"),
-    "rprop": SolverRow(_rprop, 0.006, None, True, "adam"),
+    "rprop": SolverRow(_rprop, 0.006, None, True, "adam", by_signs=True),
     "lbfgs": SolverRow(None, None, None, False, "lbfgs"),
 }
 # Solvers that can step on mini-batches, and those that can step at all.

@@ -163,7 +163,7 @@ def test_small_data_are_kept_and_large_ones_are_not():
 
 @pytest.mark.parametrize("kept", [True, False])
 @pytest.mark.parametrize("weighted", [True, False])
-def test_rows_that_are_held_out_have_their_weight_apart(
+def test_rows_that_are_held_out_come_last(
     kept, weighted, rng, monkeypatch
 ):
     monkeypatch.setattr(_blocks, "KEPT_BYTES", 2**30 if kept else 0)
@@ -175,16 +175,19 @@ def test_rows_that_are_held_out_have_their_weight_apart(
     for number, where in enumerate(rows.slices):
         block = rows.load(number, rows.memory(where.stop - where.start))
         expected = factors[y[where].astype(int)] * (1 if w is None else w[where])
-        np.testing.assert_allclose(block.w, expected * ~out[where], atol=1e-15)
-        np.testing.assert_allclose(block.v, expected * out[where], atol=1e-15)
+        order = np.r_[np.flatnonzero(~out[where]), np.flatnonzero(out[where])]
+        assert block.n_trained == np.count_nonzero(~out[where])
+        np.testing.assert_array_equal(block.X[:-1].T, X[where][order])
+        np.testing.assert_array_equal(block.y, y[where][order])
+        np.testing.assert_allclose(block.w, expected[order], atol=1e-15)
         np.testing.assert_array_equal(block.h % np.uint64(2), 1)
-        changed = block.h ^ hashes[where]
+        changed = block.h ^ hashes[where][order]
         assert changed.max() <= 1  # of each the last bit at most
     whole = Rows(Features(X, float, 30), y, w, factors)
     weights = np.concatenate([w for _, _, w in all_blocks(whole)])
     assert whole.weight() == pytest.approx(weights.sum(), rel=1e-14)
     block = whole.load(0, whole.memory(whole.slices[0].stop))
-    assert block.v is None
+    assert block.n_trained is None
     assert block.h is None
 
 

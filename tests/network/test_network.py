@@ -89,9 +89,15 @@ def test_the_container_does_not_matter(name, hidden, other, rng):
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_held_out_rows_are_watched_but_not_trained_on(name, rng):
     network, theta, X, block = problem(name, (4, 5), rng)
-    held_out = rng.uniform(size=len(X)) < 0.3
-    w, v = block.w * ~held_out, block.w * held_out
-    losses, gradient = loss_and_gradient(network, theta, block._replace(w=w, v=v))
+    held_out = np.arange(len(X)) >= 14
+    losses, gradient = loss_and_gradient(network, theta, block._replace(n_trained=14))
+    sparse_block = block._replace(X=sparse.csr_array(X), n_trained=14)
+    again = loss_and_gradient(network, theta, sparse_block)
+    assert again[0] == pytest.approx(losses)
+    np.testing.assert_allclose(again[1], gradient, atol=1e-14)
+    nothing = loss_and_gradient(network, theta, block._replace(n_trained=0))
+    assert nothing[0].trained == 0
+    np.testing.assert_array_equal(nothing[1], 0)
 
     def of(rows):
         A, y, w, *_ = block

@@ -125,19 +125,14 @@ class Engine:
         self._workspaces = [
             ThreadWorkspace(network, rows, most) for _ in range(threads.n)
         ]
-        self._V: Sequence[Array] = ()
+        self._theta = np.empty(network.layout.n_parameters, self.dtype)
+        self._V = network.layout.layers(self._theta)
         self._r: Draw = []
         self._spare = [workspace.new_part() for workspace in self._workspaces]
 
     def __call__(self, theta: Array) -> tuple[Losses, Array]:
         """Return the sums over all rows at ``theta``, with a float64 gradient."""
-        totals, tasks = self._begin(theta)
-        if self.threads.n == 1:
-            for task in tasks:
-                self._sum(0, task)
-        else:
-            self.threads.run(self._sum, tasks)
-        (total,) = self._end(totals)
+        (total,) = self.sums(theta)
         gradient = total.gradient
         if gradient.nbytes > LARGE:
             self._spare.clear()
@@ -148,13 +143,7 @@ class Engine:
 
     def sums(self, theta: Array) -> list[Sums]:
         """Return the sums over each node, in memory that is to be given back."""
-        totals, tasks = self._begin(theta)
-        self.threads.run(self._sum, tasks)
-        return self._end(totals)
-
-    def _begin(self, theta: Array) -> tuple[list[TreeSum[Sums]], list[Task]]:
-        """Give all threads the parameters; return the sums to come, and the tasks."""
-        self._V = self.network.layout.layers(theta.astype(self.dtype, copy=False))
+        np.copyto(self._theta, theta, casting="same_kind")
         if self.network.dropout:
             self._r = draw(theta, self.network.hidden)
         totals = [
@@ -165,11 +154,7 @@ class Engine:
             for total, groups in zip(totals, self._groups.values())
             for group in groups
         ]
-        return totals, tasks
-
-    def _end(self, totals: Sequence[TreeSum[Sums]]) -> list[Sums]:
-        """Return the sums, and let the parameters go."""
-        self._V = ()
+        self.threads.run(self._sum, tasks)
         return [total.value for total in totals]
 
     def _sum(self, thread: int, task: Task) -> None:

@@ -221,7 +221,7 @@ class Rprop:
         signs *= row > 0
         change = signs * sizes
         end = np.subtract(theta, change, out=change)
-        return Move(end, Steps(signs, sizes), float(sizes.mean()))
+        return Move(end, Steps(signs, sizes), float(np.add.reduce(sizes)) / len(sizes))
 
 
 # Grippo, Lampariello, Lucidi (1986): undercut the largest of so many values.

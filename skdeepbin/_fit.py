@@ -223,7 +223,8 @@ def views(
     edges : of the bins of the last fit, if it is resumed.
     """
     n_bins = most_bins(config, dataset) if resumed is None else 0
-    if is_split or n_bins or config.batch_size or config.dropout:
+    reads_hashes = is_split or n_bins or config.batch_size or config.dropout
+    if reads_hashes or dataset.is_small:
         dataset = dataset.with_hashes(seed)
     if resumed is None:
         edges = None

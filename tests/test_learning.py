@@ -44,8 +44,8 @@ DROPOUT = {f"{s}, dropout": {"solver": s} | NOISY for s in IN_STEPS}
 @FEW
 @pytest.mark.parametrize("way", WAYS | DROPOUT)
 @pytest.mark.parametrize("problem", PROBLEMS)
-def test_every_solver_learns_what_no_linear_model_can(way, dataset):
-    X, y = PROBLEMS[dataset]
+def test_every_solver_learns_what_no_linear_model_can(way, problem):
+    X, y = PROBLEMS[problem]
     model = DeepBinaryClassifier(alpha=0.1, early_stopping=False, random_state=0)
     model.set_params(**(WAYS | DROPOUT)[way])
     assert model.fit(X, y).score(X, y) > 0.95
@@ -53,8 +53,8 @@ def test_every_solver_learns_what_no_linear_model_can(way, dataset):
 
 @pytest.mark.parametrize("problem", PROBLEMS)
 @pytest.mark.parametrize("seed", range(3))
-def test_the_default_learns_without_a_warning(dataset, seed):
-    X, y = PROBLEMS[dataset]
+def test_the_default_learns_without_a_warning(problem, seed):
+    X, y = PROBLEMS[problem]
     model = DeepBinaryClassifier(random_state=seed)
     assert cross_val_score(model, X, y).mean() > 0.9
 

@@ -119,6 +119,11 @@ class DaskDataset(NamedTuple):
         config = replace(self.config, token=uuid4().hex, seed=seed)
         return self._replace(config=config, shared=self.crew.share(config))
 
+    @property
+    def is_small(self) -> bool:
+        """True if its rows are put in an order of their own: never."""
+        return False
+
     def some_rows(self, most: int) -> tuple[np.ndarray, Array]:
         """Different rows, by their hashes, and the weights of all that equal each."""
         parts = self.crew.each(some_rows, self.shared, most)

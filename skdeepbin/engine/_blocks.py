@@ -87,6 +87,7 @@ class Features:
     slices : the blocks, where others than nearly equal ones are asked for.
     bins : of dense columns, that stand after them; None for none.
     reading : what is read of X; None for all as it is.
+    rows : the numbers of the rows of X that there are, in order; None for all.
     """
 
     def __init__(
@@ -97,22 +98,24 @@ class Features:
         slices: list[slice] | None = None,
         bins: Bins | None = None,
         reading: Reading | None = None,
+        rows: NDArray[np.intp] | None = None,
     ) -> None:
         if reading is not None and issparse(X):
             X, reading = as_read(X, reading, dtype), None
         self.X, self.dtype, self.block_rows = X, np.dtype(dtype), block_rows
-        self.bins, self.reading = bins, reading
+        self.bins, self.reading, self.rows = bins, reading, rows
         n_rows, n_columns = X.shape
+        n_rows = n_rows if rows is None else len(rows)
         n_columns = n_columns if reading is None else len(reading.columns)
         self.shape = n_rows, n_columns + (0 if bins is None else bins.n)
         self.is_sparse = issparse(X) and bins is None
-        self.slices = row_slices(X.shape[0], block_rows) if slices is None else slices
+        self.slices = row_slices(n_rows, block_rows) if slices is None else slices
         self._file = _mapped_file(X)
 
     def some(self, rows: NDArray[np.intp]) -> Features:
         """A copy of the rows of these numbers."""
         self._check_file()
-        X = self.X[rows]
+        X = self.X[rows if self.rows is None else self.rows[rows]]
         return Features(X, self.dtype, self.block_rows, None, self.bins, self.reading)
 
     def memory(self, n_rows: int, order: Literal["C", "F"] = "F") -> Array | None:
@@ -132,7 +135,10 @@ class Features:
         order : of its rows.
         """
         self._check_file()
-        X = self.X[self.slices[number]][order]
+        if self.rows is None:
+            X = self.X[self.slices[number]][order]
+        else:
+            X = self.X[self.rows[self.slices[number]][order]]
         if self.reading is not None:
             X = X[:, self.reading.columns] / self.reading.scale
         if memory is None:

@@ -54,6 +54,7 @@ class LocalData(NamedTuple):
     batch_size : rows that a gradient is summed over; None is all.
     hashes : a number for each row, the same for equal rows; None if not needed.
     threads : that share the rows.
+    numbers : those of the rows in the data set; None if these are all.
     """
 
     network: Network
@@ -65,9 +66,12 @@ class LocalData(NamedTuple):
     batch_size: int | None
     hashes: NDArray[np.uint64] | None
     threads: Threads
+    numbers: NDArray[np.intp] | None = None
 
     def sums(self, held_out: NDArray[np.bool_] | None) -> tuple[Total, Batches]:
         """The sums over all rows, and over those of mini-batches."""
+        if held_out is not None and self.numbers is not None:
+            held_out = held_out[self.numbers]
         rows = Rows(self.features, self.y, self.w, self.factors, held_out, self.hashes)
         return self._engine(rows), self._mini_batches(rows)
 

@@ -75,8 +75,9 @@ class FeatureScaling(NamedTuple):
         Then rounding changes an entry by little of the spread of its feature.
         """
         shift, scale = (np.delete(part, self.constant) for part in self[:2])
-        is_near = (abs(shift) <= MOST_SHIFT * scale).all()
-        return bool(is_near and (scale < LARGEST_SCALE).all()) and self.suit(np.float32)
+        if not self.suit(np.float32) or (scale >= LARGEST_SCALE).any():
+            return False
+        return bool((abs(shift) <= MOST_SHIFT * scale).all())
 
     def beside(self, others: FeatureScaling) -> FeatureScaling:
         """Return the scaling of these features and, after them, of others."""

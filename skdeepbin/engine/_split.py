@@ -89,6 +89,26 @@ def least_hashes(
     return rows[first[:most]], sums[:most]
 
 
+def distinct(
+    hashes: NDArray[np.uint64], second: NDArray[np.bool_], weights: Array | None
+) -> tuple[NDArray[np.intp], Array | None]:
+    """Return one row of each content and label, in the order of a hash of both.
+
+    And the sums of the weights of all that equal it; None if all are one. Rows of
+    weight zero are left out.
+    """
+    rows = np.arange(len(hashes))
+    if weights is not None:
+        rows = np.flatnonzero(weights)
+        hashes, second, weights = hashes[rows], second[rows], weights[rows]
+    keys = mixed(hashes) ^ mixed(second.astype(np.uint64))
+    if weights is None:
+        _, first, sums = np.unique(keys, return_index=True, return_counts=True)
+        return rows[first], None if len(first) == len(keys) else sums.astype(float)
+    _, first, group = np.unique(keys, return_index=True, return_inverse=True)
+    return rows[first], np.bincount(group, weights).astype(np.float64)
+
+
 def mixed(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Other numbers, one to one, 0 to 0: every bit depends on every bit."""
     return _mix(hashes.copy())

@@ -17,7 +17,12 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 
 from skdeepbin.engine._bins import bins_of
-from skdeepbin.engine._blocks import Features, block_rows, training_work
+from skdeepbin.engine._blocks import (
+    Features,
+    are_kept,
+    block_rows,
+    training_work,
+)
 from skdeepbin.engine._data import Data, LocalData
 from skdeepbin.engine._engine import memory_needed, n_useful_threads
 from skdeepbin.engine._hashing import digest
@@ -30,6 +35,7 @@ from skdeepbin.engine._scaling import (
 )
 from skdeepbin.engine._split import (
     different_values,
+    distinct,
     is_usable,
     least_hashes,
     n_combinations,
@@ -128,6 +134,10 @@ class Dataset(Protocol):
     @property
     def is_sparse(self) -> bool:
         """True if the features are sparse."""
+
+    @property
+    def is_small(self) -> bool:
+        """True if its rows are put in an order of their own, by their hashes."""
 
     def some_rows(self, most: int) -> tuple[np.ndarray, Array]:
         """Different rows, dense, by their hashes; of each the weight of all its equals.
@@ -255,6 +265,11 @@ class LocalDataset(NamedTuple):
         """True if the features are sparse."""
         return issparse(self.X)
 
+    @property
+    def is_small(self) -> bool:
+        """True if its rows are put in an order of their own."""
+        return are_kept(self.features.shape, self.features.dtype)
+
     def some_rows(self, most: int) -> tuple[np.ndarray, Array]:
         """Different rows, by their hashes, and the weights of all that equal each."""
         assert self.hashes is not None
@@ -351,22 +366,40 @@ class LocalDataset(NamedTuple):
         }
         return {name: digest(array) for name, array in arrays.items()}
 
-    @property
-    def _read(self) -> tuple[Network, Features]:
-        """The features that training has parameters for, and the network of these."""
-        reading = self.scaling.reading
-        if reading is None:
-            return self.network, self.features
-        network = with_features(self.network, len(reading.columns))
-        kind = self.features.dtype
-        n_rows = block_rows(network, len(self.y), kind.itemsize, self.is_sparse)
-        return network, Features(self.X, kind, n_rows, reading=reading)
+    def _read(self, rows: NDArray[np.intp] | None) -> tuple[Network, Features]:
+        """The features that training has parameters for, and the network of these.
+
+        rows : the numbers of those that are read; None for all.
+        """
+        reading, network, kind = self.scaling.reading, self.network, self.features.dtype
+        if reading is not None:
+            network = with_features(network, len(reading.columns))
+        n = len(self.y) if rows is None else len(rows)
+        n_rows = block_rows(network, n, kind.itemsize, self.is_sparse)
+        bins = self.features.bins
+        features = Features(self.X, kind, n_rows, bins=bins, reading=reading, rows=rows)
+        return network, features
+
+    def _distinct(self) -> tuple[NDArray[np.intp] | None, Array | None]:
+        """Return the numbers and weights of the rows to train on; None for all.
+
+        Of few rows each content and label once: then weights are copies, and the order
+        of the rows does not matter, to the last bit.
+        """
+        w = self.weights.sample
+        if self.hashes is None or not self.is_small:
+            return None, w
+        return distinct(self.hashes, self.y, w)
 
     @contextmanager
     def data(self, n_jobs: int | None, batch_size: int | None) -> Iterator[LocalData]:
         """Return the sums over the rows, in a context that they need."""
-        network, features = self._read
-        work = training_work(network, len(self.y), features.dtype.itemsize)
+        numbers, w = self._distinct()
+        network, features = self._read(numbers)
+        y, hashes = self.y, self.hashes
+        if numbers is not None:
+            y, hashes = y[numbers], None if hashes is None else hashes[numbers]
+        work = training_work(network, len(y), features.dtype.itemsize)
         n = n_useful_threads(n_jobs, features, work)
         with (
             enough_memory(memory_needed(network, features, n)),
@@ -376,13 +409,14 @@ class LocalDataset(NamedTuple):
             yield LocalData(
                 network,
                 features,
-                self.y,
-                self.weights.sample,
+                y,
+                w,
                 self.weights.by_class,
                 self.scaling,
                 batch_size,
-                self.hashes,
+                hashes,
                 threads,
+                numbers,
             )
 
 

@@ -163,9 +163,7 @@ def test_small_data_are_kept_and_large_ones_are_not():
 
 @pytest.mark.parametrize("kept", [True, False])
 @pytest.mark.parametrize("weighted", [True, False])
-def test_rows_that_are_held_out_come_last(
-    kept, weighted, rng, monkeypatch
-):
+def test_rows_that_are_held_out_come_last(kept, weighted, rng, monkeypatch):
     monkeypatch.setattr(_blocks, "KEPT_BYTES", 2**30 if kept else 0)
     X, y, out = rng.normal(size=(70, 3)), *(rng.uniform(size=(2, 70)) < 0.4)
     w = rng.uniform(1, 2, 70) if weighted else None

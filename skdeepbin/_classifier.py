@@ -86,9 +86,10 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     Parameters
     ----------
-    hidden_layer_sizes : int or sequence of int, default=50
+    hidden_layer_sizes : int, sequence of int or "auto", default="auto"
         The width of each hidden layer. An int is the width of every hidden layer, with
-        `depth` of them. ``()`` is no hidden layer: logistic regression.
+        `depth` of them; "auto" is 48 units in the first and 24 in each other. ``()`` is
+        no hidden layer: logistic regression.
 
     activation : {"elu", "identity", "leaky_relu", "logistic", "relu", "tanh"}, \
             object or list, default="relu"
@@ -101,7 +102,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         line.
 
     depth : int or None, default=None
-        The number of hidden layers where `hidden_layer_sizes` is an int; None is 2.
+        The number of hidden layers where `hidden_layer_sizes` is an int or "auto"; None
+        is 2.
         Where `hidden_layer_sizes` is a sequence, `depth` must be its length or None.
 
     init : {"auto", "he", "xavier"} or float, default="auto"
@@ -402,7 +404,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     def __init__(
         self,
-        hidden_layer_sizes=50,
+        hidden_layer_sizes="auto",
         activation="relu",
         *,
         depth=None,

@@ -72,25 +72,25 @@ def bytes_written():
 
 def note_work():
     """Note how long each sum takes on this worker, and how much of a processor."""
-    from skdeepbin.dask._bench import Bench
+    from skdeepbin.dask._worker_partitions import WorkerPartitions
 
-    if not hasattr(Bench, "seconds"):
-        Bench.seconds, sums = [], Bench.sums
+    if not hasattr(WorkerPartitions, "seconds"):
+        WorkerPartitions.seconds, sums = [], WorkerPartitions.sums
 
         def timed(self, *args):
             start = time.perf_counter(), time.process_time()
             result = sums(self, *args)
             end = time.perf_counter(), time.process_time()
-            Bench.seconds.append(np.subtract(end, start))
+            WorkerPartitions.seconds.append(np.subtract(end, start))
             return result
 
-        Bench.sums = timed
+        WorkerPartitions.sums = timed
 
 
 def work_noted():
-    from skdeepbin.dask._bench import Bench
+    from skdeepbin.dask._worker_partitions import WorkerPartitions
 
-    seconds, Bench.seconds = Bench.seconds, []
+    seconds, WorkerPartitions.seconds = WorkerPartitions.seconds, []
     return seconds
 
 
@@ -122,9 +122,9 @@ def total_of(client, X, y, sizes=SIZES):
     from skdeepbin.dask import DaskDeepBinaryClassifier
 
     clf = DaskDeepBinaryClassifier(sizes, client=client)
-    problem = clf._problem(X, y, None, goes_on=False)
-    total, _ = problem.crew.total(problem.config, problem.shared, None), None
-    return total, problem.network.layout.n_parameters
+    dataset = clf._dataset(X, y, None, None)
+    total = dataset.pool.total(dataset.config, dataset.config_future, None)
+    return total, dataset.network.layout.n_parameters
 
 
 def timed(function, *args):
@@ -229,18 +229,18 @@ def model(rounds):
 @contextmanager
 def only(names):
     """Let a fit see some of the workers alone."""
-    from skdeepbin.dask._crew import Crew
+    from skdeepbin.dask._worker_pool import WorkerPool
 
-    there = Crew._there
+    worker_info = WorkerPool._worker_info
 
     async def some(self):
-        return {n: w for n, w in (await there(self)).items() if n in names}
+        return {n: w for n, w in (await worker_info(self)).items() if n in names}
 
-    Crew._there = some
+    WorkerPool._worker_info = some
     try:
         yield
     finally:
-        Crew._there = there
+        WorkerPool._worker_info = worker_info
 
 
 def log_loss(p, y):

@@ -1,4 +1,4 @@
-"""The same fit on a Dask cluster: the exact gradient, summed where the rows are."""
+"""Fits on a Dask cluster, with the exact gradient summed where the rows are."""
 
 from skdeepbin.dask._estimator import DaskDeepBinaryClassifier
 

@@ -19,15 +19,15 @@ from skdeepbin.network._parameters import Array
 class BroadcastConfig:
     """Configuration of a fit, sent to every worker once.
 
-    token : identifies the configuration; no other has it.
+    token : a unique identifier.
     classes : both labels.
-    weight_unit : by which sample weights are divided.
-    class_weights : the factors on the weights of either class.
-    caches_blocks : whether blocks are made once and kept.
+    weight_unit : divisor of the sample weights.
+    class_weights : factors on the weights of either class.
+    caches_blocks : whether blocks stay in memory once they are made.
     n_jobs : threads on each worker; None is as many as the worker has.
     seed : of the row hashes.
-    bins : that the network reads beside the features; None for none.
-    reading : the columns that are read, and their scale; None for X as it is.
+    bins : of the features, which the network reads too; None for none.
+    reading : the columns that training reads, and their scale; None for X as it is.
     """
 
     token: str

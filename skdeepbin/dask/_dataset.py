@@ -1,8 +1,8 @@
-"""A dataset whose rows are on the workers of a cluster."""
+"""Training data of a fit with the rows on the workers of a cluster."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import reduce
@@ -16,20 +16,20 @@ from scipy.sparse import issparse, vstack
 
 from skdeepbin.dask._block_layout import BlockLayout
 from skdeepbin.dask._broadcast import BroadcastConfig, HashSplit
-from skdeepbin.dask._crew import Crew
-from skdeepbin.dask._part import (
+from skdeepbin.dask._partition import (
     Description,
+    array_digests,
     class_totals,
-    contents,
+    distinct_values,
     extremes,
-    head,
-    moments_of,
-    some_rows,
-    squares,
-    totals,
-    values_of,
+    feature_moments,
+    first_rows,
+    sample_rows,
+    split_totals,
+    sums_of_squares,
 )
-from skdeepbin.dask._split import found_splits, n_different
+from skdeepbin.dask._validation_split import count_different_rows, find_splits
+from skdeepbin.dask._worker_pool import WorkerPool
 from skdeepbin.engine._bins import bins_of
 from skdeepbin.engine._blocks import are_kept, block_rows
 from skdeepbin.engine._data import Batches, Total
@@ -54,24 +54,24 @@ from skdeepbin.inputs._weights import (
 from skdeepbin.network._network import Network
 from skdeepbin.network._parameters import Array
 
-# Rows that a diagnosis looks at.
-EXAMPLES = 2**13
+# Rows that a diagnosis of a failed fit reads.
+N_EXAMPLES = 2**13
 
 
 class DaskDataset(NamedTuple):
-    """A dataset whose rows are on the workers of a cluster.
+    """Training data of one fit, on a cluster.
 
-    config : what all workers know, and ``shared`` a future of it.
-    scaling : those of the features while training.
+    `skdeepbin.inputs._dataset.Dataset` documents the methods.
+
+    config : the configuration of the fit, and ``config_future`` a future of it.
     alpha : the penalty in the unit of the weights.
     weight_unit : that unit, in the user's.
-    is_sparse : whether the features are.
-    bin_edges : of the bins that the network reads beside them; None for none.
+    bin_edges : of the bins that the network reads beside the features; None for none.
     """
 
-    crew: Crew
+    pool: WorkerPool
     config: BroadcastConfig
-    shared: Any
+    config_future: Any
     scaling: FeatureScaling
     alpha: float
     weight_unit: float
@@ -80,85 +80,60 @@ class DaskDataset(NamedTuple):
 
     @property
     def classes(self) -> np.ndarray:
-        """Both labels, sorted."""
         return self.config.classes
 
     @property
     def network(self) -> Network:
-        """What is trained."""
         return self.config.network
 
     @property
     def dtype(self) -> np.dtype:
-        """The precision to compute in."""
         return self.config.dtype
 
     @property
     def rows_a_weight(self) -> float:
-        """How many rows a weight of one stands for."""
-        sums = [0, 0]
-        for some in self.crew.each(squares, self.shared):
-            sums = added(sums, some)
+        sums = reduce(added, self.pool.map(sums_of_squares, self.config_future))
         return rows_a_weight(sums, self.weight_unit)
 
+    def _with_config(self, **changes: Any) -> DaskDataset:
+        """Return the data with another configuration, for the workers too."""
+        config = replace(self.config, token=uuid4().hex, **changes)
+        return self._replace(config=config, config_future=self.pool.broadcast(config))
+
     def with_scaling(self, scaling: FeatureScaling) -> DaskDataset:
-        """The same dataset with another feature scaling."""
         return self._replace(scaling=scaling)
 
     def moments(self, factor: Array, origin: Array | None) -> FeatureMoments:
-        """Those of the features times a factor each, from an origin or from zero."""
         if origin is None:
             origin = np.zeros(len(factor))
-        first, *others = self.crew.each(moments_of, self.shared, factor, origin)
-        for other in others:
-            first = first.plus(other)
-        return first._replace(origin=origin)
+        return _total_moments(self.pool, self.config_future, factor, origin)
 
     def with_hashes(self, seed: int) -> DaskDataset:
-        """The same dataset with a number for each row that depends on its values."""
-        config = replace(self.config, token=uuid4().hex, seed=seed)
-        return self._replace(config=config, shared=self.crew.share(config))
+        return self._with_config(seed=seed)
 
     @property
     def is_small(self) -> bool:
-        """True if its rows are put in an order of their own: never."""
-        return False
+        return False  # the order of the rows is that of the partitions
 
     def some_rows(self, most: int) -> tuple[np.ndarray, Array]:
-        """Different rows, by their hashes, and the weights of all that equal each."""
-        parts = self.crew.each(some_rows, self.shared, most)
-        hashes, X, w = map(np.concatenate, zip(*parts))
+        samples = self.pool.map(sample_rows, self.config_future, most)
+        hashes, X, w = map(np.concatenate, zip(*samples))
         _, first, group = np.unique(hashes, return_index=True, return_inverse=True)
-        sums = np.bincount(group, w).astype(np.float64)
-        return X[first[:most]], sums[:most]
+        totals = np.bincount(group, w).astype(np.float64)
+        return X[first[:most]], totals[:most]
 
     def with_bins(
         self, edges: list[Array], method: str, scaling: FeatureScaling | None
     ) -> tuple[DaskDataset, DaskDataset]:
-        """This dataset, and that of a network that reads bins beside the features."""
-        bins, config = bins_of(edges), self.config
-        network = config.network
-        network = with_features(network, network.layout.sizes[0] + bins.n)
-        rows, dtype = config.block_layout.partition_rows, config.dtype
+        bins, dtype = bins_of(edges), self.dtype
+        network = with_features(self.network, self.network.layout.sizes[0] + bins.n)
+        rows = self.config.block_layout.partition_rows
         shape = sum(rows), network.layout.sizes[0]
-        config = replace(
-            config,
-            token=uuid4().hex,
-            block_layout=BlockLayout(
-                rows, block_rows(network, shape[0], dtype.itemsize)
-            ),
-        )
-        alone = self._replace(config=config, shared=self.crew.share(config))
-        config = replace(
-            config,
-            token=uuid4().hex,
-            network=network,
-            caches_blocks=are_kept(shape, dtype),
-            bins=bins,
-        )
-        dataset = self._replace(
-            config=config, shared=self.crew.share(config), bin_edges=edges
-        )
+        n_rows = block_rows(network, shape[0], dtype.itemsize)
+        alone = self._with_config(block_layout=BlockLayout(rows, n_rows))
+        dataset = alone._with_config(
+            network=network, caches_blocks=are_kept(shape, dtype), bins=bins
+        )._replace(bin_edges=edges)
         if scaling is None:
             origin = np.zeros(bins.n)
             scaling = self.scaling.beside(
@@ -172,79 +147,74 @@ class DaskDataset(NamedTuple):
         return alone, dataset.with_scaling(scaling)
 
     def n_different_rows(self, enough: float) -> float:
-        """How many different rows the class with fewer has, in effect; or a bound."""
-        return n_different(self.crew, self.shared, enough)
+        return count_different_rows(self.pool, self.config_future, enough)
 
     def n_combinations(self, most: float) -> float:
-        """The product of the numbers of different values of each feature; or more."""
-        parts = self.crew.each(values_of, most)
-        known = [values for values in parts if values is not None]
-        if len(known) < len(parts):
+        values = self.pool.map(distinct_values, most)
+        known = [columns for columns in values if columns is not None]
+        if len(known) < len(values):
             return inf
         return n_combinations([reduce(np.union1d, column) for column in zip(*known)])
 
     def splits(self, bounds: Sequence[tuple[float, float]]) -> list[HashSplit]:
-        """Of each pair of shares, the rows that lie between them in their class."""
-        return found_splits(self.crew, self.shared, bounds)
+        return find_splits(self.pool, self.config_future, bounds)
 
     def is_usable(self, split: HashSplit) -> bool:
-        """Whether both classes have weight on both sides."""
-        trained, watched = self.totals(split)
-        return bool(trained.all() and watched.all())
+        trained, held_out = self.totals(split)
+        return bool(trained.all() and held_out.all())
 
-    def _totals(self, split: HashSplit | None) -> tuple[list[int], np.ndarray]:
-        sums, n_held_out = [0] * 4, np.zeros(2, np.intp)
-        for some in self.crew.each(totals, self.shared, split):
-            sums, n_held_out = added(sums, some.sums), n_held_out + some.n_held_out
-        return sums, n_held_out
+    def _split_totals(self, split: HashSplit | None) -> tuple[list[int], np.ndarray]:
+        """Return the sums of `split_totals` over all partitions."""
+        weights, n_held_out = zip(
+            *self.pool.map(split_totals, self.config_future, split)
+        )
+        return reduce(added, weights), np.sum(n_held_out, axis=0)
 
     def totals(self, split: HashSplit | None) -> tuple[Array, Array]:
-        """Of each class, the weight that is trained on and that is held out."""
-        trained, watched = as_floats(self._totals(split)[0]).reshape(2, 2)
-        return trained, watched
+        trained, held_out = as_floats(self._split_totals(split)[0]).reshape(2, 2)
+        return trained, held_out
 
     def baseline_losses(
         self, given: ValidationRows | None, split: HashSplit | None
     ) -> Baseline:
-        """Return the losses of the class-prior baseline."""
-        sums, n_held_out = self._totals(split)
-        known = as_floats(added(sums[:2], sums[2:]))
+        weights, n_held_out = self._split_totals(split)
+        known = as_floats(added(weights[:2], weights[2:]))
         return baseline_losses(known, given, n_held_out)
 
     def labels(self, y: np.ndarray) -> np.ndarray:
-        """Labels as the user writes them."""
         return self.classes[y.astype(np.intp)]
 
     def rows(self, split: HashSplit) -> ValidationRows:
-        """They stay where they are."""
+        """Raise: the held-out rows stay on the workers."""
         raise NotImplementedError
 
     def examples(self) -> ValidationRows:
-        """A few rows of every partition."""
-        n = ceil(EXAMPLES / len(self.config.block_layout.partition_rows))
-        heads = [h for h in self.crew.each(head, self.shared, n) if len(h[1])]
-        features, second, weights = zip(*heads)
+        """Return a few rows of each partition."""
+        n = ceil(N_EXAMPLES / len(self.config.block_layout.partition_rows))
+        heads = [
+            head
+            for head in self.pool.map(first_rows, self.config_future, n)
+            if len(head[1])
+        ]
+        features, y, weights = zip(*heads)
         X = vstack(features, "csr") if issparse(features[0]) else np.vstack(features)
         w = None if weights[0] is None else np.concatenate(weights)
-        return ValidationRows(X, np.concatenate(second), w)
+        return ValidationRows(X, np.concatenate(y), w)
 
     def extremes(self) -> tuple[float, float]:
-        """The least and the greatest entry of X."""
-        least, greatest = zip(*filter(None, self.crew.each(extremes)))
+        least, greatest = zip(*filter(None, self.pool.map(extremes)))
         return min(least), max(greatest)
 
     def contents(self) -> dict[str, str]:
-        """What tells the arrays from others, by their names."""
         result = {"the classes": digest(self.classes)}
         names = "X", "y", "`sample_weight`"
-        for name, digests in zip(names, zip(*self.crew.each(contents))):
+        for name, digests in zip(names, zip(*self.pool.map(array_digests))):
             content = blake2b("; ".join(digests).encode(), digest_size=16).hexdigest()
             result[name] = f"{len(digests)} partitions, {content}"
         return result
 
     @contextmanager
     def data(self, n_jobs: int | None, batch_size: int | None) -> Iterator[DaskData]:
-        """What to train on, while it lasts."""
         reading = self.scaling.reading
         if reading is None:
             yield DaskData(self)
@@ -252,133 +222,120 @@ class DaskDataset(NamedTuple):
         n_columns = len(reading.columns)
         network = with_features(self.network, n_columns)
         rows, dtype = self.config.block_layout.partition_rows, self.dtype
-        config = replace(
-            self.config,
-            token=uuid4().hex,
-            network=network,
-            block_layout=BlockLayout(
-                rows, block_rows(network, sum(rows), dtype.itemsize, self.is_sparse)
-            ),
-            caches_blocks=are_kept((sum(rows), n_columns), dtype),
-            reading=reading,
+        n_rows = block_rows(network, sum(rows), dtype.itemsize, self.is_sparse)
+        yield DaskData(
+            self._with_config(
+                network=network,
+                block_layout=BlockLayout(rows, n_rows),
+                caches_blocks=are_kept((sum(rows), n_columns), dtype),
+                reading=reading,
+            )
         )
-        yield DaskData(self._replace(config=config, shared=self.crew.share(config)))
 
 
 class DaskData(NamedTuple):
-    """Sums over rows on the workers of a cluster."""
+    """Sums over the rows on a cluster, as a solver needs them."""
 
     dataset: DaskDataset
 
     @property
     def scaling(self) -> FeatureScaling:
-        """Those of the features while training."""
         return self.dataset.scaling
 
     @property
     def batch_size(self) -> None:
-        """All rows at every step."""
+        """None: every step is on all rows."""
         return
 
     def sums(self, held_out: HashSplit | None) -> tuple[Total, Batches]:
-        """The sums over all rows; there are no mini-batches."""
-        crew, config, shared, *_ = self.dataset
-        return crew.total(config, shared, held_out), lambda number: iter(())
+        """Return the sums over all rows, and no mini-batches."""
+        pool, config, config_future, *_ = self.dataset
+        return pool.total(config, config_future, held_out), lambda number: iter(())
 
 
-def dataset_of(
-    crew: Crew,
+def distributed_dataset(
+    pool: WorkerPool,
     clf: Any,
-    described: Sequence[Description],
+    descriptions: Sequence[Description],
     network: Network,
     scaling: FeatureScaling | None,
     classes: np.ndarray | None,
 ) -> DaskDataset:
-    """What is learnt from partitions that were described.
+    """Return training data on a cluster, with their precision and feature scaling.
 
-    clf : the classifier, whose parameters say how.
-    scaling : of a fit that this one goes on from.
-    classes : both, where the rows may hold only one of them.
+    clf : the classifier, for its parameters.
+    scaling : the feature scaling, if it is that of an earlier fit.
+    classes : both labels, where the rows may have only one of them.
     """
     both = classes is None
-    classes, _ = encode_labels(_all_labels(described), classes)
-    unit = _unit(described)
-    sums = [0, 0]
-    for some in crew.each(class_totals, classes, unit):
-        sums = added(sums, some)
-    by_class = as_floats(sums)
+    classes, _ = encode_labels(_all_labels(descriptions), classes)
+    unit = _weight_unit(descriptions)
+    class_sums = as_floats(reduce(added, pool.map(class_totals, classes, unit)))
     weights = weights_of(
-        None, unit, by_class, clf.class_weight, clf.alpha, classes, both
+        None, unit, class_sums, clf.class_weight, clf.alpha, classes, both
     )
-    is_sparse = any(some.is_sparse for some in described)
-    rows = [some.shape[0] for some in described]
+    is_sparse = any(d.is_sparse for d in descriptions)
+    rows = [d.shape[0] for d in descriptions]
     shape = sum(rows), network.layout.sizes[0]
-    filled = [some for some in described if some.shape[0]]
-    dtype = precision(clf.dtype, [some.dtype for some in filled])
+    filled = [d for d in descriptions if d.shape[0]]
+    first_row = next((d.first_row for d in filled if d.first_row is not None), None)
 
-    def config_in(dtype: np.dtype) -> BroadcastConfig:
-        return BroadcastConfig(
+    def in_precision(dtype: np.dtype) -> DaskDataset:
+        n_rows = block_rows(network, shape[0], dtype.itemsize, is_sparse)
+        config = BroadcastConfig(
             uuid4().hex,
             network,
             dtype,
             classes,
             unit,
             weights.by_class,
-            BlockLayout(rows, block_rows(network, shape[0], dtype.itemsize, is_sparse)),
+            BlockLayout(rows, n_rows),
             are_kept(shape, dtype),
             clf.n_jobs,
         )
+        future = pool.broadcast(config)
 
-    def units_in(dtype: np.dtype) -> FeatureScaling:
-        if scaling is not None:
-            return scaling
-        moments = _moments(crew, shared, filled)
-        return scaling_by(moments, shape[1], clf.feature_scaling, dtype)
+        def moments(factor: Array) -> FeatureMoments:
+            origin = np.zeros(len(factor)) if first_row is None else first_row * factor
+            return _total_moments(pool, future, factor, origin)
 
-    config = config_in(dtype)
-    shared = crew.share(config)
-    found = units_in(dtype)
-    if clf.dtype == "auto" and not found.suit(dtype):
-        dtype = np.dtype(np.float64)
-        config = config_in(dtype)
-        shared = crew.share(config)
-        found = units_in(dtype)
+        fitted = scaling
+        if fitted is None:
+            fitted = scaling_by(moments, shape[1], clf.feature_scaling, dtype)
+        return DaskDataset(
+            pool, config, future, fitted, weights.alpha, weights.unit, is_sparse
+        )
+
+    dtype = precision(clf.dtype, [d.dtype for d in filled])
+    dataset = in_precision(dtype)
+    if clf.dtype == "auto" and not dataset.scaling.suit(dtype):
+        dataset = in_precision(np.dtype(np.float64))
     if is_sparse and scaling is None:
-        found = found.without_constant()
-    return DaskDataset(
-        crew, config, shared, found, weights.alpha, weights.unit, is_sparse
-    )
+        dataset = dataset.with_scaling(dataset.scaling.without_constant())
+    return dataset
 
 
-def _all_labels(described: Sequence[Description]) -> np.ndarray:
-    """The different labels of all partitions, some of them often."""
-    some = [d.labels for d in described if len(d.labels)]
-    kinds = {"t" if labels.dtype.kind in "US" else "n" for labels in some}
-    if len(kinds) > 1:  # numbers and texts: not to be made texts of
-        some = [labels.astype(object) for labels in some]
-    return np.concatenate(some)
+def _total_moments(
+    pool: WorkerPool, config_future: Any, factor: Array, origin: Array
+) -> FeatureMoments:
+    """Return the moments of the features times a factor, about an origin."""
+    moments = pool.map(feature_moments, config_future, factor, origin)
+    return reduce(FeatureMoments.plus, moments)._replace(origin=origin)
 
 
-def _unit(described: Sequence[Description]) -> float:
-    """That of the sample weights of all partitions."""
-    largest = [d.largest for d in described if d.largest is not None]
+def _all_labels(descriptions: Sequence[Description]) -> np.ndarray:
+    """Return the different labels of each partition, in one array."""
+    labels = [d.labels for d in descriptions if len(d.labels)]
+    kinds = {"text" if array.dtype.kind in "US" else "number" for array in labels}
+    if len(kinds) > 1:  # else NumPy would convert the numbers to text
+        labels = [array.astype(object) for array in labels]
+    return np.concatenate(labels)
+
+
+def _weight_unit(descriptions: Sequence[Description]) -> float:
+    """Return the power of two that sample weights are divided by."""
+    largest = [d.largest_weight for d in descriptions if d.largest_weight is not None]
     if not largest:
         return 1.0
     check_largest(max(largest))
     return power_below(max(largest))
-
-
-def _moments(
-    crew: Crew, shared: Any, filled: Sequence[Description]
-) -> Callable[[Array], FeatureMoments]:
-    """Those of all rows, of the features times a factor."""
-    rows = [some.row for some in filled if some.row is not None]
-
-    def moments_at(factor: Array) -> FeatureMoments:
-        origin = rows[0] * factor if rows else np.zeros(len(factor))
-        first, *others = crew.each(moments_of, shared, factor, origin)
-        for other in others:
-            first = first.plus(other)
-        return first._replace(origin=origin)
-
-    return moments_at

@@ -1,10 +1,9 @@
-"""The estimator on a cluster: from Dask collections to a fit, and back to lazy ones."""
+"""Classifier with the rows on a Dask cluster, and lazy predictions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from functools import partial
 from math import inf
 from typing import Any
 
@@ -13,10 +12,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdeepbin._classifier import DeepBinaryClassifier
 from skdeepbin._extras import extra
-from skdeepbin.dask._collections import is_dask, lazily, partitions
-from skdeepbin.dask._crew import Crew
-from skdeepbin.dask._dataset import dataset_of
-from skdeepbin.dask._part import Description, PartitionError, describe
+from skdeepbin.dask._dataset import distributed_dataset
+from skdeepbin.dask._lazy_prediction import predict_lazily, predict_partition
+from skdeepbin.dask._partition import Description, PartitionError, describe
+from skdeepbin.dask._partitioning import is_dask, partition_input
+from skdeepbin.dask._placement import Placement
+from skdeepbin.dask._worker_pool import WorkerPool
 from skdeepbin.inputs._dataset import Dataset
 from skdeepbin.inputs._validation import (
     InvalidParameterError,
@@ -26,13 +27,12 @@ from skdeepbin.inputs._validation import (
 )
 from skdeepbin.model._resume import ResumeState
 
-# Where X is more than this part of the memory of all workers, it is read again at every
-# gradient.
-MOST_HELD = 0.5
-# What workers hold already is brought in order, neighbours to one worker, if it is no
-# more than this part of their memory, as there will be two of each. Else it stays where
-# it is, and more sums go over the network.
-MOST_COPIED = 0.25
+# X is held by the workers up to this share of their memory. A larger X is read again at
+# every gradient.
+MAX_HELD_SHARE = 0.5
+# Persisted X is copied up to this share of their memory, to bring neighbours together
+# on one worker. A larger X stays in place, and more sums go over the network.
+MAX_COPIED_SHARE = 0.25
 
 
 class DaskDeepBinaryClassifier(DeepBinaryClassifier):
@@ -40,9 +40,9 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
 
     The gradient is a sum over rows, so every worker sums over the rows that it holds,
     and the result is that of a fit in memory: to the last bit where partitions begin at
-    the blocks that a fit in memory cuts, else up to rounding. It does not depend on the
-    number of workers. A worker that dies is replaced by the others, one that joins
-    takes a part of the rows.
+    the blocks of a fit in memory, else up to rounding. It does not depend on the number
+    of workers. A worker that dies is replaced by the others, one that joins takes some
+    of the rows.
 
     Parameters
     ----------
@@ -245,13 +245,13 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
         return {**state, "client": None}
 
     def _parameters(self):
-        """Those that a fit depends on."""
+        """Return the parameters that a fit depends on."""
         parameters = super()._parameters()
         parameters.pop("client")
         return parameters
 
     def to_local(self):
-        """The same classifier in memory, without a connection to a cluster.
+        """Convert to a classifier in memory, without a connection to a cluster.
 
         Returns
         -------
@@ -323,28 +323,31 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
             return super()._dataset(X, y, sample_weight, resumed, classes)
         check_parameters(self._parameters())
         check_solver(self.solver, self.batch_size, self.dropout)
-        self._check_is_in_reach()
-        given = partitions(X, y, sample_weight)
-        client = _connected(self.client)
+        self._check_supported()
+        data = partition_input(X, y, sample_weight)
+        client = _connected_client(self.client)
         self.client_ = client
-        memory, n_bytes = _memory(client), given.n_bytes or 0
-        reads_again = n_bytes > MOST_HELD * memory and not given.is_held
-        crew = Crew(client, given.sources, given.sizes, reads_again)
-        if given.is_held and n_bytes > MOST_COPIED * memory:
-            crew.stay_where_they_are()
-        described = crew.each(describe)
+        memory, n_bytes = _total_memory(client), data.n_bytes or 0
+        reads_again = n_bytes > MAX_HELD_SHARE * memory and not data.is_persisted
+        placement = Placement(client, data.partitions, data.sizes, reads_again)
+        if data.is_persisted and n_bytes > MAX_COPIED_SHARE * memory:
+            placement.keep_in_place()
+        pool = WorkerPool(placement)
+        descriptions = pool.map(describe)
         validate_data(
-            self, _like(described), reset=resumed is None, skip_check_array=True
+            self, _template(descriptions), reset=resumed is None, skip_check_array=True
         )
         network = self._network(self.n_features_in_)
         scaling = None if resumed is None else resumed.scaling
-        dataset = dataset_of(crew, self, described, network, scaling, classes)
+        dataset = distributed_dataset(
+            pool, self, descriptions, network, scaling, classes
+        )
         if resumed is not None:
             sizes = network.layout.sizes
             check_same_problem(self, dataset.classes, sizes, self.n_networks)
         return dataset
 
-    def _check_is_in_reach(self) -> None:
+    def _check_supported(self) -> None:
         """Raise for parameters that need rows in one place."""
         if self.batch_size is not None:
             raise InvalidParameterError(
@@ -360,7 +363,7 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
             )
 
     def decision_function(self, X):
-        """The logit of each row: ``log(P(classes_[1]) / P(classes_[0]))``.
+        """Compute the logit of each row: ``log(P(classes_[1]) / P(classes_[0]))``.
 
         Parameters
         ----------
@@ -375,10 +378,10 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
         """
         if not is_dask(X):
             return super().decision_function(X)
-        return self._lazily(X, "decision_function", None)
+        return self._predict_lazily("decision_function", X)
 
     def predict(self, X):
-        """The more probable label of each row.
+        """Predict the more probable label of each row.
 
         Parameters
         ----------
@@ -392,11 +395,10 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
         """
         if not is_dask(X):
             return super().predict(X)
-        check_is_fitted(self)
-        return self._lazily(X, "predict", None, self.classes_.dtype)
+        return self._predict_lazily("predict", X)
 
     def predict_proba(self, X):
-        """The probability of each class: ``1 / (1 + e^z)`` and ``1 / (1 + e^-z)``.
+        """Compute the probabilities: ``1 / (1 + e^z)`` and ``1 / (1 + e^-z)``.
 
         Parameters
         ----------
@@ -411,10 +413,10 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
         """
         if not is_dask(X):
             return super().predict_proba(X)
-        return self._lazily(X, "predict_proba", getattr(self, "classes_", None))
+        return self._predict_lazily("predict_proba", X)
 
     def predict_log_proba(self, X):
-        """The logarithm of `predict_proba`, exact where that is rounded to zero.
+        """Compute the log of `predict_proba`, exact where that is rounded to zero.
 
         Parameters
         ----------
@@ -429,10 +431,10 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
         """
         if not is_dask(X):
             return super().predict_log_proba(X)
-        return self._lazily(X, "predict_log_proba", getattr(self, "classes_", None))
+        return self._predict_lazily("predict_log_proba", X)
 
     def score(self, X, y, sample_weight=None):
-        """The share of the rows, by weight, of which the label is predicted.
+        """Compute the share of the rows, by weight, whose label is predicted.
 
         Parameters
         ----------
@@ -455,45 +457,33 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
         check_is_fitted(self)
         delayed = extra("dask", "dask").delayed
         model = delayed(self.to_local(), pure=True)
-        right = delayed(_right)
+        weights = delayed(_correct_weight)
         sums = [
-            right(model, block.X, block.y, block.w)
-            for block in partitions(X, y, sample_weight).sources
+            weights(model, partition.X, partition.y, partition.w)
+            for partition in partition_input(X, y, sample_weight).partitions
         ]
-        right_ones, weight = np.sum(
-            _connected(self.client).compute(delayed(sums)).result(), axis=0
+        correct, total = np.sum(
+            _connected_client(self.client).compute(delayed(sums)).result(), axis=0
         )
-        return float(right_ones / weight)
+        return float(correct / total)
 
-    def _lazily(self, X, method, columns, dtype=None):
+    def _predict_lazily(self, method, X):
         check_is_fitted(self)
-        if dtype is None:
-            dtype = self.coefs_[0].dtype
-        return lazily(partial(_called, name=method), self.to_local(), X, dtype, columns)
+        return predict_lazily(self.to_local(), method, X)
 
     def _alone(self):
-        """The same classifier for a fit in memory."""
         return self.to_local()
 
 
-def _called(X: Any, model: Any, name: str) -> np.ndarray:
-    """What a method gives for a partition, which may have no rows."""
-    if not (X.shape[0] if hasattr(X, "shape") else len(X)):
-        shape = (0,) if name in ("predict", "decision_function") else (0, 2)
-        kind = model.classes_.dtype if name == "predict" else model.coefs_[0].dtype
-        return np.empty(shape, kind)
-    return getattr(model, name)(X)
-
-
-def _right(model: Any, X: Any, y: Any, w: Any) -> tuple[float, float]:
-    """The weight of the rows whose label is predicted, and that of all."""
+def _correct_weight(model: Any, X: Any, y: Any, w: Any) -> tuple[float, float]:
+    """Return the weight of the rows whose label is predicted, and of all rows."""
     y = np.asarray(y).reshape(-1)
     w = np.ones(len(y)) if w is None else np.asarray(w, float).reshape(-1)
-    return float(w @ (_called(X, model, "predict") == y)), float(w.sum())
+    return float(w @ (predict_partition(X, model, "predict") == y)), float(w.sum())
 
 
-def _connected(client: Any) -> Any:
-    """The client, or the current one, if it is connected."""
+def _connected_client(client: Any) -> Any:
+    """Return the client or the current one; raise unless it is connected."""
     if client is None:
         try:
             client = extra("distributed", "dask").get_client()
@@ -512,19 +502,19 @@ def _connected(client: Any) -> Any:
     return client
 
 
-def _memory(client: Any) -> float:
-    """Bytes that the workers may use together; infinite where one has no limit."""
+def _total_memory(client: Any) -> float:
+    """Return the bytes that the workers may use together; infinite without a limit."""
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
     limits = [worker["memory_limit"] or inf for worker in workers]
     return sum(limits) or inf
 
 
-def _like(described: Sequence[Description]) -> Any:
-    """Something with the columns of all partitions; an error if these differ."""
-    filled = [(n, d) for n, d in enumerate(described) if d.shape[0]]
+def _template(descriptions: Sequence[Description]) -> Any:
+    """Return an array or frame with the columns of X; raise if partitions differ."""
+    filled = [(n, d) for n, d in enumerate(descriptions) if d.shape[0]]
     if not filled:
         raise ValueError(
-            f"X must have rows; got {len(described)} partitions without any."
+            f"X must have rows; got {len(descriptions)} partitions without any."
         )
     _, first = filled[0]
     for number, other in filled[1:]:

@@ -37,8 +37,8 @@ def at_blocks(X, sizes=(8, 8), n_bins=0, activations=ACTIVATIONS["relu"]):
     return tuple(np.diff(starts).tolist())
 
 
-def parts(array, rows):
-    """The array in parts of so many rows."""
+def partitions_of(array, rows):
+    """The array in partitions of so many rows."""
     ends = [0, *accumulate(rows)]
     return [array[start:stop] for start, stop in pairwise(ends)]
 

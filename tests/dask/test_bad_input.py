@@ -1,4 +1,4 @@
-"""What a user reads who gives the cluster what cannot be learnt from."""
+"""Error messages for input that a fit on a cluster cannot use."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def expected(client, small):
 
 
 def refused(error, match, *args, **parameters):
-    """That a fit of a fitted classifier is refused, and changes nothing."""
+    """Check that a fitted classifier refuses to fit, and stays as it was."""
     clf = DaskDeepBinaryClassifier(**SMALL | parameters)
     clf.marker_ = 1
     before = dict(vars(clf))

@@ -12,8 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdeepbin import DeepBinaryClassifier
 from skdeepbin.dask import DaskDeepBinaryClassifier
-from skdeepbin.dask._collections import partitions
-from skdeepbin.dask._crew import Crew, apart
+from skdeepbin.dask._lazy_partition import cull_graphs
+from skdeepbin.dask._partitioning import partition_input
+from skdeepbin.dask._placement import Placement
 from skdeepbin.diagnosis import LearningWarning
 from skdeepbin.inputs._activations import hidden_activations
 from skdeepbin.network._activations import ACTIVATIONS
@@ -25,7 +26,7 @@ from tests.dask.setups import (
     both,
     fitted,
     lazy,
-    parts,
+    partitions_of,
     same_bits,
 )
 from tests.own import Softplus
@@ -65,8 +66,8 @@ def test_the_same_bits_with_weights_and(data, parameters):
     sizes = parameters.get("hidden_layer_sizes", (8, 8))
     n_bins = parameters.get("n_bins", 8 * (parameters.get("n_networks", 1) > 1))
     activations = hidden_activations(parameters.get("activation", "relu"), len(sizes))
-    cuts = at_blocks(X, sizes, n_bins, activations)
-    local, clf = both(X, y, w, cuts, **parameters)
+    rows = at_blocks(X, sizes, n_bins, activations)
+    local, clf = both(X, y, w, rows, **parameters)
     assert same_bits(local, clf)
     assert clf.activations_ == local.activations_
     assert (clf.bin_edges_ is not None) == (n_bins > 0)
@@ -86,7 +87,7 @@ def test_elsewhere_it_is_the_same_up_to_rounding(data, rows):
 
 
 def test_many_workers_add_up_a_tree_of_tasks(data, monkeypatch):
-    monkeypatch.setattr("skdeepbin.dask._crew.FEW_WORKERS", 1)
+    monkeypatch.setattr("skdeepbin.dask._worker_pool.FAN_IN", 1)
     X, y, _ = data
     local, clf = both(X, y, None, at_blocks(X))
     assert same_bits(local, clf)
@@ -126,7 +127,7 @@ def test_sparse_partitions(data, constant):
     rows, X = at_blocks(X), csr_matrix(X)
     settings = SMALL | {"warm_start": True}
     local = fitted(DeepBinaryClassifier(**settings), X, y, w)
-    given = [list(map(dask.delayed, parts(array, rows))) for array in (X, y, w)]
+    given = [list(map(dask.delayed, partitions_of(array, rows))) for array in (X, y, w)]
     clf = fitted(DaskDeepBinaryClassifier(**settings), *given)
     assert same_bits(local, clf)
     assert same_bits(fitted(local, X, y, w), fitted(clf, *given))
@@ -193,7 +194,8 @@ def test_the_model_is_in_the_graph_once(pair, data):
     graph = dict(pair[1].predict_proba(lazy(data[0], 100)).__dask_graph__())
     assert 200 < len(graph) < 1000
     assert len(pickle.dumps(graph[min(graph, key=str)])) < 1e6
-    size = len(pickle.dumps([t for k, t in graph.items() if "_called" in str(k)]))
+    tasks = [t for k, t in graph.items() if "predict_partition" in str(k)]
+    size = len(pickle.dumps(tasks))
     assert size < 1000 * 200
 
 
@@ -282,14 +284,14 @@ def test_partial_fit_steps_on_the_cluster_and_in_memory(data):
         local.partial_fit(X, y, ["no", "yes"])
         clf.partial_fit(lazy(X, rows), lazy(y, rows), ["no", "yes"])
     assert same_bits(local, clf)
-    for some, labels in zip(parts(X, rows), parts(y, rows)):
+    for some, labels in zip(partitions_of(X, rows), partitions_of(y, rows)):
         local.partial_fit(some, labels)
         clf.partial_fit(some, labels)
     assert same_bits(local, clf)
 
 
 def test_partitions_are_read_again_where_they_do_not_fit(data, monkeypatch):
-    monkeypatch.setattr("skdeepbin.dask._estimator.MOST_HELD", 0.0)
+    monkeypatch.setattr("skdeepbin.dask._estimator.MAX_HELD_SHARE", 0.0)
     X, y, w = data
     local, clf = both(X, y, w, at_blocks(X), max_iter=2)
     assert same_bits(local, clf)
@@ -299,12 +301,12 @@ def test_a_partition_that_is_read_again_is_sent_alone(data):
     import cloudpickle
 
     X, y, _ = data
-    sources = partitions(lazy(X, 100), lazy(y, 100), None).sources
-    (alone, *others) = apart(sources)
+    partitions = partition_input(lazy(X, 100), lazy(y, 100), None).partitions
+    (alone, *others) = cull_graphs(partitions)
     assert len(others) == 199
     assert len(cloudpickle.dumps(alone)) < 3 * (X[:100].nbytes + y[:100].nbytes)
     assert np.array_equal(alone.features(), X[:100])
-    assert np.array_equal(others[-1].all()[1], y[-100:])
+    assert np.array_equal(others[-1].arrays()[1], y[-100:])
 
 
 def test_a_checkpoint_goes_on_with_the_same_bits(data, tmp_path):
@@ -381,15 +383,15 @@ def test_persisted_partitions_stay_where_memory_is_short(client, data, monkeypat
     wait(given)
     where = client.who_has(given[0])
     seen = []
-    distribute = Crew._distribute
+    distribute = Placement._distribute
 
-    def noting(crew, holders):
-        seen.append(holders)
-        distribute(crew, holders)
+    def noting(placement, assignment):
+        seen.append(assignment)
+        distribute(placement, assignment)
 
-    monkeypatch.setattr(Crew, "_distribute", noting)
+    monkeypatch.setattr(Placement, "_distribute", noting)
     with monkeypatch.context() as patch:
-        patch.setattr("skdeepbin.dask._estimator.MOST_COPIED", 0)
+        patch.setattr("skdeepbin.dask._estimator.MAX_COPIED_SHARE", 0)
         stayed = fitted(DaskDeepBinaryClassifier(**SMALL), *given)
     assert same_bits(fitted(DaskDeepBinaryClassifier(**SMALL), *given), stayed)
     keys = [block.key for block in given[0].to_delayed().ravel()]

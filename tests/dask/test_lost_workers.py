@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from skdeepbin.dask import DaskDeepBinaryClassifier
-from skdeepbin.dask._crew import Crew
+from skdeepbin.dask._placement import Placement
+from skdeepbin.dask._worker_pool import WorkerPool
 from skdeepbin.training._observer import Observer
 from tests.dask.conftest import running_cluster
 from tests.dask.setups import SMALL, fitted, lazy, same_bits
@@ -42,14 +43,17 @@ def at(iteration, act, monkeypatch):
     monkeypatch.setattr(Observer, "on_step", on_step)
 
 
-@pytest.mark.parametrize("moment", ["_distribute", "share", "_sent", "iteration 3"])
+@pytest.mark.parametrize(
+    "moment", ["_distribute", "broadcast", "_scatter", "iteration 3"]
+)
 def test_a_worker_that_dies(given, undisturbed, monkeypatch, moment):
     """While partitions are loaded, before rows are split, and at a gradient."""
     with running_cluster() as client:
         if moment == "iteration 3":
             at(3, lambda: kill(client), monkeypatch)
         else:
-            function, calls = getattr(Crew, moment), []
+            owner = Placement if moment == "_distribute" else WorkerPool
+            function, calls = getattr(owner, moment), []
 
             def first_kill(*args):
                 if not calls:
@@ -58,7 +62,7 @@ def test_a_worker_that_dies(given, undisturbed, monkeypatch, moment):
                 return function(*args)
 
             pid = min(client.run(os.getpid).values())
-            monkeypatch.setattr(Crew, moment, first_kill)
+            monkeypatch.setattr(owner, moment, first_kill)
         clf = DaskDeepBinaryClassifier(**SMALL | {"max_iter": 15}, client=client)
         assert same_bits(fitted(clf, *given), undisturbed)
 
@@ -66,7 +70,7 @@ def test_a_worker_that_dies(given, undisturbed, monkeypatch, moment):
 def test_a_worker_that_joins_is_used(given, undisturbed, monkeypatch):
     with running_cluster(1) as client:
         names = []
-        monkeypatch.setattr("skdeepbin.dask._crew.LOOK_AGAIN", 0.0)
+        monkeypatch.setattr("skdeepbin.dask._worker_pool.REFRESH_INTERVAL", 0.0)
 
         def join():
             client.cluster.scale(2)
@@ -78,7 +82,9 @@ def test_a_worker_that_joins_is_used(given, undisturbed, monkeypatch):
             if step.iteration == 10:
                 time.sleep(1)
                 has = client.has_what().values()
-                names.extend(sum("Bench" in key for key in keys) for keys in has)
+                names.extend(
+                    sum("WorkerPartitions" in key for key in keys) for keys in has
+                )
             return False
 
         monkeypatch.setattr(Observer, "on_step", note)
@@ -88,7 +94,7 @@ def test_a_worker_that_joins_is_used(given, undisturbed, monkeypatch):
 
 
 def test_no_worker_is_left(given, monkeypatch, tmp_path):
-    monkeypatch.setattr("skdeepbin.dask._crew.PATIENCE", 1.0)
+    monkeypatch.setattr("skdeepbin.dask._worker_pool.WORKER_TIMEOUT", 1.0)
     with running_cluster(1) as client:
         at(3, lambda: client.cluster.scale(0), monkeypatch)
         path = tmp_path / "fit.npz"
@@ -126,11 +132,11 @@ def test_too_little_memory(given):
 
 
 def test_a_worker_that_has_paused_for_want_of_memory(client, data, monkeypatch):
-    monkeypatch.setattr("skdeepbin.dask._crew.PATIENCE", 0.0)
-    there = Crew._there
+    monkeypatch.setattr("skdeepbin.dask._worker_pool.WORKER_TIMEOUT", 0.0)
+    worker_info = WorkerPool._worker_info
 
     async def paused(self):
-        workers = await there(self)
+        workers = await worker_info(self)
         return {n: {**w, "status": "paused"} for n, w in workers.items()}
 
     def slow(block):
@@ -140,13 +146,13 @@ def test_a_worker_that_has_paused_for_want_of_memory(client, data, monkeypatch):
     X, y, _ = data
     clf = DaskDeepBinaryClassifier(**SMALL, client=client)
     X = lazy(X, 10_000).map_blocks(slow, meta=np.empty((0, 0)))
-    distribute = Crew._distribute
+    distribute = Placement._distribute
 
-    def distribute_and_pause(self, holders):
-        distribute(self, holders)
-        monkeypatch.setattr(Crew, "_there", paused)
+    def distribute_and_pause(self, assignment):
+        distribute(self, assignment)
+        monkeypatch.setattr(WorkerPool, "_worker_info", paused)
 
-    monkeypatch.setattr(Crew, "_distribute", distribute_and_pause)
+    monkeypatch.setattr(Placement, "_distribute", distribute_and_pause)
     with pytest.raises(MemoryError, match="has paused, as its memory is nearly full"):
         clf.fit(X, lazy(y, 10_000))
 

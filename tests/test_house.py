@@ -43,7 +43,6 @@ def test_no_class_is_longer_than_can_be_read(path):
             assert lines_of_code(node, source) <= LONGEST_CLASS, node.name
 
 
-@pytest.mark.xfail(reason="`dask/` has 42 such first lines")
 def test_docstrings_say_what_a_thing_is_or_does():
     """A verb for a function, a noun for a class; no riddle."""
     riddle = re.compile(r"(What|Whether|That|Those|Of|The same)\b")

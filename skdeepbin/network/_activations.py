@@ -144,6 +144,21 @@ def _relu_onnx(graph: Graph, Z: str) -> str:
     return graph.node("Relu", Z)
 
 
+def _silu_forward(Z: Array) -> None:
+    Z *= expit(Z)
+
+
+def _silu_derivative(Z: Array, spare: Array) -> None:
+    expit(Z, out=spare)  # s (1 + z (1 - s)): nothing overflows where 1 - s is 0
+    Z *= 1 - spare
+    Z += 1
+    Z *= spare
+
+
+def _silu_onnx(graph: Graph, Z: str) -> str:
+    return graph.node("Mul", Z, graph.node("Sigmoid", Z))
+
+
 def _tanh_forward(Z: Array) -> None:
     np.tanh(Z, out=Z)
 
@@ -249,6 +264,17 @@ _ROWS = [
         torch="ReLU",
         mlp="relu",
         dies=True,
+        init="he",
+        **_LIKE_RELU,
+    ),
+    Activation(  # Elfwing, Uchibe, Doya (2018), arxiv.org/abs/1702.03118
+        "silu",
+        "z / (1 + exp(-z))",
+        _silu_forward,
+        _silu_derivative,
+        from_input=True,
+        onnx=_silu_onnx,
+        torch="SiLU",
         init="he",
         **_LIKE_RELU,
     ),

@@ -91,8 +91,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         `depth` of them; "auto" is 48 units in the first and 24 in each other. ``()`` is
         no hidden layer: logistic regression.
 
-    activation : {"elu", "identity", "leaky_relu", "logistic", "relu", "silu", \
-            "tanh"}, object or list, default="relu"
+    activation : {"elu", "gelu", "identity", "leaky_relu", "logistic", "relu", \
+            "silu", "tanh"}, object or list, default="relu"
         The function f of the hidden layers; a list has one for each of them. An object
         is a function of your own, with the methods ``forward(Z)`` and
         ``derivative(Z)``. Both take pre-activations and return an array of the same

@@ -50,8 +50,8 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
         The width of each hidden layer. This and all that follow, where nothing else is
         said, are described more fully in :class:`~skdeepbin.DeepBinaryClassifier`.
 
-    activation : {"elu", "identity", "leaky_relu", "logistic", "relu", "silu", \
-            "tanh"}, object or list, default="relu"
+    activation : {"elu", "gelu", "identity", "leaky_relu", "logistic", "relu", \
+            "silu", "tanh"}, object or list, default="relu"
         The function of the hidden layers; a list has one for each. An object of your
         own is sent to the workers.
 

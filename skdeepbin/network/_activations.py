@@ -12,10 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from math import pi, sqrt
 from typing import Any, Protocol
 
 import numpy as np
-from scipy.special import expit
+from numpy.polynomial import chebyshev
+from scipy.special import erfcx, expit, ndtr
 
 from skdeepbin.network._parameters import Array
 
@@ -111,6 +113,45 @@ def _elu_onnx(graph: Graph, Z: str) -> str:
     below = graph.node("Exp", graph.node("Min", Z, graph.number(0)))
     below = graph.node("Sub", below, graph.number(1))
     return graph.node("Add", graph.node("Relu", Z), below)
+
+
+def _gelu_forward(Z: Array) -> None:
+    Z *= ndtr(Z)  # Phi(z), without a difference of numbers near one
+
+
+# From here on Phi is 0 or 1 in any precision; before, z^2 does not overflow.
+END = 40
+
+
+def _gelu_derivative(Z: Array, spare: Array) -> None:
+    np.clip(Z, -END, END, out=Z)  # Phi(z) + z exp(-z^2 / 2) / sqrt(2 pi)
+    np.square(Z, out=spare)
+    spare /= -2
+    np.exp(spare, out=spare)
+    spare *= Z
+    spare /= sqrt(2 * pi)
+    ndtr(Z, out=Z)
+    Z += spare
+
+
+def _gelu_onnx(graph: Graph, Z: str) -> str:
+    # onnxruntime has Erf in float32 alone. With m = |z| it is max(z, 0) less
+    # m exp(-m^2 / 2) erfcx(m / sqrt(2)) / 2, which is 0 from 10 on; before, the last
+    # factor, halved, is to all digits a polynomial in s = 1 - 3 m / (5 + m).
+    m = graph.node("Min", graph.node("Abs", Z), graph.number(10))
+    share = graph.node("Div", m, graph.node("Add", m, graph.number(5)))
+    s = graph.node("Sub", graph.number(1), graph.node("Mul", share, graph.number(3)))
+    half = chebyshev.chebinterpolate(
+        lambda s: erfcx(5 * (1 - s) / (2 + s) / sqrt(2)) / 2, 17
+    )
+    first, *others = chebyshev.cheb2poly(half)[::-1]
+    tail = graph.number(first)
+    for coefficient in others:
+        tail = graph.node("Mul", tail, s)
+        tail = graph.node("Add", tail, graph.number(coefficient))
+    square = graph.node("Mul", graph.node("Mul", m, m), graph.number(-0.5))
+    tail = graph.node("Mul", tail, graph.node("Exp", square))
+    return graph.node("Sub", graph.node("Relu", Z), graph.node("Mul", m, tail))
 
 
 # The slope of leaky_relu below zero, after Maas, Hannun, Ng (2013), Rectifier
@@ -219,6 +260,17 @@ _ROWS = [
         alphas=(3.0, 0.3),
         alpha=2.0,
         stretch=2.0,
+    ),
+    Activation(  # Hendrycks, Gimpel (2016), arxiv.org/abs/1606.08415
+        "gelu",
+        "z * erfc(-z / sqrt(2)) / 2",
+        _gelu_forward,
+        _gelu_derivative,
+        from_input=True,
+        onnx=_gelu_onnx,
+        torch="GELU",
+        init="he",
+        **_LIKE_RELU,
     ),
     Activation(
         "identity",

@@ -59,7 +59,7 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
         The number of hidden layers where `hidden_layer_sizes` is an int or "auto"; None
         is 2.
 
-    init : {"auto", "he", "xavier"} or float, default="auto"
+    init : {"auto", "he", "lecun", "xavier"} or float, default="auto"
         The standard deviation that the weights are drawn with.
 
     solver : {"auto", "gd", "momentum", "nesterov", "adam", "rprop", "lbfgs"}, \

@@ -4,6 +4,7 @@
 name       standard deviation of ``W_l``   keeps constant over the layers
 =========  ==============================  =====================================
 "he"       sqrt(2 / fan_in)                the second moment of ReLU activations
+"lecun"    sqrt(1 / fan_in)                the variance of linear activations
 "xavier"   sqrt(2 / (fan_in + fan_out))    activations and errors, on average
 =========  ==============================  =====================================
 
@@ -16,6 +17,8 @@ He, Zhang, Ren, Sun (2015), Delving deep into rectifiers,
 https://doi.org/10.1109/ICCV.2015.123.
 Glorot, Bengio (2010), Understanding the difficulty of training deep feedforward
 neural networks, https://proceedings.mlr.press/v9/glorot10a.html.
+LeCun, Bottou, Orr, Mueller (1998), Efficient BackProp,
+https://doi.org/10.1007/3-540-49430-8_2.
 """
 
 from __future__ import annotations
@@ -69,6 +72,11 @@ def he(fan_in: int, fan_out: int) -> float:
     return sqrt(2 / fan_in)
 
 
+def lecun(fan_in: int, fan_out: int) -> float:
+    """Return the standard deviation after LeCun et al., equation 16."""
+    return sqrt(1 / fan_in)
+
+
 def xavier(fan_in: int, fan_out: int) -> float:
     """Return the standard deviation after Glorot and Bengio, equation 12."""
     return sqrt(2 / (fan_in + fan_out))
@@ -76,6 +84,7 @@ def xavier(fan_in: int, fan_out: int) -> float:
 
 _ROWS = [
     Initializer("he", "sqrt(2 / fan_in)", he),
+    Initializer("lecun", "sqrt(1 / fan_in)", lecun),
     Initializer("xavier", "sqrt(2 / (fan_in + fan_out))", xavier),
 ]
 INITIALIZERS = {row.name: row for row in _ROWS}

@@ -106,11 +106,12 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         is 2.
         Where `hidden_layer_sizes` is a sequence, `depth` must be its length or None.
 
-    init : {"auto", "he", "lecun", "xavier"} or float, default="auto"
+    init : {"auto", "he", "lecun", "orthogonal", "xavier"} or float, default="auto"
         The standard deviation of the normal distribution that the weights are drawn
         from: "he" is ``sqrt(2 / fan_in)`` [1]_, "lecun" is ``sqrt(1 / fan_in)`` [12]_,
         "xavier" is ``sqrt(2 / (fan_in + fan_out))`` [2]_, a float is itself, for scaled
-        features.
+        features. "orthogonal" [13]_ is as large as "lecun", with columns, or rows if
+        these are fewer, that are at right angles.
         Biases start at zero, that of the output at the logit of the class frequencies.
         "auto" is for each layer "he", or "xavier" for identity, logistic, tanh and your
         own (for the output that of the last hidden layer), and what suits them beyond
@@ -386,6 +387,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
        tabular deep learning, https://arxiv.org/abs/2203.05556.
     .. [12] LeCun, Bottou, Orr, Mueller (1998), Efficient BackProp,
        https://doi.org/10.1007/3-540-49430-8_2.
+    .. [13] Saxe, McClelland, Ganguli (2014), Exact solutions to the nonlinear dynamics
+       of learning in deep linear neural networks, https://arxiv.org/abs/1312.6120.
 
     Examples
     --------

@@ -59,8 +59,8 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
         The number of hidden layers where `hidden_layer_sizes` is an int or "auto"; None
         is 2.
 
-    init : {"auto", "he", "lecun", "xavier"} or float, default="auto"
-        The standard deviation that the weights are drawn with.
+    init : {"auto", "he", "lecun", "orthogonal", "xavier"} or float, default="auto"
+        The rule or the standard deviation that the weights are drawn by.
 
     solver : {"auto", "gd", "momentum", "nesterov", "adam", "rprop", "lbfgs"}, \
             default="auto"

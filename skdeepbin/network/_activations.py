@@ -240,7 +240,7 @@ def _identity_onnx(graph: Graph, Z: str) -> str:
 
 # A relu network starts as one that is nearly constant, and learns from strong to weak
 # penalties. tanh is stuck where a strong one has made it linear, so it begins with a
-# weak one. examples/benchmarks/defaults.py measures both.
+# weak one; smooth ones lie between. examples/benchmarks/defaults.py measures both.
 _LIKE_RELU: Any = {
     "alphas": (10.0, 1.0),
     "alpha": 5.0,
@@ -257,8 +257,8 @@ _ROWS = [
         torch="ELU",
         saturates=(-0.98, np.inf),  # 98 % of its slope
         init="he",
-        alphas=(3.0, 0.3),
-        alpha=2.0,
+        alphas=(4.0, 0.4),
+        alpha=3.0,
         stretch=2.0,
     ),
     Activation(  # Hendrycks, Gimpel (2016), arxiv.org/abs/1606.08415
@@ -270,7 +270,8 @@ _ROWS = [
         onnx=_gelu_onnx,
         torch="GELU",
         init="he",
-        **_LIKE_RELU,
+        **_LIKE_RELU | {"alphas": (5.0, 0.5)},
+        stretch=1.5,
     ),
     Activation(
         "identity",
@@ -328,7 +329,8 @@ _ROWS = [
         onnx=_silu_onnx,
         torch="SiLU",
         init="he",
-        **_LIKE_RELU,
+        **_LIKE_RELU | {"alphas": (5.0, 0.5)},
+        stretch=1.6,
     ),
     Activation(
         "tanh",

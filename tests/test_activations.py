@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV
 
 from skdeepbin import DeepBinaryClassifier, report
-from skdeepbin.diagnosis import LearningWarning
+from skdeepbin.diagnosis import LearningWarning, check_gradients, diagnose
 from skdeepbin.network._activations import ACTIVATIONS
 from skdeepbin.network._initializers import INITIALIZERS
 from skdeepbin.plotting import GradientFlowDisplay, LossCurveDisplay
@@ -136,6 +136,22 @@ def test_it_is_shown(kind, moons):
     assert "<svg" in clf._repr_html_()
     GradientFlowDisplay.from_estimator(clf)
     LossCurveDisplay.from_estimator(clf)
+
+
+@every
+def test_its_gradient_is_right(kind, moons):
+    check = check_gradients(make(kind).fit(*moons), *moons)
+    assert check.ok, str(check)
+
+
+@pytest.mark.parametrize("kind", ACTIVATIONS)
+def test_it_is_diagnosed(kind, moons):
+    sick = make(kind, alpha=1e6, early_stopping=False)
+    with pytest.warns(LearningWarning, match="The penalty outweighs the rows"):
+        sick.fit(*moons)
+    assert diagnose(sick, *moons).findings[0].change == {"alpha": "auto"}
+    if kind != "identity":
+        assert diagnose(make(kind, max_iter=200).fit(*moons), *moons).ok
 
 
 def test_a_search_over_all(moons):

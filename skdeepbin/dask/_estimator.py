@@ -50,8 +50,8 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
         The width of each hidden layer. This and all that follow, where nothing else is
         said, are described more fully in :class:`~skdeepbin.DeepBinaryClassifier`.
 
-    activation : {"elu", "identity", "leaky_relu", "logistic", "relu", "tanh"}, \
-            object or list, default="relu"
+    activation : {"elu", "gelu", "identity", "leaky_relu", "logistic", "relu", \
+            "silu", "tanh"}, object or list, default="relu"
         The function of the hidden layers; a list has one for each. An object of your
         own is sent to the workers.
 
@@ -59,8 +59,8 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
         The number of hidden layers where `hidden_layer_sizes` is an int or "auto"; None
         is 2.
 
-    init : {"auto", "he", "xavier"} or float, default="auto"
-        The standard deviation that the weights are drawn with.
+    init : {"auto", "he", "lecun", "orthogonal", "xavier"} or float, default="auto"
+        The rule or the standard deviation that the weights are drawn by.
 
     solver : {"auto", "gd", "momentum", "nesterov", "adam", "rprop", "lbfgs"}, \
             default="auto"

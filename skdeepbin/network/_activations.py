@@ -12,10 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from math import pi, sqrt
 from typing import Any, Protocol
 
 import numpy as np
-from scipy.special import expit
+from numpy.polynomial import chebyshev
+from scipy.special import erfcx, expit, ndtr
 
 from skdeepbin.network._parameters import Array
 
@@ -113,6 +115,45 @@ def _elu_onnx(graph: Graph, Z: str) -> str:
     return graph.node("Add", graph.node("Relu", Z), below)
 
 
+def _gelu_forward(Z: Array) -> None:
+    Z *= ndtr(Z)  # Phi(z), without a difference of numbers near one
+
+
+# From here on Phi is 0 or 1 in any precision; before, z^2 does not overflow.
+END = 40
+
+
+def _gelu_derivative(Z: Array, spare: Array) -> None:
+    np.clip(Z, -END, END, out=Z)  # Phi(z) + z exp(-z^2 / 2) / sqrt(2 pi)
+    np.square(Z, out=spare)
+    spare /= -2
+    np.exp(spare, out=spare)
+    spare *= Z
+    spare /= sqrt(2 * pi)
+    ndtr(Z, out=Z)
+    Z += spare
+
+
+def _gelu_onnx(graph: Graph, Z: str) -> str:
+    # onnxruntime has Erf in float32 alone. With m = |z| it is max(z, 0) less
+    # m exp(-m^2 / 2) erfcx(m / sqrt(2)) / 2, which is 0 from 10 on; before, the last
+    # factor, halved, is to all digits a polynomial in s = 1 - 3 m / (5 + m).
+    m = graph.node("Min", graph.node("Abs", Z), graph.number(10))
+    share = graph.node("Div", m, graph.node("Add", m, graph.number(5)))
+    s = graph.node("Sub", graph.number(1), graph.node("Mul", share, graph.number(3)))
+    half = chebyshev.chebinterpolate(
+        lambda s: erfcx(5 * (1 - s) / (2 + s) / sqrt(2)) / 2, 17
+    )
+    first, *others = chebyshev.cheb2poly(half)[::-1]
+    tail = graph.number(first)
+    for coefficient in others:
+        tail = graph.node("Mul", tail, s)
+        tail = graph.node("Add", tail, graph.number(coefficient))
+    square = graph.node("Mul", graph.node("Mul", m, m), graph.number(-0.5))
+    tail = graph.node("Mul", tail, graph.node("Exp", square))
+    return graph.node("Sub", graph.node("Relu", Z), graph.node("Mul", m, tail))
+
+
 # The slope of leaky_relu below zero, after Maas, Hannun, Ng (2013), Rectifier
 # nonlinearities improve neural network acoustic models; PyTorch has the same.
 LEAK = 0.01
@@ -142,6 +183,21 @@ def _relu_derivative(A: Array, spare: Array) -> None:
 
 def _relu_onnx(graph: Graph, Z: str) -> str:
     return graph.node("Relu", Z)
+
+
+def _silu_forward(Z: Array) -> None:
+    Z *= expit(Z)
+
+
+def _silu_derivative(Z: Array, spare: Array) -> None:
+    expit(Z, out=spare)  # s (1 + z (1 - s)): nothing overflows where 1 - s is 0
+    Z *= 1 - spare
+    Z += 1
+    Z *= spare
+
+
+def _silu_onnx(graph: Graph, Z: str) -> str:
+    return graph.node("Mul", Z, graph.node("Sigmoid", Z))
 
 
 def _tanh_forward(Z: Array) -> None:
@@ -184,7 +240,7 @@ def _identity_onnx(graph: Graph, Z: str) -> str:
 
 # A relu network starts as one that is nearly constant, and learns from strong to weak
 # penalties. tanh is stuck where a strong one has made it linear, so it begins with a
-# weak one. examples/benchmarks/defaults.py measures both.
+# weak one; smooth ones lie between. examples/benchmarks/defaults.py measures both.
 _LIKE_RELU: Any = {
     "alphas": (10.0, 1.0),
     "alpha": 5.0,
@@ -201,9 +257,21 @@ _ROWS = [
         torch="ELU",
         saturates=(-0.98, np.inf),  # 98 % of its slope
         init="he",
-        alphas=(3.0, 0.3),
-        alpha=2.0,
+        alphas=(4.0, 0.4),
+        alpha=3.0,
         stretch=2.0,
+    ),
+    Activation(  # Hendrycks, Gimpel (2016), arxiv.org/abs/1606.08415
+        "gelu",
+        "z * erfc(-z / sqrt(2)) / 2",
+        _gelu_forward,
+        _gelu_derivative,
+        from_input=True,
+        onnx=_gelu_onnx,
+        torch="GELU",
+        init="he",
+        **_LIKE_RELU | {"alphas": (5.0, 0.5)},
+        stretch=1.5,
     ),
     Activation(
         "identity",
@@ -251,6 +319,18 @@ _ROWS = [
         dies=True,
         init="he",
         **_LIKE_RELU,
+    ),
+    Activation(  # Elfwing, Uchibe, Doya (2018), arxiv.org/abs/1702.03118
+        "silu",
+        "z / (1 + exp(-z))",
+        _silu_forward,
+        _silu_derivative,
+        from_input=True,
+        onnx=_silu_onnx,
+        torch="SiLU",
+        init="he",
+        **_LIKE_RELU | {"alphas": (5.0, 0.5)},
+        stretch=1.6,
     ),
     Activation(
         "tanh",

@@ -1,11 +1,13 @@
 """Where the parameters start: each rule for the weights is one row of `INITIALIZERS`.
 
-=========  ==============================  =====================================
-name       standard deviation of ``W_l``   keeps constant over the layers
-=========  ==============================  =====================================
-"he"       sqrt(2 / fan_in)                the second moment of ReLU activations
-"xavier"   sqrt(2 / (fan_in + fan_out))    activations and errors, on average
-=========  ==============================  =====================================
+============  =============================  ==========================================
+name          standard deviation of ``W_l``  keeps constant over the layers
+============  =============================  ==========================================
+"he"          sqrt(2 / fan_in)               the second moment of ReLU activations
+"lecun"       sqrt(1 / fan_in)               the variance of linear activations
+"orthogonal"  sqrt(1 / fan_in)               the same; angles of linear activations too
+"xavier"      sqrt(2 / (fan_in + fan_out))   activations and errors, on average
+============  =============================  ==========================================
 
 Biases start at zero; with ``init="auto"`` those of the first layer are random: see
 `suited`.
@@ -16,6 +18,10 @@ He, Zhang, Ren, Sun (2015), Delving deep into rectifiers,
 https://doi.org/10.1109/ICCV.2015.123.
 Glorot, Bengio (2010), Understanding the difficulty of training deep feedforward
 neural networks, https://proceedings.mlr.press/v9/glorot10a.html.
+LeCun, Bottou, Orr, Mueller (1998), Efficient BackProp,
+https://doi.org/10.1007/3-540-49430-8_2.
+Saxe, McClelland, Ganguli (2014), Exact solutions to the nonlinear dynamics of learning
+in deep linear neural networks, https://arxiv.org/abs/1312.6120.
 """
 
 from __future__ import annotations
@@ -69,13 +75,33 @@ def he(fan_in: int, fan_out: int) -> float:
     return sqrt(2 / fan_in)
 
 
+def lecun(fan_in: int, fan_out: int) -> float:
+    """Return the standard deviation after LeCun et al., equation 16."""
+    return sqrt(1 / fan_in)
+
+
 def xavier(fan_in: int, fan_out: int) -> float:
     """Return the standard deviation after Glorot and Bengio, equation 12."""
     return sqrt(2 / (fan_in + fan_out))
 
 
+def orthogonal(shape: tuple[int, int], rng: np.random.RandomState) -> Array:
+    """Return weights whose columns, or rows if these are fewer, are orthogonal.
+
+    They are ``Q`` of a normal matrix, with the signs by which no rotation is likelier
+    than another: Mezzadri (2007), https://arxiv.org/abs/math-ph/0609050.
+    """
+    fan_in, fan_out = shape
+    W = rng.standard_normal(shape)
+    Q, R = np.linalg.qr(W if fan_in >= fan_out else W.T)
+    Q *= np.copysign(1, np.diag(R))
+    return Q if fan_in >= fan_out else Q.T * sqrt(fan_out / fan_in)
+
+
 _ROWS = [
     Initializer("he", "sqrt(2 / fan_in)", he),
+    Initializer("lecun", "sqrt(1 / fan_in)", lecun),
+    Initializer("orthogonal", "sqrt(1 / fan_in)", lecun, orthogonal),
     Initializer("xavier", "sqrt(2 / (fan_in + fan_out))", xavier),
 ]
 INITIALIZERS = {row.name: row for row in _ROWS}

@@ -6,6 +6,7 @@ from sklearn.preprocessing import StandardScaler
 from skdeepbin import DeepBinaryClassifier
 from skdeepbin.diagnosis import check_gradients
 from skdeepbin.diagnosis.backprop._reference import ReferenceNetwork
+from skdeepbin.network._activations import ACTIVATIONS
 from tests.diagnosis.sabotage import random_network
 
 
@@ -27,7 +28,7 @@ def functions(network, factor=1.0):
     )
 
 
-@pytest.mark.parametrize("activation", ["tanh", "logistic", "relu", "identity"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("alpha", [0.0, 0.5])
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 def test_the_true_gradient_is_right(activation, alpha, reduction):

@@ -6,6 +6,7 @@ from skdeepbin.network._initializers import (
     INITIALIZERS,
     constant,
     initialize,
+    orthogonal,
     step_scales,
     stretches,
     suited,
@@ -70,6 +71,17 @@ def test_standard_deviations_are_the_formulas(name, fan_in, fan_out):
     expected = eval(row.formula, {"sqrt": np.sqrt, "max": max}, known)
     assert row(fan_in, fan_out) == pytest.approx(expected, rel=1e-15)
     assert constant(0.7)(fan_in, fan_out) == 0.7
+
+
+@pytest.mark.parametrize("shape", [(8, 5), (5, 8), (6, 6), (1, 3), (3, 1)])
+def test_orthogonal_weights_are_at_right_angles(shape, rng):
+    draws = np.array([orthogonal(shape, rng) for _ in range(2000)])
+    fewer = draws if shape[0] >= shape[1] else draws.transpose(0, 2, 1)
+    products = fewer.transpose(0, 2, 1) @ fewer
+    length = max(1, shape[1] / shape[0])
+    expected = np.broadcast_to(length * np.eye(min(shape)), products.shape)
+    np.testing.assert_allclose(products, expected, atol=1e-13)
+    assert abs(draws.mean(axis=0)).max() < 0.1 * draws.std()  # no sign is likelier
 
 
 def test_each_layer_has_a_rule_of_its_own():

@@ -105,8 +105,9 @@ class ReferenceNetwork:
 
     def derivative(self, layer: int) -> Array:
         """Return ``f'(Z_l)`` of a hidden layer."""
-        F = self.A[layer].copy()
-        activation_of(self.activations[layer - 1]).derivative(F, np.empty_like(F))
+        activation = activation_of(self.activations[layer - 1])
+        F = (self.Z if activation.from_input else self.A)[layer].copy()
+        activation.derivative(F, np.empty_like(F))
         return F
 
     def penalty(self, layer: int) -> Array:

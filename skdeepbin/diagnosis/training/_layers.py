@@ -63,8 +63,8 @@ def measure(
     with np.errstate(all="ignore"):
         X_1 = np.vstack([X.T, np.ones(len(X))])
         z = network.logits(V, X_1, workspace).copy()
-        A = workspace.Z[:-1]
-        D = _backward(network, V, A)
+        A = [a[:-1] for a in workspace.A]
+        D = _backward(network, V, workspace.Z)
         error = w * (expit(z) - y)
         inputs = [X_1, *workspace.A]
         gradient = [np.linalg.norm(a @ (error * d).T) for a, d in zip(inputs, D)]
@@ -88,11 +88,14 @@ def shares(activation: str, A: Sequence[Array]) -> tuple[list[float], list[float
     return dead, far
 
 
-def _backward(network: Network, V: Sequence[Array], A: Sequence[Array]) -> list[Array]:
-    """Return ``dz / dZ_l`` of each row, from the first layer to the output."""
-    D: list[Array] = [np.ones((1, A[0].shape[1] if A else 1))]
-    for layer in range(len(A), 0, -1):
-        F = A[layer - 1].copy()
+def _backward(network: Network, V: Sequence[Array], Z: Sequence[Array]) -> list[Array]:
+    """Return ``dz / dZ_l`` of each row, from the first layer to the output.
+
+    Z : those of the workspace.
+    """
+    D: list[Array] = [np.ones_like(Z[-1])]
+    for layer in range(len(V) - 1, 0, -1):
+        F = Z[layer - 1].copy()
         network.activation.derivative(F, np.empty_like(F))
         D.insert(0, (V[layer][:-1] @ D[0]) * F)
     return D

@@ -29,13 +29,7 @@ def lines_of_code(node, source):
     return sum(bool(source[number - 1].strip()) for number in lines)
 
 
-# One that still is, to be divided.
-TOO_LONG = {ROOT / "diagnosis/backprop/_search.py"}
-STILL = pytest.mark.xfail(strict=True, reason="`_Search` has 311 lines")
-READ = [pytest.param(p, marks=STILL if p in TOO_LONG else ()) for p in FILES]
-
-
-@pytest.mark.parametrize("path", READ, ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_no_class_is_longer_than_can_be_read(path):
     source = path.read_text().splitlines()
     for node in ast.walk(ast.parse(path.read_text())):

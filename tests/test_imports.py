@@ -165,17 +165,20 @@ def test_import_brings_nothing_beyond_scikit_learn():
     assert not {f"skdeepbin.{package}" for package in PACKAGES} & more
 
 
-@pytest.mark.parametrize("package", [*PACKAGES, "reporting._report"])
-def test_packages_bring_nothing_optional(package):
-    optional = {"matplotlib", "dask", "distributed", "onnx", "skl2onnx", "torch"}
-    assert not optional & modules_after(f"skdeepbin.{package}")
+OPTIONAL = {"matplotlib", "dask", "distributed", "onnx", "skl2onnx", "torch"}
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_packages_are_there_without_being_imported(package):
-    code = f"import skdeepbin; print(*skdeepbin.{package}.__all__)"
-    names = set(printed(code).split())
-    assert names == set(import_module(f"skdeepbin.{package}").__all__)
+def test_packages_are_there_without_being_imported_and_bring_nothing_optional(package):
+    names = f"*skdeepbin.{package}.__all__"
+    code = f"import sys, skdeepbin; print({names}); print(*sys.modules)"
+    public, modules = map(str.split, printed(code).splitlines())
+    assert {*public} == set(import_module(f"skdeepbin.{package}").__all__)
+    assert not OPTIONAL & {*modules}
+
+
+def test_a_report_brings_nothing_optional():
+    assert not OPTIONAL & modules_after("skdeepbin.reporting._report")
 
 
 def test_an_unknown_name_is_unknown():

@@ -51,7 +51,9 @@ def row_hashes(X: Any, seed: int) -> NDArray[np.uint64]:
 
 def _sums_of_dense(X: np.ndarray, factors: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Return the sum of the mixed bits of each row times their factors."""
-    return np.einsum("ij,j->i", _bits(X), factors)  # faster than @, which has no BLAS
+    # faster than @, which has no BLAS
+    sums: NDArray[np.uint64] = np.einsum("ij,j->i", _bits(X), factors)
+    return sums
 
 
 def _sums_of_sparse(X: Any, factors: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -63,7 +65,8 @@ def _sums_of_sparse(X: Any, factors: NDArray[np.uint64]) -> NDArray[np.uint64]:
     products *= factors[X.indices]
     ends = np.zeros(len(products) + 1, np.uint64)
     np.cumsum(products, out=ends[1:])  # modulo 2^64
-    return ends[X.indptr[1:]] - ends[X.indptr[:-1]]
+    sums: NDArray[np.uint64] = ends[X.indptr[1:]] - ends[X.indptr[:-1]]
+    return sums
 
 
 def _bits(values: np.ndarray) -> NDArray[np.uint64]:

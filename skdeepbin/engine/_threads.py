@@ -11,29 +11,34 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from functools import cache
 from queue import SimpleQueue
 from threading import Lock, Thread
 from types import TracebackType
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from joblib import cpu_count
 from threadpoolctl import LibController, OpenBLASController, ThreadpoolController
 
 T = TypeVar("T")
+# What a thread is told to do, in the context of the caller.
+Order: TypeAlias = tuple[Context, Callable[[int], None]]
 
 
 @cache
 def _blas() -> list[LibController]:
     """The BLAS libraries of this process; to look for them takes milliseconds."""
-    return ThreadpoolController().select(user_api="blas").lib_controllers
+    libraries: list[LibController] = (
+        ThreadpoolController().select(user_api="blas").lib_controllers
+    )
+    return libraries
 
 
 def blas_threads() -> int:
     """Return the number of threads that BLAS may use at this moment."""
     libraries = _blas()
-    return max(lib.num_threads for lib in libraries) if libraries else cpu_count()
+    return int(max(lib.num_threads for lib in libraries) if libraries else cpu_count())
 
 
 def n_threads(n_jobs: int | None) -> int:
@@ -109,8 +114,8 @@ class Threads:
 
     def __init__(self, n: int) -> None:
         self.n = n
-        self._work: list[SimpleQueue] = []
-        self._outcomes: SimpleQueue = SimpleQueue()
+        self._work: list[SimpleQueue[Order | None]] = []
+        self._outcomes: SimpleQueue[BaseException | None] = SimpleQueue()
         self._threads: list[Thread] = []
 
     def __enter__(self) -> Threads:
@@ -186,7 +191,7 @@ class Threads:
         for error in filter(None, outcomes):
             raise error
 
-    def _serve(self, number: int, queue: SimpleQueue) -> None:
+    def _serve(self, number: int, queue: SimpleQueue[Order | None]) -> None:
         while (order := queue.get()) is not None:
             context, work = order
             try:

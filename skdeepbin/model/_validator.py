@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from copy import copy
 from math import nan
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from skdeepbin.inputs._dataset import Dataset, ValidationRows
 from skdeepbin.network._loss import log_loss
 from skdeepbin.network._parameters import Array
+
+
+class Scorer(Protocol):
+    """A scorer of scikit-learn's, or one like it."""
+
+    def __call__(self, estimator: Any, X: Any, y: Any, /, **weights: Array) -> float:
+        """Return the score of an estimator on rows."""
+        ...
 
 
 class ModelValidator:
@@ -34,7 +41,7 @@ class ModelValidator:
     def __init__(
         self,
         clf: Any,
-        scorer: Callable[..., float] | None,
+        scorer: Scorer | None,
         has_loss: bool,
         dataset: Dataset,
         rows: ValidationRows,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import nan
 from operator import attrgetter
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,8 +56,11 @@ COLUMNS = (
 # These have one number for each layer, on the last axis.
 BY_LAYER = ("gradient_norms", "update_ratios")
 
+# The numbers of one step, in the order of the columns.
+Row: TypeAlias = tuple[Any, ...]
 
-def columns(rows: list[tuple]) -> History:
+
+def columns(rows: list[Row]) -> History:
     """The rows of ``measurements`` as one array a column."""
     return {
         name: np.array(values, dtype=np.float64)
@@ -65,7 +68,7 @@ def columns(rows: list[tuple]) -> History:
     }
 
 
-def rows(history: History) -> list[tuple]:
+def rows(history: History) -> list[Row]:
     """The rows that ``columns`` made the history from."""
     single = [history[name].tolist() for name in COLUMNS]
     by_layer = [list(map(tuple, history[name].tolist())) for name in BY_LAYER]
@@ -73,7 +76,7 @@ def rows(history: History) -> list[tuple]:
 
 
 # What is kept of a step for every iteration.
-measurements: Callable[[Step], tuple] = attrgetter(*COLUMNS, *BY_LAYER)
+measurements: Callable[[Step], Row] = attrgetter(*COLUMNS, *BY_LAYER)
 
 
 def joined(first: History, second: History, common: int = 1) -> History:

@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Any
 
 from skdeepbin.network._parameters import Array
-from skdeepbin.training._history import History, Step, columns, measurements, rows
+from skdeepbin.training._history import History, Row, Step, columns, measurements, rows
 from skdeepbin.training._objective import Evaluation, ObjectiveFunction
 from skdeepbin.training._optimizers import Optimizer
 from skdeepbin.training._session import Point, RunResult, RunState, Session
@@ -93,7 +93,7 @@ class Recorder:
         self.progress = Progress()
         self.reason: str | None = None
         self._start = perf_counter()
-        self._rows: list[tuple] = []
+        self._rows: list[Row] = []
 
     def resume(self, progress: Progress, history: History) -> None:
         """Go on from the record of an earlier run."""

@@ -71,7 +71,7 @@ def without_validation(alpha: float, weight: float, power: float) -> float:
 
     alpha : that of the activation, for many rows of many features.
     """
-    many = FEATURES * max(1.0, (weight / ROWS) ** 0.25)
+    many: float = FEATURES * max(1.0, (weight / ROWS) ** 0.25)
     return alpha * min(1.0, sqrt(power) * min(many, FEW * weight))
 
 

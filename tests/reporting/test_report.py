@@ -51,6 +51,13 @@ def net(moons):
 
 
 @pytest.fixture(scope="module")
+def page(net, moons):
+    """The report on it."""
+    pytest.importorskip("matplotlib", reason="a report has pictures")
+    return report(net, *moons)
+
+
+@pytest.fixture(scope="module")
 def nasty(cancer):
     """An ensemble in a pipeline, with names that are HTML, and its rows."""
     pytest.importorskip("matplotlib", reason="a report has pictures")
@@ -64,6 +71,11 @@ def nasty(cancer):
         DeepBinaryClassifier(8, n_networks=3, max_iter=30, random_state=0),
     )
     return model.fit(X, y), X, y
+
+
+@pytest.fixture(scope="module")
+def nasty_page(nasty):
+    return report(*nasty, title=NASTY)
 
 
 class Page(HTMLParser):
@@ -108,11 +120,10 @@ def pictures(made):
     return [p for s in made.sections for p in s.parts if hasattr(p, "svg")]
 
 
-def test_what_stands_on_the_page(net, moons):
-    made = report(net, *moons)
+def test_what_stands_on_the_page(page, net, moons):
     standard = ["Findings", "Scores on these rows", "Training", "Data", "Parameters"]
-    assert headings(made) == standard
-    assert [picture.name for picture in pictures(made)] == [
+    assert headings(page) == standard
+    assert [picture.name for picture in pictures(page)] == [
         "ROC curve",
         "Calibration",
         "Confusion matrix",
@@ -120,7 +131,7 @@ def test_what_stands_on_the_page(net, moons):
         "Gradient of each layer",
         "Units that pass no gradient",
     ]
-    text = str(made)
+    text = str(page)
     for said in (
         str(skdeepbin.diagnosis.diagnose(net, *moons).findings[0]),
         "2 – 8 – 8 – 1, relu",
@@ -129,12 +140,12 @@ def test_what_stands_on_the_page(net, moons):
         f"Iterations             {net.n_iter_}",
     ):
         assert said in text
-    assert "learning_rate" not in str(section(made, "Parameters"))
+    assert "learning_rate" not in str(section(page, "Parameters"))
 
 
-def test_scores_are_those_of_scikit_learn(net, moons):
+def test_scores_are_those_of_scikit_learn(page, net, moons):
     X, y = moons
-    rows = section(report(net, X, y), "Scores on these rows").parts[0].rows
+    rows = section(page, "Scores on these rows").parts[0].rows
     p = net.predict_proba(X)
     of_classifier = [row[1] for row in rows]
     assert float(of_classifier[0]) == pytest.approx(log_loss(y, p), rel=1e-2)
@@ -143,7 +154,7 @@ def test_scores_are_those_of_scikit_learn(net, moons):
     assert rows[0][2] == f"{np.log(2):.3f}"
 
 
-def test_a_weight_is_a_row_repeated(net, moons):
+def test_a_weight_is_a_row_repeated(page, net, moons):
     X, y = moons
     w = 1 + np.arange(len(y)) % 3
     one = report(net, X, y, sample_weight=w)
@@ -151,7 +162,7 @@ def test_a_weight_is_a_row_repeated(net, moons):
     scores, repeated = (section(r, "Scores on these rows").parts for r in (one, other))
     assert scores[0] == repeated[0]
     assert [p.caption for p in scores[1:3]] == [p.caption for p in repeated[1:3]]
-    assert scores[0] != section(report(net, X, y), "Scores on these rows").parts[0]
+    assert scores[0] != section(page, "Scores on these rows").parts[0]
     data = str(section(one, "Data"))
     assert "from 1 to 3" in data
     assert "Share of the weights" in data
@@ -166,10 +177,11 @@ def test_a_browser_shows_all_of_it(nasty, width, tmp_path):
     assert needed <= width
 
 
-def test_the_browser_would_tell(net, moons, tmp_path):
-    html = report(net, *moons).html
+def test_the_browser_would_tell(page, tmp_path):
     bad = '<img src="https://example.org/a.png"><p style="width: 500px">wide</p>'
-    console, needed = browse(html.replace("</body>", f"{bad}</body>"), 360, tmp_path)
+    console, needed = browse(
+        page.html.replace("</body>", f"{bad}</body>"), 360, tmp_path
+    )
     assert "Content Security Policy" in console
     assert needed > 360
 
@@ -211,8 +223,8 @@ def browse(html, width, folder):
     return "\n".join(console), int(title[1])
 
 
-def test_names_are_escaped(nasty):
-    made = report(*nasty, title=NASTY)
+def test_names_are_escaped(nasty_page):
+    made = nasty_page
     page = Page(made.html)
     assert "script" not in {tag for tag, _ in page.tags}
     assert made.html.count(escape(NASTY)) > 3
@@ -228,8 +240,8 @@ def test_names_are_escaped(nasty):
     assert Words(NASTY).html == f"<p>{escape(NASTY)}</p>"
 
 
-def test_nothing_is_loaded(nasty):
-    page = Page(report(*nasty).html)
+def test_nothing_is_loaded(nasty_page):
+    page = Page(nasty_page.html)
     ids = page.values("id")
     assert len(ids) == len(set(ids)) > 50
     links = page.values("href", "xlink:href", "src")
@@ -245,10 +257,9 @@ def test_nothing_is_loaded(nasty):
     assert all(a["role"] == "img" and len(a["aria-label"]) > 30 for a in svgs)
 
 
-def test_in_a_notebook(net, moons):
-    made = report(net, *moons)
-    part = made._repr_html_()
-    assert part in made.html
+def test_in_a_notebook(page):
+    part = page._repr_html_()
+    assert part in page.html
     assert STYLE in part
     assert "<body" not in part
     rules = re.findall(r"(?m)^(\S[^{]*)\{", STYLE)
@@ -256,10 +267,9 @@ def test_in_a_notebook(net, moons):
     assert all(rule.startswith(".skdeepbin-report") for rule in rules)
 
 
-def test_the_same_page_again(net, moons, plt):
-    html = report(net, *moons).html
+def test_the_same_page_again(page, net, moons, plt):
     with plt.rc_context({"axes.facecolor": "red", "font.size": 30}):
-        assert report(net, *moons).html == html
+        assert report(net, *moons).html == page.html
 
 
 def test_a_search_has_a_picture_of_its_scores(moons):
@@ -350,18 +360,17 @@ def test_rows_that_it_was_not_fitted_on_are_noted(net, moons):
     assert "hardly the rows" in str(made.sections[0])
 
 
-def test_written_to_a_file(net, moons, tmp_path, monkeypatch):
+def test_written_to_a_file(page, net, moons, tmp_path, monkeypatch):
     path = tmp_path / "page.html"
-    made = report(net, *moons, path=str(path))
+    made = report(net, *moons, title="another", path=str(path))
     assert path.read_text(encoding="utf-8") == made.html
 
     def full(*args):
         raise OSError("no space left")
 
-    other = report(net, *moons, title="another")
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="no space left"):
-        other.save(path)
+        page.save(path)
     assert path.read_text(encoding="utf-8") == made.html
     assert os.listdir(tmp_path) == ["page.html"]
 

@@ -9,7 +9,7 @@ kinds and factors of entries and never their messages.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
@@ -21,21 +21,11 @@ from skdeepbin.diagnosis.backprop._explanation import (
     UserGradients,
     factor_between,
     is_right,
-    is_same,
     merge_alike,
 )
+from skdeepbin.diagnosis.backprop._layer_fit import FITTED, LayerFit
 from skdeepbin.diagnosis.backprop._reference import ReferenceNetwork
-from skdeepbin.diagnosis.backprop.catalogue._entry import BackwardContext, Entry, Kind
-from skdeepbin.diagnosis.backprop.catalogue._factors import (
-    FACTOR_TOLERANCES,
-    PENALTIES,
-    as_scale_of_error,
-    factor_entries,
-    penalised_biases_entry,
-    penalty_entry,
-    unnamed_factor_entry,
-)
-from skdeepbin.diagnosis.backprop.catalogue._gradients import BIASES, SIGNS, WEIGHTS
+from skdeepbin.diagnosis.backprop.catalogue._entry import BackwardContext, Entry
 from skdeepbin.diagnosis.backprop.catalogue._hidden import (
     DOWN,
     derivatives,
@@ -50,9 +40,6 @@ BREADTH, SLACK = 64, 1
 # Where an array is left unexplained, the search is repeated with a tolerance so many
 # times finer, if so many times the tolerance is what hides a small mistake.
 FINER, HIDDEN = 10.0, 100.0
-# Numbers that are fitted to a difference of gradients agree to so many tolerances, or,
-# where they are a rate or a multiple of a vector, to this relative error.
-FITTED_TOLERANCES, FITTED = 100.0, 1e-3
 # The cosine of a unit's gradient and the user's, below which one is no multiple of the
 # other.
 SAME_DIRECTION = 1 - 1e-4
@@ -213,8 +200,9 @@ class _Search:
         """Yield the wrong derivatives that were found above."""
         context = self._context(layer, before, error=error)
         for match in before.matches_of("derivative"):
-            for entry, delta in _computed(match.entries, context):
-                yield Candidate(after.with_entries([entry], layer), error, delta)
+            for entry in match.entries:
+                if (delta := entry.compute(context)) is not None:
+                    yield Candidate(after.with_entries([entry], layer), error, delta)
 
     def _known_candidates(
         self, layer: int, explanation: Explanation
@@ -320,183 +308,12 @@ class _Search:
                 return not (size or ours.any())
             return bool(abs(float(user @ ours)) >= SAME_DIRECTION * sizes)
 
-    # Explanations of dW_l and db_l
-
     def _explained(
         self, layer: int, candidate: Candidate, deep: bool
     ) -> Iterator[Explanation]:
-        """Yield the explanations of both gradients by this ``dZ_l``.
-
-        deep : by new mistakes too; else only by what is right or was found above, and
-            at the output by a constant factor.
-        """
+        """Yield the explanations of both gradients by this ``dZ_l``."""
         before, error, delta = candidate
         deltas = {**before.deltas, layer: delta}
-        explanation = replace(before, deltas=deltas, error=error)
+        after = replace(before, deltas=deltas, error=error)
         context = self._context(layer, before, error=error, delta=delta)
-        by_weights = self._weights(context, explanation, deep)
-        if not by_weights and not deep:
-            return
-        unknown: list[list[Entry] | None] = [None]
-        for entries in by_weights or unknown:
-            after = _extended(explanation, "weights", entries, layer)
-            for others in self._biases(context, after, entries) or unknown:
-                both = _extended(after, "biases", others, layer)
-                yield both
-                if entries and others:
-                    yield from self._as_one_scale(explanation, layer, entries, others)
-
-    def _as_one_scale(
-        self,
-        explanation: Explanation,
-        layer: int,
-        of_weights: Sequence[Entry],
-        of_biases: Sequence[Entry],
-    ) -> Iterator[Explanation]:
-        """Yield one constant factor on both gradients as one on the error."""
-        keys = {entry.factor.key for entry in of_biases if entry.factor}
-        common = [
-            (entry, factor)
-            for entry in of_weights
-            if (factor := entry.factor)
-            and factor.key in keys
-            # at the output there is one unit: its number divides nothing
-            and not (layer == self.network.depth and factor.uses_fan_out)
-        ]
-        if common:
-            scaled = common[0][1].value * explanation.deltas[layer]
-            deltas = {**explanation.deltas, layer: scaled}
-            entries = [as_scale_of_error(entry, factor) for entry, factor in common]
-            yield replace(explanation, deltas=deltas).with_entries(entries, layer)
-
-    def _weights(
-        self, context: BackwardContext, explanation: Explanation, deep: bool
-    ) -> list[list[Entry]]:
-        """Return sets of entries that explain ``dW_l`` by the same numbers.
-
-        None of them is right: [[]] is no mistake, and [] no explanation.
-        """
-        layer, tolerance = context.layer, self.gradients.tolerance
-        user = self.gradients.dW[layer - 1]
-        if user is None:
-            return [[]]
-        penalty, divisor = self.network.penalty(layer), self.network.divisor
-        data = context.inputs.T @ context.dZ
-
-        def fits(entry: Entry) -> bool:
-            ours = entry.compute(context)
-            if ours is None or ours.shape != user.shape:
-                return False
-            return is_same(user, ours / divisor + penalty, tolerance)
-
-        rounding = self.gradients.rounding[0][layer - 1]
-        if is_same(user, data / divisor + penalty, tolerance, rounding):
-            return [[]]
-        for match in explanation.matches_of("weights"):
-            if entries := [entry for entry in match.entries if fits(entry)]:
-                return [entries]
-        if not deep and layer < self.network.depth:
-            return []
-        entries = [entry for entry in WEIGHTS if fits(entry)] if deep else []
-        c = factor_between(user - penalty, data / divisor, tolerance)
-        entries += factor_entries("weights", c, context, tolerance)
-        entries = entries or self._penalties(user, data, context)
-        if not entries and c is not None and user.size > 1 and self._is_not_one(c):
-            entries = [unnamed_factor_entry("weights", c)]
-        return [entries] if entries else []
-
-    def _is_not_one(self, c: float) -> bool:
-        """Return whether a factor is one that somebody may have put there."""
-        return abs(c - 1) > FITTED_TOLERANCES * self.gradients.tolerance
-
-    def _penalties(
-        self, user: Array, data: Array, context: BackwardContext
-    ) -> list[Entry]:
-        """Return a penalty that is a wrong multiple of the weights, or of others."""
-        rest = user - data / self.network.divisor
-        right = self.network.alpha / self.network.divisor
-        if right and is_same(user, user - rest, self.gradients.tolerance):
-            return [penalty_entry(0.0, "weights", self.network)]
-        tolerance = FITTED_TOLERANCES * self.gradients.tolerance
-        for basis, (_, of) in PENALTIES.items():
-            strength = factor_between(rest, of(context.W), tolerance)
-            if strength is not None and context.W.size > 1:
-                return [penalty_entry(strength, basis, self.network)]
-        return []
-
-    def _biases(
-        self,
-        context: BackwardContext,
-        explanation: Explanation,
-        of_weights: Sequence[Entry] | None,
-    ) -> list[list[Entry]]:
-        """Return sets of entries that explain ``db_l``, as `_weights` for ``dW_l``.
-
-        A lone bias is always off by some constant factor.
-        """
-        layer, tolerance = context.layer, self.gradients.tolerance
-        user = self.gradients.db[layer - 1]
-        if user is None:
-            return [[]]
-        divisor = self.network.divisor
-        data = context.dZ.sum(axis=0)
-
-        def fits(entry: Entry) -> bool:
-            ours = entry.compute(context)
-            return ours is not None and is_same(user, ours / divisor, tolerance)
-
-        rounding = self.gradients.rounding[1][layer - 1]
-        if is_same(user, data / divisor, tolerance, rounding):
-            return [[]]
-        for match in explanation.matches_of("biases"):
-            if entries := [entry for entry in match.entries if fits(entry)]:
-                return [entries]
-        entries = [entry for entry in BIASES if fits(entry)]
-        if user.size == 1:  # both are then plus or minus one, whatever it was
-            also = {entry.key for entry in of_weights or []}
-            signs = {*SIGNS} - also
-            entries = [entry for entry in entries if entry.key not in signs]
-        c = factor_between(user, data / divisor, tolerance)
-        entries += factor_entries("biases", c, context, tolerance)
-        entries = entries or self._penalised_biases(user, data, context)
-        if not entries and c is not None and self._is_not_one(c):
-            is_of_weights = any(
-                abs(entry.factor.value - c) <= FACTOR_TOLERANCES * tolerance * abs(c)
-                for entry in of_weights or []
-                if entry.factor
-            )
-            if user.size > 1 or is_of_weights:
-                entries = [unnamed_factor_entry("biases", c)]
-        return [entries] if entries else []
-
-    def _penalised_biases(
-        self, user: Array, data: Array, context: BackwardContext
-    ) -> list[Entry]:
-        b = self.network.biases[context.layer - 1]
-        tolerance = FITTED_TOLERANCES * self.gradients.tolerance
-        strength = factor_between(user - data / self.network.divisor, b, tolerance)
-        right = self.network.alpha / self.network.divisor
-        if strength is None:
-            return []
-        if len(b) < 2 and abs(strength - right) > FITTED * right:
-            return []
-        return [penalised_biases_entry(strength)]
-
-
-def _extended(
-    explanation: Explanation, kind: Kind, entries: Sequence[Entry] | None, layer: int
-) -> Explanation:
-    """Return the explanation with entries, or without one where they are None."""
-    if entries is None:
-        unexplained = (*explanation.unexplained, (kind, layer))
-        return replace(explanation, unexplained=unexplained)
-    return explanation.with_entries(entries, layer) if entries else explanation
-
-
-def _computed(
-    entries: Iterable[Entry], context: BackwardContext
-) -> Iterator[tuple[Entry, Array]]:
-    """Yield each entry with its numbers, where it has some."""
-    for entry in entries:
-        if (delta := entry.compute(context)) is not None:
-            yield entry, delta
+        return LayerFit(context, self.gradients, after, deep).explanations()

@@ -86,10 +86,9 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     Parameters
     ----------
-    hidden_layer_sizes : int, sequence of int or "auto", default="auto"
+    hidden_layer_sizes : int or sequence of int, default=50
         The width of each hidden layer. An int is the width of every hidden layer, with
-        `depth` of them; "auto" is 48 units in the first and 24 in each other. ``()`` is
-        no hidden layer: logistic regression.
+        `depth` of them. ``()`` is no hidden layer: logistic regression.
 
     activation : {"elu", "gelu", "identity", "leaky_relu", "logistic", "relu", \
             "silu", "tanh"}, object or list, default="relu"
@@ -102,8 +101,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         line.
 
     depth : int or None, default=None
-        The number of hidden layers where `hidden_layer_sizes` is an int or "auto"; None
-        is 2.
+        The number of hidden layers where `hidden_layer_sizes` is an int; None is 2.
         Where `hidden_layer_sizes` is a sequence, `depth` must be its length or None.
 
     init : {"auto", "he", "lecun", "orthogonal", "xavier"} or float, default="auto"
@@ -411,7 +409,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     def __init__(
         self,
-        hidden_layer_sizes="auto",
+        hidden_layer_sizes=50,
         activation="relu",
         *,
         depth=None,

@@ -46,7 +46,7 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
 
     Parameters
     ----------
-    hidden_layer_sizes : int, sequence of int or "auto", default="auto"
+    hidden_layer_sizes : int or sequence of int, default=50
         The width of each hidden layer. This and all that follow, where nothing else is
         said, are described more fully in :class:`~skdeepbin.DeepBinaryClassifier`.
 
@@ -56,8 +56,7 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
         own is sent to the workers.
 
     depth : int or None, default=None
-        The number of hidden layers where `hidden_layer_sizes` is an int or "auto"; None
-        is 2.
+        The number of hidden layers where `hidden_layer_sizes` is an int; None is 2.
 
     init : {"auto", "he", "lecun", "orthogonal", "xavier"} or float, default="auto"
         The rule or the standard deviation that the weights are drawn by.
@@ -178,7 +177,7 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
 
     def __init__(
         self,
-        hidden_layer_sizes="auto",
+        hidden_layer_sizes=50,
         activation="relu",
         *,
         depth=None,

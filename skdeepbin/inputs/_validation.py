@@ -120,8 +120,8 @@ def _is_bool(value: Any) -> bool:
 
 RULES = {
     "hidden_layer_sizes": Rule(
-        "a positive int, the width of every hidden layer, a sequence of them or 'auto'",
-        lambda value: value == "auto" if isinstance(value, str) else _is_sizes(value),
+        "a positive int, the width of every hidden layer, or a sequence of them",
+        _is_sizes,
     ),
     "depth": Rule(
         "a positive int or None (for no hidden layer, `hidden_layer_sizes=()`)",
@@ -258,16 +258,8 @@ def check_solver(solver: str, batch_size: int | None, dropout: float) -> None:
         )
 
 
-# With hidden_layer_sizes="auto", the units of the first hidden layer and of the others.
-# (50, 50) took a quarter more time and did no better on 29 real tables; 40 or 32 units
-# in each layer were worse on spirals.
-FIRST, OTHERS = 48, 24
-
-
 def hidden_sizes(hidden_layer_sizes: Any, depth: int | None) -> tuple[int, ...]:
     """The width of each hidden layer: 2 layers where an int comes without a depth."""
-    if isinstance(hidden_layer_sizes, str):
-        return (FIRST, *[OTHERS] * (1 if depth is None else int(depth) - 1))
     if isinstance(hidden_layer_sizes, Integral):
         return (int(hidden_layer_sizes),) * int(2 if depth is None else depth)
     sizes = tuple(int(size) for size in hidden_layer_sizes)

@@ -265,8 +265,11 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     dtype : {"auto", "float32", "float64"}, default="auto"
         The precision of the computation and of what is fitted. "auto" is that of X:
         float32 where X is float32, unless its features are so small, of a spread below
-        1e-37, that the weights for them are beyond float32; else float64. X is
-        converted block by block.
+        1e-37, that the weights for them are beyond float32; else float64. There, with
+        "rprop", which takes nothing but signs from a gradient, the rows are computed
+        with in float32, in half the time: the parameters, the sums over rows, what is
+        fitted and predicted stay float64. Not so where a feature is far from zero for
+        its spread. "float64" computes all in float64. X is converted block by block.
 
     checkpoint : str, path-like or None, default=None
         The file that the state of training is kept in. A `fit` with the same parameters
@@ -505,7 +508,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            The features. float32 is computed in float32, all else in float64.
+            The features. `dtype` says in which precision they are computed with.
 
         y : array-like of shape (n_samples,)
             The labels, of two kinds.

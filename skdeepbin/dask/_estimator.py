@@ -39,10 +39,10 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
     """A :class:`~skdeepbin.DeepBinaryClassifier` whose rows are on a Dask cluster.
 
     The gradient is a sum over rows, so every worker sums over the rows that it holds,
-    and the result is that of a fit in memory: to the last bit where partitions begin at
-    the blocks of a fit in memory, else up to rounding. It does not depend on the number
-    of workers. A worker that dies is replaced by the others, one that joins takes some
-    of the rows.
+    and the result is that of a fit in memory in the same precision (`dtype`): to the
+    last bit where partitions begin at its blocks, else up to rounding. It does not
+    depend on the number of workers. A worker that dies is replaced by the others, one
+    that joins takes some of the rows.
 
     Parameters
     ----------
@@ -127,7 +127,8 @@ class DaskDeepBinaryClassifier(DeepBinaryClassifier):
 
     dtype : {"auto", "float32", "float64"}, default="auto"
         The precision of the computation. "auto" is float32 where all partitions of X
-        are, else float64.
+        are, else float64, for the kernels too: a fit in memory has the same result with
+        ``dtype="float64"``.
 
     checkpoint : str, path-like or None, default=None
         The file, of the client, that the state of training is kept in. A fit goes on

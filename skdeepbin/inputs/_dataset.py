@@ -267,8 +267,13 @@ class LocalDataset(NamedTuple):
 
     @property
     def is_small(self) -> bool:
-        """True if its rows are put in an order of their own."""
-        return are_kept(self.features.shape, self.features.dtype)
+        """True if its rows are put in an order of their own.
+
+        Rounding in float32 turns signs that decide in float64: without such an order,
+        those of copies would differ from those of weights.
+        """
+        kind = self.features.dtype
+        return kind != self.dtype and are_kept(self.features.shape, kind)
 
     def some_rows(self, most: int) -> tuple[np.ndarray, Array]:
         """Different rows, by their hashes, and the weights of all that equal each."""

@@ -16,7 +16,9 @@ from skdeepbin.network._parameters import Layout
 
 NEEDED = "this needs `pip install 'skdeepbin[dask]'`"
 
-SMALL = {"hidden_layer_sizes": (8, 8), "random_state": 0, "max_iter": 8}
+# In float64: with dtype="auto" a fit in memory computes in float32 where it can.
+SMALL = {"hidden_layer_sizes": (8, 8), "dtype": "float64", "random_state": 0}
+SMALL["max_iter"] = 8
 
 
 def lazy(array, rows):

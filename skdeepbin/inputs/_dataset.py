@@ -377,6 +377,8 @@ class LocalDataset(NamedTuple):
         rows : the numbers of those that are read; None for all.
         """
         reading, network, kind = self.scaling.reading, self.network, self.features.dtype
+        if rows is None and reading is None:
+            return network, self.features
         if reading is not None:
             network = with_features(network, len(reading.columns))
         n = len(self.y) if rows is None else len(rows)

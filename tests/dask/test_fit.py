@@ -96,7 +96,7 @@ def test_many_workers_add_up_a_tree_of_tasks(data, monkeypatch):
 def test_float32_partitions_are_computed_in_float32(data):
     X, y, _ = data
     X = X.astype(np.float32)
-    local, clf = both(X, y, None, at_blocks(X))
+    local, clf = both(X, y, None, at_blocks(X), dtype="auto")
     assert clf.coefs_[0].dtype == np.float32
     assert same_bits(local, clf)
 
@@ -104,7 +104,7 @@ def test_float32_partitions_are_computed_in_float32(data):
 def test_float32_partitions_of_small_numbers_are_computed_in_float64(data):
     X, y, _ = data
     X = (1e-38 * X).astype(np.float32)
-    local, clf = both(X, y, None, at_blocks(X.astype(float)))
+    local, clf = both(X, y, None, at_blocks(X.astype(float)), dtype="auto")
     assert clf.coefs_[0].dtype == np.float64
     assert same_bits(local, clf)
 

@@ -185,7 +185,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     batch_size : int or None, default=None
         The number of rows that one step is computed from. None is all: the batch
         gradient. With an int an iteration is an epoch, a step on each mini-batch in
-        turn, and one more pass measures all rows at its end. Which rows come together
+        turn. Its loss is the mean of those that its mini-batches had, each before its
+        step; the rows that validate are measured at its end. Which rows come together
         is decided anew at each epoch by what is in them: equal rows always do, and a
         row of weight k counts as k rows. Not with "rprop" and "lbfgs".
 
@@ -265,11 +266,12 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     dtype : {"auto", "float32", "float64"}, default="auto"
         The precision of the computation and of what is fitted. "auto" is that of X:
         float32 where X is float32, unless its features are so small, of a spread below
-        1e-37, that the weights for them are beyond float32; else float64. There, with
-        "rprop", which takes nothing but signs from a gradient, the rows are computed
-        with in float32, in half the time: the parameters, the sums over rows, what is
-        fitted and predicted stay float64. Not so where a feature is far from zero for
-        its spread. "float64" computes all in float64. X is converted block by block.
+        1e-37, that the weights for them are beyond float32; else float64. There the
+        rows are computed with in float32, in half the time, by "rprop", which takes
+        nothing but signs from a gradient, and by "adam" on mini-batches: parameters,
+        sums over rows, what is fitted and predicted stay float64. Not so where a
+        feature is far from zero for its spread. "float64" computes all in float64. X is
+        converted block by block.
 
     checkpoint : str, path-like or None, default=None
         The file that the state of training is kept in. A `fit` with the same parameters
@@ -302,7 +304,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Number of iterations.
 
     loss_ : float
-        The penalised mean log loss of the fitted weights, on the rows of training.
+        The penalised mean log loss of the fitted weights, on the rows of training; on
+        all of them at once also with `batch_size`.
 
     bin_edges_ : list of ndarray or None
         Of each feature the edges of its bins, in float64, ascending; empty for one that
@@ -312,7 +315,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         The `alpha` of the fitted weights, of an ensemble one for each network.
 
     best_loss_ : float
-        The least that this loss was at any iteration.
+        The least that the loss was at any iteration.
 
     loss_curve_ : list of float
         The loss after each iteration; of an ensemble, the mean.
@@ -324,7 +327,8 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         "seconds" since the start; and, with one axis more for the layers,
         "gradient_norms" and "update_ratios": of each layer the norm of its gradient,
         and of the next step relative to the norm of its parameters, all for scaled
-        features.
+        features. With `batch_size`, loss, penalty and gradient are means over the
+        mini-batches of the epoch that ends there; those at the start are of all rows.
 
     n_starts_ : int
         Starting points that it took: 2 where a network learnt nothing from the first
@@ -604,8 +608,9 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Nothing is held out. Features are scaled by all rows so far, or as in a `fit`
         that came before, whose bins networks read then too; else they read none. The
         first call may be one row. What was measured, `loss_` too, is of the weights
-        before the step. Without early stopping and bins, and where `solver` and `alpha`
-        are not "auto", k calls with the same rows are the first k iterations of `fit`.
+        before the step, on all rows of the call. With `batch_size` the step is an
+        epoch. Without early stopping and bins, and where `solver` and `alpha` are not
+        "auto", k calls with the same rows take the first k iterations of `fit`.
 
         Parameters
         ----------
@@ -763,7 +768,7 @@ class DeepBinaryClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             self.dtype,
             self.feature_scaling,
             None if resumed is None else resumed.scaling,
-            TrainingConfig.from_params(self._parameters()).solver.by_signs,
+            TrainingConfig.from_params(self._parameters()).in_float32,
         )
 
     def _network(self, n_features: int) -> Network:

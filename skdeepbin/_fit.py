@@ -149,6 +149,12 @@ class TrainingConfig:
         """Solver, and whether its steps are on all rows: the kind of its state."""
         return self.solver_name, self.batch_size is None
 
+    @property
+    def in_float32(self) -> bool:
+        """True if the kernels can be float32 where X is float64."""
+        row = self.solver
+        return row.in_float32 if self.batch_size is None else row.batch_in_float32
+
     def splits(self, given: ValidationRows | None) -> bool:
         """Tell if rows are to be held out, where the user gave these or none."""
         return self.early_stopping is not False and given is None

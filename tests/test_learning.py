@@ -398,7 +398,8 @@ def test_k_calls_of_partial_fit_are_k_iterations(way, n_networks, cancer):
     fit = DeepBinaryClassifier(8, max_iter=7, **common).fit(*cancer)
     assert steps.n_iter_ == fit.n_iter_ == 7
     losses = fit.history_["loss"]
-    np.testing.assert_array_equal(steps.history_["loss"], losses[..., :7])
+    if "batches" not in way:  # whose losses are those that the epoch before has met
+        np.testing.assert_array_equal(steps.history_["loss"], losses[..., :7])
     if (losses.min(axis=-1) == losses[..., -1]).all():  # else fit keeps a better point
         for ours, theirs in zip(steps.coefs_, fit.coefs_, strict=True):
             np.testing.assert_array_equal(ours, theirs)

@@ -118,6 +118,12 @@ class Features:
         X = self.X[rows if self.rows is None else self.rows[rows]]
         return Features(X, self.dtype, self.block_rows, None, self.bins, self.reading)
 
+    def only(self, rows: NDArray[np.intp]) -> Features:
+        """The rows of these numbers, where they lie."""
+        bins, reading = self.bins, self.reading
+        rows = rows if self.rows is None else self.rows[rows]
+        return Features(self.X, self.dtype, self.block_rows, None, bins, reading, rows)
+
     def memory(self, n_rows: int, order: Literal["C", "F"] = "F") -> Array | None:
         """Memory for ``A_0`` of a dense block, in order F row after row of the data."""
         if self.is_sparse:
@@ -139,6 +145,19 @@ class Features:
             X = self.X[self.slices[number]][order]
         else:
             X = self.X[self.rows[self.slices[number]][order]]
+        return self._as_block(X, memory)
+
+    def gather(self, rows: NDArray[np.intp], memory: Array) -> None:
+        """Load the rows of these numbers, in place in the ``A_0`` of a dense block."""
+        self._check_file()
+        rows = rows if self.rows is None else self.rows[rows]
+        # By `take` in half the time, which would copy all of X if it lay otherwise.
+        is_plain = isinstance(self.X, np.ndarray) and self.X.flags.c_contiguous
+        X = self.X.take(rows, axis=0, mode="clip") if is_plain else self.X[rows]
+        self._as_block(X, memory)
+
+    def _as_block(self, X: Any, memory: Array | None) -> Any:
+        """Return rows of X as the kernels want them."""
         if self.reading is not None:
             X = X[:, self.reading.columns] / self.reading.scale
         if memory is None:
@@ -240,6 +259,15 @@ class Rows:
         hashes = None if self.hashes is None else self.hashes[rows]
         features, y = self.features.some(rows), self.y[rows]
         return Rows(features, y, w, self.factors, hashes=hashes)
+
+    def only_held_out(self) -> Rows:
+        """The rows that are held out."""
+        assert self.held_out is not None
+        rows = np.flatnonzero(self.held_out)
+        w = None if self.w is None else self.w[rows]
+        hashes = None if self.hashes is None else self.hashes[rows]
+        features, y, out = self.features.only(rows), self.y[rows], self.held_out[rows]
+        return Rows(features, y, w, self.factors, out, hashes)
 
     @property
     def sizes(self) -> set[int]:

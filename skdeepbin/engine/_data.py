@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -10,8 +11,8 @@ from numpy.typing import NDArray
 
 from skdeepbin.engine._blocks import Features, Rows
 from skdeepbin.engine._engine import Engine
-from skdeepbin.engine._mini_batches import MiniBatches
-from skdeepbin.engine._scaling import FeatureScaling
+from skdeepbin.engine._mini_batches import Batch, MiniBatches
+from skdeepbin.engine._scaling import Conversion, FeatureScaling
 from skdeepbin.engine._threads import Threads
 from skdeepbin.network._network import Losses, Network
 from skdeepbin.network._parameters import Array
@@ -33,12 +34,8 @@ class Data(Protocol):
     def scaling(self) -> FeatureScaling:
         """The scaling of the features in training."""
 
-    @property
-    def batch_size(self) -> int | None:
-        """Rows that a step is computed from; None is all."""
-
-    def sums(self, held_out: Any) -> tuple[Total, Batches]:
-        """The sums over all rows, and over those of mini-batches.
+    def sums(self, held_out: Any) -> tuple[Total, Batches | None]:
+        """The sums over all rows, and over those of mini-batches, if there are any.
 
         held_out : which rows are only watched, as the dataset has said; None for none.
         """
@@ -68,34 +65,69 @@ class LocalData(NamedTuple):
     threads: Threads
     numbers: NDArray[np.intp] | None = None
 
-    def sums(self, held_out: NDArray[np.bool_] | None) -> tuple[Total, Batches]:
-        """The sums over all rows, and over those of mini-batches."""
+    def sums(
+        self, held_out: NDArray[np.bool_] | None
+    ) -> tuple[Total, BatchSums | None]:
+        """The sums over all rows, and over those of mini-batches, if there are any."""
         if held_out is not None and self.numbers is not None:
             held_out = held_out[self.numbers]
         rows = Rows(self.features, self.y, self.w, self.factors, held_out, self.hashes)
-        return self._engine(rows), self._mini_batches(rows)
-
-    def _engine(self, rows: Rows) -> Engine:
-        return Engine(self.network, rows, self.threads)
-
-    def _mini_batches(self, rows: Rows) -> Batches:
-        def of_an_epoch(number: int) -> Iterator[tuple[float, Total]]:
-            assert cut is not None
-            for chosen in cut(number):
-                batch = rows.some(chosen)
-                weight = batch.weight()
-                if weight:
-                    yield weight, self._engine(batch)
-
-        cut = None
+        in_batches = None
         if self.batch_size is not None:
-            assert self.hashes is not None
-            copies = _is_trained_on(self.w, rows)
-            cut = MiniBatches(self.hashes, copies, self.batch_size)
-        return of_an_epoch
+            in_batches = BatchSums(self, rows, self.batch_size)
+        return Engine(self.network, rows, self.threads), in_batches
 
 
-def _is_trained_on(w: Array | None, rows: Rows) -> Array:
-    """Return the weight of each row in training, none where it is held out."""
-    w = np.ones(len(rows.y)) if w is None else w
-    return w if rows.held_out is None else w * ~rows.held_out
+class BatchSums:
+    """The sums over mini-batches, and over the rows that are held out.
+
+    conversion : from the parameters that mini-batches want to those for the rows.
+    """
+
+    def __init__(self, data: LocalData, rows: Rows, size: int) -> None:
+        self._data, self._rows, self._size = data, rows, size
+        self._of_rows = data.scaling.conversion(data.network.layout)
+        features = rows.features
+        # A larger one is worth the threads, and an engine of its own.
+        self._is_light = not features.is_sparse and size <= features.block_rows
+        self.conversion = self._of_rows
+        if self._is_light:
+            n = features.shape[1]
+            same = FeatureScaling(np.zeros(n), np.ones(n))
+            self.conversion = Conversion(same, data.network.layout)
+
+    @cached_property
+    def _cut(self) -> MiniBatches:
+        data, out = self._data, self._rows.held_out
+        assert data.hashes is not None
+        copies = np.ones(len(data.y)) if data.w is None else data.w
+        copies = copies if out is None else copies * ~out
+        return MiniBatches(data.hashes, copies, self._size)
+
+    @cached_property
+    def _batch(self) -> Batch:
+        return Batch(self._data.network, self._rows, self._of_rows)
+
+    @cached_property
+    def held_out(self) -> Total | None:
+        """The sums over the rows that are held out, if any are.
+
+        They want the parameters for the rows as they are.
+        """
+        if self._rows.held_out is None:
+            return None
+        rows = self._rows.only_held_out()
+        return Engine(self._data.network, rows, self._data.threads)
+
+    def __call__(self, epoch: int) -> Iterator[tuple[float, Total]]:
+        """The weight of one mini-batch after the other, and the sums over it."""
+        for numbers in self._cut(epoch):
+            if self._is_light:
+                total: Total = self._batch
+                weight = self._batch.choose(numbers)
+            else:
+                rows = self._rows.some(numbers)
+                total = Engine(self._data.network, rows, self._data.threads)
+                weight = rows.weight()
+            if weight:
+                yield weight, total

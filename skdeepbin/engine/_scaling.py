@@ -170,6 +170,21 @@ class FeatureScaling(NamedTuple):
         return Conversion(scaling, self.layout(layout))
 
 
+class RowScaling(NamedTuple):
+    """The shift and scale of features, a column each, as rows are converted by them."""
+
+    shift: Array
+    scale: Array
+    constant: NDArray[np.intp]
+
+    def apply(self, X: Array) -> None:
+        """Convert the first rows of ``X``, in place, each of them a feature."""
+        part = X[: len(self.shift)]
+        part -= self.shift
+        part /= self.scale
+        part[self.constant] = 0
+
+
 class Conversion:
     """Conversion of parameters and gradients between scaled features and the rows.
 
@@ -199,6 +214,16 @@ class Conversion:
         V[self._constant] = 0
         V[-1] -= self._shift @ V[:-1][self._some]
         return theta
+
+    def of_rows(self, dtype: DTypeLike) -> RowScaling | None:
+        """Return what converts rows instead, in a precision; None if nothing does."""
+        if not self._is_needed:
+            return None
+        shift = np.zeros_like(self._scale)
+        shift[self._some, 0] = self._shift
+        return RowScaling(
+            shift.astype(dtype), self._scale.astype(dtype), self._constant
+        )
 
     def gradient(self, gradient: Array) -> Array:
         """Convert a gradient by the parameters for the rows, in place."""

@@ -436,14 +436,14 @@ def local_dataset(
     dtype: str,
     feature_scaling: str,
     scaling: FeatureScaling | None,
-    by_signs: bool = False,
+    in_float32: bool = False,
 ) -> LocalDataset:
     """Return training data in memory, with their precision and feature scaling.
 
     X, y : checked rows, and whether they are of the second class.
     dtype : the parameter; "auto" is that of X where the scaling suits it.
     scaling : the feature scaling, if it is that of an earlier fit.
-    by_signs : whether the solver takes nothing but signs from a gradient.
+    in_float32 : whether the solver does as well from gradients in float32.
     """
     is_sparse, kind = issparse(X), precision(dtype, [X.dtype])
 
@@ -465,7 +465,7 @@ def local_dataset(
     features = blocks(kind)
     if (
         dtype == "auto"
-        and by_signs
+        and in_float32
         and feature_scaling != "none"
         and scaling.suits_float32
         and largest_entry(X) < LARGEST_ENTRY

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any, NamedTuple
 
-from skdeepbin.engine._data import Batches, Data
+from skdeepbin.engine._data import BatchSums, Data
 from skdeepbin.engine._scaling import Conversion
 from skdeepbin.network._initializers import width_factor
 from skdeepbin.network._network import Losses, Network
@@ -89,7 +89,7 @@ class View:
                 total, member.weights, alpha, conversion, member.validator
             )
             steps = None
-            if self.data.batch_size is not None:
+            if isinstance(batches, BatchSums):
                 steps = BatchObjectives(batches, objective)
             stages.append(Stage(objective, steps))
         return stages
@@ -103,16 +103,27 @@ class View:
 
 @dataclass(frozen=True)
 class BatchObjectives:
-    """The objective of each mini-batch of an epoch, by its number."""
+    """The objective of each mini-batch of an epoch, and the validation at its end."""
 
-    batches: Batches
+    sums: BatchSums
     whole: Objective
 
-    def __call__(self, epoch: int) -> Iterator[Objective]:
-        for weight, total in self.batches(epoch):
-            alpha = weight / self.whole.weights.trained * self.whole.alpha
-            weights = Losses(weight, 0.0)
-            yield Objective(total, weights, alpha, self.whole.conversion)
+    def __call__(self, epoch: int) -> Iterator[tuple[float, Objective]]:
+        """The share of the weight of each mini-batch, and its objective."""
+        for weight, total in self.sums(epoch):
+            share = weight / self.whole.weights.trained
+            alpha = share * self.whole.alpha
+            yield (
+                share,
+                Objective(total, Losses(weight, 0.0), alpha, self.sums.conversion),
+            )
+
+    def validation(self, theta: Array) -> tuple[float, float]:
+        """Return the loss and the score of what validates; nan for neither."""
+        losses, watched = Losses(0.0, 0.0), self.sums.held_out
+        if watched is not None:
+            losses, _ = watched(self.whole.conversion.to_rows(theta))
+        return self.whole.validation(theta, losses.held_out)
 
 
 def train_ensemble(

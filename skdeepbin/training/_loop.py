@@ -10,7 +10,7 @@ from typing import Any
 from skdeepbin.network._parameters import Array
 from skdeepbin.training._history import History, Row, Step, columns, measurements, rows
 from skdeepbin.training._objective import Evaluation, ObjectiveFunction
-from skdeepbin.training._optimizers import Optimizer
+from skdeepbin.training._optimizers import Epoch, Optimizer
 from skdeepbin.training._session import Point, RunResult, RunState, Session
 from skdeepbin.training._stopping import (
     AT_REST,
@@ -37,7 +37,7 @@ def minimize(
 ) -> RunResult:
     """Follow the optimiser from ``theta``: one evaluation an iteration.
 
-    1. Evaluate value and gradient.
+    1. Evaluate value and gradient, unless the epoch that led here has met them.
     2. Ask the optimiser, which accepts the point or not, where to evaluate next.
     3. Record where the run stands now.
     4. Stop if there is a reason to.
@@ -57,13 +57,14 @@ def minimize(
     try:
         while recorder.reason is None:
             trial, knowing = after
-            evaluation = objective(trial)
+            met = knowing.met if isinstance(knowing, Epoch) else None
+            evaluation = objective(trial) if met is None else met
             there = recorder.measured(trial, evaluation)
             move = optimizer.step(trial, evaluation.value, evaluation.gradient, knowing)
-            del evaluation  # its gradient is as large as the point
+            del evaluation, met  # their gradient is as large as the point
             if move.accepted or not recorder.n_steps:
                 here = there
-            recorder.record(here, move.step_size, move.theta)
+            recorder.record(here, move.step_size, move.theta, move.holds)
             theta, state, after = trial, knowing, (move.theta, move.state)
             n_steps, progress = recorder.n_steps, recorder.progress
             if session.is_due and recorder.reason is None:
@@ -126,8 +127,13 @@ class Recorder:
             _norms(theta, self.layers),
         )
 
-    def record(self, here: Point, step_size: float, to: Array) -> None:
-        """Record one more step, from which the next trial leads ``to`` a point."""
+    def record(
+        self, here: Point, step_size: float, to: Array, holds: bool = True
+    ) -> None:
+        """Record one more step, from which the next trial leads ``to`` a point.
+
+        holds : whether its loss can be believed.
+        """
         sizes = zip(_distances(here.theta, to, self.layers), here.norms)
         step = Step(
             self.n_steps,
@@ -144,7 +150,7 @@ class Recorder:
         )
         self._rows.append(measurements(step))
         ends = self.on_step(step)
-        self.progress = self.stopping.follow(self.progress, step)
+        self.progress = self.stopping.follow(self.progress, step, holds)
         self.reason = self.stopping.reason(self.progress, step)
         if ends and self.reason is None:
             self.reason = CALLBACK

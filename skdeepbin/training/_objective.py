@@ -69,16 +69,25 @@ class Objective:
         """Return the value and its gradient, from one pass over the rows."""
         losses, gradient = self.total(self.conversion.to_rows(theta))
         gradient = self.conversion.gradient(gradient)
-        trained, held_out = self.weights
+        trained = self.weights.trained
         shrinkage = self.alpha * theta
         for part in self.conversion.layout.biases:
             shrinkage[part] = 0
         penalty = float(shrinkage.dot(theta)) / 2 / trained
         gradient += shrinkage
         gradient /= trained
-        loss, score = losses.held_out / held_out if held_out else nan, nan
+        value = losses.trained / trained + penalty
+        validation = self.validation(theta, losses.held_out)
+        return Evaluation(value, gradient, penalty, *validation)
+
+    def validation(self, theta: Array, held_out: float) -> tuple[float, float]:
+        """Return the loss and the score of what validates; nan for neither.
+
+        held_out : the sum of the losses of the rows that are held out.
+        """
+        total = self.weights.held_out
+        loss, score = held_out / total if total else nan, nan
         if self.validator is not None:
             given, score = self.validator(theta)
             loss = loss if isnan(given) else given
-        value = losses.trained / trained + penalty
-        return Evaluation(value, gradient, penalty, loss, score)
+        return loss, score

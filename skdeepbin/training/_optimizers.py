@@ -8,16 +8,17 @@ a point, it moves back towards the last one that it did.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from math import frexp, isfinite, ldexp
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from functools import cached_property
+from math import frexp, isfinite, ldexp, sqrt
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skdeepbin.network._parameters import Array
-from skdeepbin.training._objective import ObjectiveFunction
+from skdeepbin.training._objective import Evaluation, ObjectiveFunction
 
 
 class Move(NamedTuple):
@@ -28,12 +29,14 @@ class Move(NamedTuple):
     step_size : distance to ``theta`` in gradients; where each parameter has a step of
         its own, the mean of them.
     accepted : whether the descent now stands at the point that was evaluated.
+    holds : whether its value can be believed, by what was met on the way from it.
     """
 
     theta: Array
     state: Any
     step_size: float
     accepted: bool = True
+    holds: bool = True
 
 
 class Optimizer(Protocol):
@@ -151,15 +154,24 @@ class Adam:
 
     def step(self, theta: Array, value: float, gradient: Array, state: Moments) -> Move:
         """Step by the mean gradient over its root mean square."""
-        first = self.beta_1 * state.first + (1 - self.beta_1) * gradient
-        second = self.beta_2 * state.second + (1 - self.beta_2) * gradient**2
         n = state.n + 1
-        mean = first / (1 - self.beta_1**n)
-        root = np.sqrt(second / (1 - self.beta_2**n))
-        theta = theta - self.learning_rate * mean / (root + self.epsilon)
-        return Move(
-            theta, Moments(first, second, n), float(np.mean(self.learning_rate))
-        )
+        first = self.beta_1 * state.first
+        first += (1 - self.beta_1) * gradient
+        second = self.beta_2 * state.second
+        change = gradient * gradient
+        change *= 1 - self.beta_2
+        second += change
+        np.sqrt(second, out=change)  # from here on in the memory of the squares
+        root = sqrt(1 - self.beta_2**n)  # of what is still missing of the moment
+        change += self.epsilon * root
+        np.divide(first, change, out=change)
+        change *= self.learning_rate * (root / (1 - self.beta_1**n))
+        theta = np.subtract(theta, change, out=change)
+        return Move(theta, Moments(first, second, n), self._mean_rate)
+
+    @cached_property
+    def _mean_rate(self) -> float:
+        return float(np.mean(self.learning_rate))
 
 
 # Igel and Huesken's factors, as in Riedmiller and Braun (1993).
@@ -338,20 +350,41 @@ def _rounded(size: float) -> float:
     return ldexp(round(mantissa * 256) / 256, exponent)
 
 
-# Number of an epoch -> the objective of each of its mini-batches.
-Batches: TypeAlias = Callable[[int], Iterable[ObjectiveFunction]]
+class Batches(Protocol):
+    """Mini-batches, others at each epoch."""
+
+    def __call__(self, epoch: int) -> Iterable[tuple[float, ObjectiveFunction]]:
+        """The share of the weight of each mini-batch, and its objective."""
+
+    def validation(self, theta: Array) -> tuple[float, float]:
+        """Return the loss and the score of what validates; nan for neither."""
 
 
 class Epoch(NamedTuple):
-    """The number of epochs so far, and the state of the optimiser of their steps."""
+    """The number of epochs so far, and the state of the optimiser of their steps.
+
+    met : what is known of the point where the last one ended: the means over its
+        mini-batches, each at the point where it was met, and the validation. None if
+        the point is still to be measured.
+    """
 
     number: int
     state: Any
+    met: Evaluation | None = None
+
+
+# From a point that was measured well an epoch may meet so many times its loss.
+RISE = 2
 
 
 @dataclass(frozen=True)
 class InMiniBatches:
-    """Optimiser whose one step is an epoch: a step on each mini-batch of rows."""
+    """Optimiser whose one step is an epoch: a step on each mini-batch of rows.
+
+    The mean loss of an epoch is of points before its last step, and does not know where
+    that leads. So it holds for the point at the end if the next epoch, which begins
+    there, is not much worse.
+    """
 
     optimizer: Optimizer
     batches: Batches
@@ -362,10 +395,17 @@ class InMiniBatches:
 
     def step(self, theta: Array, value: float, gradient: Array, epoch: Epoch) -> Move:
         """Step on each mini-batch of the epoch."""
-        move = Move(theta, epoch.state, 0.0)
-        for objective in self.batches(epoch.number):
+        move, gradient_met = Move(theta, epoch.state, 0.0), np.zeros_like(theta)
+        loss = penalty = 0.0
+        for share, objective in self.batches(epoch.number):
             here = objective(move.theta)
+            loss += share * here.value
+            penalty += share * here.penalty
+            gradient_met += share * here.gradient
             move = self.optimizer.step(
                 move.theta, here.value, here.gradient, move.state
             )
-        return move._replace(state=Epoch(epoch.number + 1, move.state))
+        validation = self.batches.validation(move.theta)
+        met = Evaluation(loss, gradient_met, penalty, *validation)
+        state = Epoch(epoch.number + 1, move.state, met)
+        return move._replace(state=state, holds=loss <= RISE * value)

@@ -172,8 +172,22 @@ def _run(
         solve = shorter.solver(stage.batches)
     assert result is not None
     assert history is not None
+    if stage.batches is not None and training.stopping.max_iter:
+        result = _measured(result, stage.objective)
     has_learnt = result.best is not None and _has_learnt(result.best, training.baseline)
     return result._replace(history=history, has_learnt=has_learnt)
+
+
+def _measured(result: RunResult, objective: ObjectiveFunction) -> RunResult:
+    """Return a run in mini-batches with the losses of its best point on all rows."""
+    if result.best is None:
+        return result
+    try:
+        found = objective(result.best.theta)
+    except KeyboardInterrupt:
+        return interrupted(result)
+    best = result.best._replace(loss=found.value, penalty=found.penalty)
+    return result._replace(best=best)
 
 
 def interrupted(result: RunResult) -> RunResult:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from skdeepbin.network._parameters import Array
 from skdeepbin.training._history import History, Step
 from skdeepbin.training._objective import Evaluation
+from skdeepbin.training._optimizers import Epoch
 from skdeepbin.training._stopping import Progress
 
 
@@ -130,5 +131,7 @@ class Session:
 def one_step_on(result: RunResult) -> RunResult:
     """Return the result as it stands at its next point, which is not evaluated yet."""
     theta, state = result.next
+    if isinstance(state, Epoch):
+        state = state._replace(met=None)
     best = result.best and result.best._replace(theta=theta)
     return result._replace(best=best, theta=theta, state=state)

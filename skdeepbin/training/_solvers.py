@@ -65,8 +65,10 @@ class SolverRow(NamedTuple):
     batch_rate : the same for mini-batches, None where those cannot be used. On four
         tables three times as much was too much for one of them.
     moves_by_rate : whether a step is about the rate itself, whatever the gradient.
-    by_signs : whether it takes nothing but signs from a gradient: where X is float64
-        the kernels can then be float32.
+    in_float32 : whether gradients in float32 do as well where X is float64: those over
+        all rows if it takes nothing but their signs.
+    batch_in_float32 : the same for those over mini-batches, if each is divided by its
+        own size.
     in_mlp : the nearest solver of scikit-learn's MLPClassifier.
     """
 
@@ -75,7 +77,8 @@ class SolverRow(NamedTuple):
     batch_rate: float | None
     moves_by_rate: bool
     in_mlp: str
-    by_signs: bool = False
+    in_float32: bool = False
+    batch_in_float32: bool = False
 
     def stream_rate(self, power: float) -> float | None:
         """Return the rate for steps on other rows each time; None if that is "auto".
@@ -103,8 +106,8 @@ SOLVERS = {
     "gd": SolverRow(_gd, None, 0.3, False, "sgd"),
     "momentum": SolverRow(Momentum, 0.1, 0.03, False, "sgd"),
     "nesterov": SolverRow(Nesterov, 0.1, 0.03, False, "sgd"),
-    "adam": SolverRow(_adam, 0.01, 0.01, True, "adam"),
-    "rprop": SolverRow(_rprop, 0.006, None, True, "adam", by_signs=True),
+    "adam": SolverRow(_adam, 0.01, 0.01, True, "adam", batch_in_float32=True),
+    "rprop": SolverRow(_rprop, 0.006, None, True, "adam", in_float32=True),
     "lbfgs": SolverRow(None, None, None, False, "lbfgs"),
 }
 # Solvers that can step on mini-batches, and those that can step at all.

@@ -84,14 +84,20 @@ class Stopping:
         """Return the rules for fewer iterations."""
         return replace(self, max_iter=max_iter)
 
-    def follow(self, progress: Progress, step: Step) -> Progress:
-        """The progress after one more step."""
+    def follow(self, progress: Progress, step: Step, holds: bool = True) -> Progress:
+        """The progress after one more step.
+
+        holds : whether its loss can be believed; what validates it can.
+        """
         first, best, reference, waited = progress
         first = step.loss if first is None else first
         value = self.monitor(step)
         if isnan(value):  # a score that cannot be computed
             value = inf
-        if isfinite(step.loss) and (best is None or self.rank(step) < self.rank(best)):
+        holds = holds or self.monitor is not training_loss
+        if isfinite(step.loss) and (
+            best is None or (holds and self.rank(step) < self.rank(best))
+        ):
             best = step
         if value < reference - self.tol:
             return Progress(first, best, value, 0)

@@ -3,6 +3,7 @@ from math import nan
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from skdeepbin.engine._blocks import Features, Rows
 from skdeepbin.engine._data import LocalData
@@ -104,22 +105,33 @@ def down(objective, batches, *rest):
 
 @pytest.mark.parametrize("out", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_mini_batches_make_up_the_objective(out, weighted, data, rng):
-    """Averaged by their weights: value and gradient, with the penalty."""
+@pytest.mark.parametrize("block_rows", [20, 50])
+@pytest.mark.parametrize("container", [np.asarray, csr_matrix])
+def test_mini_batches_make_up_the_objective(
+    out, weighted, block_rows, container, data, rng
+):
+    """Averaged by their weights: value and gradient, with the penalty.
+
+    Of 25 rows, in memory of their own or by an engine.
+    """
+    features = Features(container(data.features.X), float, block_rows)
+    data = data._replace(features=features)
     data = data if weighted else data._replace(w=np.ones(N_ROWS))
     held_out = rng.uniform(size=N_ROWS) < 0.3 if out else None
     given = data if weighted else data._replace(w=None)
     seen = []
 
     def solve(objective, batches, theta, *rest):
-        seen.append([part(theta) for part in batches(0)])
-        weights = [part.weights.trained for part in batches(0)]
-        seen.append(np.array(weights) / sum(weights))
+        seen.append([part(theta) for _, part in batches(0)])
+        seen.append([share for share, _ in batches(0)])
         seen.append(objective(theta))
+        seen.append(batches.validation(theta))
         return down(objective, batches, theta, *rest)
 
     ensemble(given, [member(data, held_out)], solve)
-    parts, shares, whole = seen
+    parts, shares, whole, validation = seen
+    assert sum(shares) == pytest.approx(1.0, rel=1e-14)
+    np.testing.assert_allclose(validation, whole[3:], rtol=1e-12)
     assert len(parts) in (3, 4)
     assert np.isnan([part.validation_loss for part in parts]).all()
     value = sum(share * part.value for share, part in zip(shares, parts))
@@ -137,7 +149,7 @@ def test_a_mini_batch_of_a_class_without_weight_is_left_out(data):
     seen = []
 
     def solve(objective, batches, *rest):
-        seen.extend(part.weights.trained for part in batches(0))
+        seen.extend(part.weights.trained for _, part in batches(0))
         return down(objective, batches, *rest)
 
     w, factors = np.ones(N_ROWS), np.array([0.0, 3.0])
@@ -211,13 +223,14 @@ def test_what_validates_sees_each_point(data):
 
     def solve(objective, batches, theta, *rest):
         found.extend(objective(theta) for _ in range(2))
-        found.extend(part(theta) for part in batches(0))
+        found.extend(part(theta) for _, part in batches(0))
         return down(objective, batches, theta, *rest)
 
     held_out = np.arange(N_ROWS) < 20
     one = member(data, held_out, validator=validator)
     ensemble(data, [one], solve)
-    assert len(told) == 2 + 6  # neither on mini-batches nor in the last steps
+    # Neither on mini-batches nor in the last steps; and once where the run has ended.
+    assert len(told) == 2 + 6 + 1
     for theta in told[:3]:
         np.testing.assert_array_equal(theta, one.start())
     given, missing, *parts = found
@@ -236,7 +249,7 @@ def test_the_penalties_are_multiples_of_that_of_the_ensemble(finish, data, rng):
 
     def solve(objective, batches, *rest):
         seen.append(objective.alpha)
-        seen.append(sum(part.alpha for part in batches(0)))
+        seen.append(sum(part.alpha for _, part in batches(0)))
         result = down(objective, batches, *rest)
         best.append(result.best)
         return result._replace(stop_reason="early_stopping")
@@ -294,7 +307,8 @@ def test_a_network_that_is_stuck_is_started_anew(data):
     for state, n_starts in ((None, 2), ("known", 1)):
         one = member(data, state=state)._replace(start=iter(points).__next__)
         starts.clear()
-        (result,) = ensemble(data, [one], solve)
+        given = data._replace(batch_size=None)
+        (result,) = ensemble(given, [one], solve)
         assert starts == [0.1, 0.2][:n_starts]
         assert (result.n_starts, result.has_learnt) == (n_starts, n_starts == 2)
 
@@ -340,7 +354,8 @@ def test_ctrl_c_ends_an_ensemble_with_those_that_were_begun(place, data, monkeyp
     monkeypatch.setattr(Objective, "__call__", evaluate)
     held_out = np.arange(N_ROWS) < 20
     members = [member(data, held_out, seed) for seed in range(3)]
-    first, second = ensemble(data, members, down, validation_loss)
+    given = data._replace(batch_size=None)
+    first, second = ensemble(given, members, down, validation_loss)
     assert (first.stop_reason, second.stop_reason) == ("max_iter", INTERRUPTED)
     n_steps = {"training": 2, "finish": 6}[place]
     assert len(second.history["loss"]) == n_steps
@@ -359,6 +374,7 @@ def test_ctrl_c_before_the_first_step(data, monkeypatch):
         return whole(self, theta)
 
     monkeypatch.setattr(Objective, "__call__", evaluate)
+    data = data._replace(batch_size=None)
     members = [member(data, None, seed) for seed in range(3)]
     when = 1
     with pytest.raises(KeyboardInterrupt):

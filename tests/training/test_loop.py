@@ -11,6 +11,7 @@ from skdeepbin.training._optimizers import (
     Adam,
     BarzilaiBorwein,
     GradientDescent,
+    InMiniBatches,
     Momentum,
 )
 from skdeepbin.training._session import Evaluations, RunState, one_step_on
@@ -24,6 +25,7 @@ from skdeepbin.training._stopping import (
 from tests.training.runs import (
     RULES,
     START,
+    InHand,
     Memory,
     OnlyAtTheEnd,
     counted,
@@ -32,6 +34,46 @@ from tests.training.runs import (
     same,
     valley,
 )
+
+
+def test_an_epoch_is_measured_by_what_it_met():
+    """All rows are asked for at the start alone, and also at none that is resumed."""
+    batches = InHand(lambda number: [(0.5, parabola)] * 2, lambda theta: (theta[0], 3))
+    optimizer = InMiniBatches(GradientDescent(0.1), batches)
+    objective, asked = counted(parabola)
+    way = partial(minimize, objective, stopping=Stopping(6, 0.0, 9), on_step=goes_on)
+    session = Memory()
+    whole = way(START, optimizer=optimizer, session=session)
+    assert len(asked) == 1
+    values, points = [], [START]
+    for _ in range(12):
+        values.append(parabola(points[-1]).value)
+        points.append(0.9 * points[-1])
+    expected = [values[0], *np.add(values[::2], values[1::2]) / 2]
+    np.testing.assert_allclose(whole.history["loss"], expected)
+    np.testing.assert_allclose(
+        whole.history["validation_loss"][1:], np.array(points)[2::2, 0]
+    )
+    norms = [np.linalg.norm(a + b) / 2 for a, b in zip(points[::2], points[1::2])]
+    np.testing.assert_allclose(whole.history["gradient_norm"][1:], norms)
+    state, *_ = session.saved[3]
+    again = way(START, optimizer=optimizer, session=Memory(state))
+    assert same(again, whole)
+    assert len(asked) == 1
+
+
+def test_the_best_point_is_none_that_the_next_epoch_ran_away_from():
+    """One mini-batch an epoch, whose loss is of the point before its step."""
+
+    def falls(theta):
+        loss = 1.0 - 1e-3 * theta[0] if theta[0] < 2.5 else 1e6
+        return Evaluation(loss, np.full(1, -1.0))
+
+    optimizer = InMiniBatches(GradientDescent(1.0), InHand(lambda n: [(1.0, falls)]))
+    rules = Stopping(9, 0.0, 9)
+    result = minimize(falls, np.zeros(1), rules, goes_on, optimizer=optimizer)
+    assert result.stop_reason == "diverged"
+    assert result.best.theta[0] == 2.0
 
 
 def rising_validation_loss(theta):

@@ -1,6 +1,7 @@
 import re
+from functools import partial
 from itertools import pairwise
-from math import frexp, inf, nextafter
+from math import frexp, inf, nan, nextafter
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from skdeepbin.training._optimizers import (
     GROWTH,
     MEMORY,
     PART,
+    RISE,
     SHRINK,
     SLOWER,
     SMALLEST_STEP,
@@ -27,6 +29,7 @@ from skdeepbin.training._optimizers import (
     Rprop,
 )
 from skdeepbin.training._solvers import IN_STEPS, LARGEST, SOLVERS
+from tests.training.runs import InHand
 
 
 def quadratic(condition, size=10, scale=1):
@@ -370,37 +373,51 @@ def test_a_step_of_rprop_is_never_too_small_to_recover():
     assert move.step_size == pytest.approx((state.sizes[0] + state.sizes[1]) / 2)
 
 
+SHARES = (0.5, 0.3, 0.2)
+
+
 def test_an_epoch_is_a_step_on_each_of_its_mini_batches():
     """By hand: the same optimiser on the same objectives, one after the other."""
 
-    def batch(number, part):
-        def objective(theta):
-            asked.append((number, part))
-            return Evaluation(0.0, theta - number - part / 10)
+    def batch(number, part, theta):
+        gradient = theta - number - part / 10
+        return Evaluation(float(gradient @ gradient), gradient, theta[0])
 
-        return objective
+    def batches(number):
+        for part, share in enumerate(SHARES):
+            yield share, partial(batch, number, part)
 
-    asked, plain = [], Momentum(0.1, 0.9)
-    optimizer = InMiniBatches(plain, lambda n: [batch(n, part) for part in range(3)])
+    def validation(theta):
+        return 2 * theta[0], 3 * theta[0]
+
+    plain = Momentum(0.1, 0.9)
+    optimizer = InMiniBatches(plain, InHand(batches, validation))
     theta = by_hand = np.ones(2)
     epoch, state = optimizer.init(theta), plain.init(theta)
     for number in range(3):
-        epoch_before = epoch
+        epoch_before, met = epoch, []
         move = optimizer.step(theta, 0.0, theta, epoch)
         theta, epoch = move.theta, move.state
         for part in range(3):
-            there = plain.step(by_hand, 0.0, by_hand - number - part / 10, state)
+            met.append(batch(number, part, by_hand))
+            there = plain.step(by_hand, 0.0, met[-1].gradient, state)
             by_hand, state = there.theta, there.state
         np.testing.assert_array_equal(theta, by_hand)
         assert (epoch_before.number, move.step_size) == (number, 0.1)
-    assert asked == [(number, part) for number in range(3) for part in range(3)]
+        for found, *parts in zip(epoch.met[:3], *met, strict=False):
+            mean = sum(share * part for share, part in zip(SHARES, parts))
+            np.testing.assert_allclose(found, mean)
+        assert epoch.met[3:] == validation(theta)
 
 
-def test_an_epoch_without_a_mini_batch_moves_nothing():
-    optimizer = InMiniBatches(Momentum(0.1, 0.9), lambda number: [])
-    move = optimizer.step(np.ones(2), 0.0, np.ones(2), optimizer.init(np.ones(2)))
-    np.testing.assert_array_equal(move.theta, 1)
-    assert move.step_size == 0
+@pytest.mark.parametrize("met", [1.0, 2.0, 2.1, inf, nan])
+def test_a_loss_holds_where_the_next_epoch_is_not_much_worse(met):
+    def batches(number):
+        return [(1.0, lambda theta: Evaluation(met, theta))]
+
+    optimizer = InMiniBatches(Momentum(0.1, 0.9), InHand(batches))
+    move = optimizer.step(np.ones(2), 1.0, np.ones(2), optimizer.init(np.ones(2)))
+    assert move.holds == (met <= RISE == 2)
 
 
 BY_HAND = {

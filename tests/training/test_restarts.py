@@ -1,3 +1,4 @@
+from functools import partial
 from math import nan
 
 import numpy as np
@@ -336,7 +337,23 @@ def test_runs_that_ended_are_not_made_again():
 
 def test_mini_batches_are_those_of_the_stage():
     script = Script(stopped(3, 0.4), stopped(3, 0.5))
-    stages = [Stage(None, "batches of 0"), Stage(None, "batches of 1")]
+    whole = partial(Evaluation, 0.3, penalty=0.1)
+    stages = [Stage(whole, "batches of 0"), Stage(whole, "batches of 1")]
     how = training(script, monitor=validation_loss)
-    train_network(stages, np.array([10.0]), how)
+    result = train_network(stages, np.array([10.0]), how)
     assert script.batches == ["batches of 0", "batches of 1"]
+    # Of the best point the losses are those on all rows, and of the history not.
+    assert (result.best.loss, result.best.penalty) == (0.3, 0.1)
+    assert result.history["loss"][-1] == 0.5
+
+
+def test_ctrl_c_in_the_last_measurement_keeps_what_was_trained():
+    def whole(theta):
+        raise KeyboardInterrupt
+
+    script = Script(stopped(3, 0.4))
+    result = train_network(
+        [Stage(whole, "batches")], np.array([10.0]), training(script)
+    )
+    assert result.stop_reason == INTERRUPTED
+    assert result.best.loss == 0.5

@@ -17,6 +17,7 @@ from skdeepbin.training._stopping import Stopping
 from tests.training.runs import (
     RULES,
     START,
+    InHand,
     Memory,
     counted,
     goes_on,
@@ -25,10 +26,8 @@ from tests.training.runs import (
     valley,
 )
 
-
-def batches(number):
-    """Two steps an epoch, on other objectives."""
-    return [parabola, valley]
+# Two steps an epoch, on other objectives.
+batches = InHand(lambda number: [(0.5, parabola), (0.5, valley)])
 
 
 @pytest.mark.parametrize("dropout", [False, True])

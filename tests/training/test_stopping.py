@@ -67,6 +67,16 @@ def test_a_step_without_a_finite_loss_is_never_the_best():
     assert follow(Stopping(9, 0, 5), [step(inf)]).best is None
 
 
+def test_a_loss_that_does_not_hold_is_the_best_only_at_the_start():
+    """Or by what validates, which is measured at the point itself."""
+    steps = [step(1.0, validation_loss=2.0), step(0.5, validation_loss=1.0)]
+    for monitor, best in ((training_loss, 0), (validation_loss, 1)):
+        progress, stopping = Progress(), Stopping(9, 0.0, 5, monitor)
+        for one in steps:
+            progress = stopping.follow(progress, one, False)
+        assert progress.best is steps[best]
+
+
 @pytest.mark.parametrize("first", [0.3, 1.0, 7.0])
 def test_diverged_is_beyond_a_hundred_times_the_start_or_one(first):
     stopping = Stopping(9, 0.0, 5)

@@ -28,7 +28,7 @@ PARAMETERS = [
         {"activation": "rleu"},
         "`activation` must be one of .*'rleu'. Did you mean 'relu'?",
     ),
-    ({"activation": "sigmoid"}, "`activation` must be one of 'elu', 'identity'"),
+    ({"activation": "sigmoid"}, "`activation` must be one of 'elu', 'gelu'"),
     ({"activation": None}, "`activation` must be .* got None"),
     ({"init": "hee"}, "`init` must be .*'hee'. Did you mean 'he'?"),
     ({"init": 0}, "`init` must be .* or a positive real number; got 0"),

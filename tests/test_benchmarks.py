@@ -39,7 +39,7 @@ def test_all_take_the_same_steps(dtype, activation):
 @pytest.mark.parametrize(
     ("changes", "what"),
     [
-        ({"batch_size": 60}, "passes"),
+        ({"batch_size": 60}, "its batches are 60 rows"),
         ({"learning_rate": 0.2}, "where it should be"),
         ({"alpha": 1.0}, "where it should be"),
         ({"dtype": "float32"}, "not float64"),

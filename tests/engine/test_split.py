@@ -154,12 +154,14 @@ def sorted_hashes(monkeypatch):
 
 @pytest.mark.parametrize("n_networks", [1, 5])
 def test_a_fit_sorts_its_rows_once(n_networks, X, y, monkeypatch):
+    """Each class to split it, and all for the order in which they are trained on."""
     clf = DeepBinaryClassifier(2, n_networks=n_networks, max_iter=1, random_state=0)
     sizes = sorted_hashes(monkeypatch)
     with quiet_fits():
         clf.fit(X, y)
     assert clf.stop_reason_ == "max_iter"
-    assert sorted(sizes) == sorted([y.sum(), (~y).sum()])
+    views = 1 if n_networks == 1 else 2  # of an ensemble with and without bins
+    assert sorted(sizes) == sorted([y.sum(), (~y).sum(), *[len(y)] * views])
 
 
 def test_a_row_is_held_out_by_where_its_middle_lies():

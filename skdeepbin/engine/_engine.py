@@ -132,17 +132,28 @@ class Engine:
 
     def __call__(self, theta: Array) -> tuple[Losses, Array]:
         """Return the sums over all rows at ``theta``, with a float64 gradient."""
-        (total,) = self.sums(theta)
-        gradient = total.gradient
+        (total,), tasks = self._begin(theta)
+        if self.threads.n == 1:
+            for task in tasks:
+                self._sum(0, task)
+        else:
+            self.threads.run(self._sum, tasks)
+        losses, gradient, part = total.value
         if gradient.nbytes > LARGE:
             self._spare.clear()
-            return total.losses, gradient.astype(np.float64, copy=False)
-        gradient = gradient.astype(np.float64, copy=total.part is not None)
-        self.give_back(total)
-        return total.losses, gradient
+            return losses, gradient.astype(np.float64, copy=False)
+        gradient = gradient.astype(np.float64, copy=part is not None)
+        self.give_back(total.value)
+        return losses, gradient
 
     def sums(self, theta: Array) -> list[Sums]:
         """Return the sums over each node, in memory that is to be given back."""
+        totals, tasks = self._begin(theta)
+        self.threads.run(self._sum, tasks)
+        return [total.value for total in totals]
+
+    def _begin(self, theta: Array) -> tuple[list[TreeSum[Sums]], list[Task]]:
+        """Take the parameters over; return the sums to come, and the tasks."""
         np.copyto(self._theta, theta, casting="same_kind")
         if self.network.dropout:
             self._r = draw(theta, self.network.hidden)
@@ -154,8 +165,7 @@ class Engine:
             for total, groups in zip(totals, self._groups.values())
             for group in groups
         ]
-        self.threads.run(self._sum, tasks)
-        return [total.value for total in totals]
+        return totals, tasks
 
     def _sum(self, thread: int, task: Task) -> None:
         """Sum over one group of blocks, on one thread."""

@@ -5,7 +5,8 @@
 First the seconds per epoch for blocks of 256 to 8,192 rows, on one thread and on two,
 for networks of widths 16 to 256. Then the times of one and of two threads as the rows
 grow, beside the floating-point operations of an epoch: where two begin to win is
-what ``BLOCK_WORK`` of skdeepbin/engine/_blocks.py follows. Medians over turns.
+what ``BLOCK_WORK`` of skdeepbin/engine/_blocks.py follows. Medians over turns. That the
+cases of a line give the same loss and gradient, to rounding, is checked.
 """
 
 import argparse
@@ -14,6 +15,7 @@ from itertools import product
 from time import perf_counter
 
 import numpy as np
+from same_work import require
 
 from skdeepbin.engine._blocks import Features, Rows, block_rows
 from skdeepbin.engine._engine import Engine
@@ -25,7 +27,7 @@ from skdeepbin.network._parameters import Layout
 
 
 def epoch(n_rows, n_features, hidden, activation, dtype, n_threads, rows_of_a_block):
-    """Seconds of one pass, the mean over as many as take a fifth of a second."""
+    """Return the seconds of one pass, a mean over a fifth of a second, and its sums."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n_rows, n_features)).astype(dtype)
     network = Network(Layout((n_features, *hidden, 1)), ACTIVATIONS[activation])
@@ -34,21 +36,29 @@ def epoch(n_rows, n_features, hidden, activation, dtype, n_threads, rows_of_a_bl
     with one_blas_thread(), Threads(n_threads) as threads:
         features = Features(X, dtype, rows_of_a_block)
         engine = Engine(network, Rows(features, X[:, 0] > 0, None, np.ones(2)), threads)
-        engine(theta)
+        losses, gradient = engine(theta)
+        sums = np.array([losses.trained, *gradient])
         count, start = 0, perf_counter()
         while perf_counter() - start < 0.2:
             engine(theta)
             count += 1
-        return (perf_counter() - start) / count
+        return (perf_counter() - start) / count, sums
 
 
 def medians(cases, repeats):
-    """The median seconds of each case, the cases taking turns."""
-    turns = [[epoch(*case) for case in cases] for _ in range(repeats)]
+    """Return the median seconds of each case, the cases taking turns."""
+    turns = []
+    for _ in range(repeats):
+        times, sums = zip(*(epoch(*case) for case in cases))
+        for case, found in zip(cases, sums):
+            error = np.linalg.norm(found - sums[0]) / np.linalg.norm(sums[0])
+            require(error < 1e-4, case, f"its sums differ by {error:.1e}")
+        turns.append(times)
     return [statistics.median(times) for times in zip(*turns)]
 
 
 def main():
+    """Measure and print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

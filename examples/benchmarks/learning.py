@@ -6,9 +6,11 @@ On ten problems, MLPClassifier trains for its default 200 epochs of mini-batch A
 Then every solver of skdeepbin, on the exact gradient over all rows and without a
 learning rate given, trains a network of the same size until its log loss on the same
 rows is as low; so do Adam on mini-batches, MLPClassifier's Adam on all rows, and a loop
-in PyTorch if that is installed. Prints how many times as fast each was (the median of
-the turns), "-" where 2,000 iterations (400 epochs in PyTorch) were not enough, and the
-geometric mean over the problems, in which "-" counts as 1.
+in PyTorch if that is installed. All are given float64 and have the same layers, which
+is checked, as is that the losses that ours records are those of its predictions. Prints
+how many times as fast each was (the median of the turns), "-" where 2,000 iterations
+(400 epochs in PyTorch) were not enough, and the geometric mean over the problems, in
+which "-" counts as 1.
 """
 
 import argparse
@@ -20,6 +22,7 @@ from math import exp, log
 from time import perf_counter
 
 import numpy as np
+from same_work import check_parameters, require
 from sklearn import datasets
 from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier
@@ -33,6 +36,7 @@ MAX_ITER = 2000
 
 
 def spirals():
+    """Return two arms that wind around each other."""
     rng = np.random.RandomState(0)
     t = 4 * np.pi * np.sqrt(rng.uniform(0.05, 1, 500))
     arm = np.c_[t * np.cos(t), t * np.sin(t)]
@@ -41,11 +45,13 @@ def spirals():
 
 
 def xor():
+    """Return rows of which the signs of two features tell."""
     X = np.random.RandomState(0).normal(size=(2000, 10))
     return X, (X[:, 0] * X[:, 1] > 0).astype(int)
 
 
 def digits(labels):
+    """Return the digits, these of them or the others."""
     data = datasets.load_digits()
     return data.data, np.isin(data.target, labels).astype(int)
 
@@ -70,6 +76,11 @@ PROBLEMS = {
 }
 
 
+def check_layers(name, parameters, X):
+    """Check that a network has the layers of all, in float64."""
+    check_parameters(name, parameters, (X.shape[1], *HIDDEN, 1), "float64")
+
+
 def ours(target, X, y, **way):
     """Seconds until the log loss is ``target``; infinite if it is never."""
     model = DeepBinaryClassifier(
@@ -86,15 +97,24 @@ def ours(target, X, y, **way):
     model.fit(X, y)
     setup = perf_counter() - start - model.history_["seconds"][-1]
     losses = model.history_["loss"] - model.history_["penalty"]
+    check_layers("skdeepbin", (model.coefs_, model.intercepts_), X)
+    at_the_end = log_loss(y, model.predict_proba(X))
+    is_true = np.isclose(losses, at_the_end, rtol=1e-3, atol=1e-7).any()
+    require(is_true, f"skdeepbin, {way}", f"its loss is {at_the_end}, not {losses[-1]}")
     there = np.flatnonzero(losses <= target)
     return setup + model.history_["seconds"][there[0]] if there.size else np.inf
 
 
 def mlp_all_rows(target, X, y):
-    """MLPClassifier's Adam on the gradient over all rows, at the rate that suits it."""
+    """MLPClassifier's Adam on the gradient over all rows, at the rate that suits it.
+
+    Without a penalty, which is part of its `loss_curve_`, and without a shuffle.
+    """
     model = MLPClassifier(
         HIDDEN,
+        alpha=0.0,
         batch_size=len(y),
+        shuffle=False,
         learning_rate_init=0.01,
         max_iter=MAX_ITER,
         tol=0,
@@ -104,25 +124,33 @@ def mlp_all_rows(target, X, y):
     start = perf_counter()
     model.fit(X, y)
     seconds = perf_counter() - start
+    check_layers("MLPClassifier", (model.coefs_, model.intercepts_), X)
     there = np.flatnonzero(np.array(model.loss_curve_) <= target)
     return seconds * there[0] / model.n_iter_ if there.size else np.inf
 
 
 def torch_adam(target, X, y):
-    """The loop that one would write in PyTorch: MLPClassifier's default, there."""
+    """The loop that one would write in PyTorch: MLPClassifier's default, there.
+
+    Its penalty is divided by the rows of a mini-batch.
+    """
     import torch
 
     torch.manual_seed(0)
-    X = torch.tensor(X, dtype=torch.float32)
-    y = torch.tensor(y, dtype=torch.float32)
+    rows, X, y = X, torch.tensor(X), torch.tensor(y, dtype=torch.float64)
     net = torch.nn.Sequential(
         torch.nn.Linear(X.shape[1], *HIDDEN),
         torch.nn.ReLU(),
         torch.nn.Linear(*HIDDEN, 1),
         torch.nn.Flatten(0),
+    ).double()
+    weights, biases = (
+        [getattr(net[layer], part).detach().numpy() for layer in (0, 2)]
+        for part in ("weight", "bias")
     )
+    check_layers("PyTorch", ([W.T for W in weights], biases), rows)
     loss = torch.nn.BCEWithLogitsLoss()
-    optimizer = torch.optim.Adam(net.parameters(), weight_decay=1e-4 / len(y))
+    optimizer = torch.optim.Adam(net.parameters(), weight_decay=1e-4 / 200)
     seconds = 0.0
     for _ in range(MAX_ITER // 5):
         with torch.no_grad():
@@ -145,6 +173,7 @@ if find_spec("torch"):
 
 
 def main():
+    """Measure and print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -6,7 +6,9 @@ Each fit runs in a process of its own: float32, 50 features, hidden layers (64, 
 time of an epoch is that of a fit less that of one epoch, over the epochs between.
 Extra memory is how much more the process holds at its peak, in pages of its own, than
 before the fit; pages of the mapped file, which the system can take back at any time, do
-not count. MLPClassifier is measured beside it where X is in memory. Writes a temporary
+not count. MLPClassifier is measured beside it where X is in memory, on the same steps:
+all rows, a fixed rate, no penalty, and in their order; a fit that took others ends the
+script. Writes a temporary
 file of up to 2 GB. Prints a table, writes rows.csv and, with matplotlib, rows.png.
 """
 
@@ -23,6 +25,8 @@ import numpy as np
 ONE_FIT = """
 import sys, threading, time, warnings
 import numpy as np
+sys.path.insert(0, sys.argv.pop(1))
+from same_work import check_full_batch, check_parameters, check_passes
 warnings.simplefilter("ignore")
 library, path, n_rows, mapped, n_epochs = sys.argv[1:]
 n_rows, n_epochs = int(n_rows), int(n_epochs)
@@ -30,15 +34,20 @@ X = np.memmap(path, mode="r", dtype=np.float32, shape=(n_rows, 50))
 if mapped == "no":
     X = np.array(X)
 y = np.arange(n_rows) % 2
-common = dict(max_iter=n_epochs, tol=0.0, n_iter_no_change=10**9, random_state=0)
+common = dict(alpha=0.0, max_iter=n_epochs, tol=0.0, n_iter_no_change=10**9)
+common["random_state"] = 0
 if library == "skdeepbin":
     from skdeepbin import DeepBinaryClassifier
     model = DeepBinaryClassifier(
         (64, 64), solver="gd", learning_rate=1e-3, early_stopping=False, **common
     )
+    check_passes(library, model.set_params(max_iter=1), X[:1000], y[:1000])
 else:
     from sklearn.neural_network import MLPClassifier
-    model = MLPClassifier((64, 64), solver="sgd", batch_size=n_rows, **common)
+    model = MLPClassifier(
+        (64, 64), solver="sgd", momentum=0.0, learning_rate_init=1e-3, shuffle=False,
+        batch_size=n_rows, **common
+    )
 model.fit(X[:100], y[:100])  # what the libraries load and take once
 
 def own():
@@ -59,7 +68,11 @@ watcher.start()
 def seconds(n):
     start = time.perf_counter()
     model.set_params(max_iter=n).fit(X, y)
-    return time.perf_counter() - start
+    spent = time.perf_counter() - start
+    check_full_batch(library, model, n_rows, n)
+    parameters = model.coefs_, model.intercepts_
+    check_parameters(library, parameters, (50, 64, 64, 1), "float32")
+    return spent
 
 first = seconds(1)
 epoch = (seconds(n_epochs) - first) / (n_epochs - 1)
@@ -70,15 +83,16 @@ print(epoch, peak - before)
 
 
 def fit(library, path, n_rows, mapped):
-    """Seconds per epoch, and MB of extra memory."""
+    """Return the seconds per epoch, and MB of extra memory."""
     n_epochs = max(4, min(300, 3_000_000 // n_rows))
-    arguments = [library, path, n_rows, mapped, n_epochs]
+    arguments = [Path(__file__).parent, library, path, n_rows, mapped, n_epochs]
     command = [sys.executable, "-c", ONE_FIT, *map(str, arguments)]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     return map(float, result.stdout.split())
 
 
 def main():
+    """Measure, print, write and draw."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -116,6 +130,7 @@ def main():
 
 
 def draw(rows):
+    """Draw time and memory by the number of rows."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")

@@ -17,7 +17,7 @@ TABLES = [(500, 32_768, 20), (4000, 32_768, 20), (5000, 50_000, 100)]
 MODELS = {
     "skdeepbin": "DeepBinaryClassifier(random_state=0)",
     "skdeepbin, n_networks=5": "DeepBinaryClassifier(n_networks=5, random_state=0)",
-    "MLPClassifier": "MLPClassifier((48, 24), early_stopping=True, random_state=0)",
+    "MLPClassifier": "MLPClassifier((50, 50), early_stopping=True, random_state=0)",
 }
 
 ONE_FIT = """

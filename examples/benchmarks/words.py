@@ -63,7 +63,7 @@ seconds = time.process_time() - start
 done.set()
 watcher.join()
 widths = [b.shape[-1] for b in model.intercepts_]
-assert widths == [48, 24, 1] and model.coefs_[0].dtype == float, widths
+assert widths == [50, 50, 1] and model.coefs_[0].dtype == float, widths
 print(seconds, peak - before, log_loss(y_test, model.predict_proba(X_test)))
 """
 
